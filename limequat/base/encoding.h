@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+
+namespace limequat {
+
+// Lower-case hexadecimal.
+std::string HexEncode(ByteView bytes);
+// The bytes of `text`: an even number of hexadecimal digits of either case, no
+// prefix, no blanks. Otherwise kMalformed ("encoding.hex").
+Result<Bytes> HexDecode(std::string_view text);
+
+// Base64 with the standard alphabet and padding (RFC 4648, section 4).
+std::string Base64Encode(ByteView bytes);
+// Strict inverse: padding required, no blanks or line breaks, no non-zero bits
+// behind the last byte. Otherwise kMalformed ("encoding.base64").
+Result<Bytes> Base64Decode(std::string_view text);
+
+}  // namespace limequat

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "limequat/base/finding.h"
+#include "limequat/base/result.h"
+#include "limequat/base/time.h"
+#include "limequat/crypto/key.h"
+
+namespace limequat::crypto {
+
+// An X.509 certificate as a value (RFC 5280); copies share it. Parsing says
+// nothing about trust.
+class Certificate {
+ public:
+  // The first certificate of PEM text, or exactly one DER certificate; trailing
+  // bytes after DER are kMalformed ("crypto.certificate.*"). Hostile input.
+  static Result<Certificate> FromPem(std::string_view pem);
+  static Result<Certificate> FromDer(ByteView der);
+  // Every certificate of PEM text, at most `limit` (kMalformed beyond).
+  static Result<std::vector<Certificate>> AllFromPem(std::string_view pem, std::size_t limit = 256);
+
+  std::string ToPem() const;
+  Bytes ToDer() const;
+  // kUnsupported for key types this library does not know.
+  Result<PublicKey> public_key() const;
+  // RFC 2253 text, escaped for display.
+  std::string subject() const;
+  std::string issuer() const;
+  std::optional<std::string> common_name() const;  // first CN of the subject
+  std::string serial_hex() const;
+  Time not_before() const;
+  Time not_after() const;
+  bool is_ca() const;
+  std::vector<std::string> extended_key_usage() const;  // OIDs
+  // DER content of the extension with this dotted OID, if present.
+  std::optional<Bytes> extension(std::string_view oid) const;
+
+  friend bool operator==(const Certificate& a, const Certificate& b);  // same DER
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }  // for this module only
+  explicit Certificate(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+// What a chain is built for. The EK purpose ignores the extended key usage of
+// TCG certificates and critical extensions of the TCG profile that OpenSSL does
+// not know (subject directory attributes, critical SAN).
+enum class ChainPurpose { kAny, kTlsClient, kTlsServer, kEndorsementKey };
+
+struct ChainOptions {
+  ChainPurpose purpose = ChainPurpose::kAny;
+  Time at{};
+  // Accept an intermediate in `anchors` as an end of the path (vendor stores often
+  // hold only intermediates).
+  bool partial_chain = true;
+  // Validity periods: TPM EK certificates in the field are often expired. When
+  // false, an expired certificate is a passed finding that says so.
+  bool require_valid_time = true;
+};
+
+// Builds a path from `leaf` to one of `anchors` over `intermediates` and returns
+// findings "CHECK.chain", "CHECK.validity" with CHECK = `check`. Trust comes from
+// `anchors` only; `intermediates` and `leaf` may be hostile. Path length ≤ 10.
+Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& anchors,
+                     const std::vector<Certificate>& intermediates, const ChainOptions& options,
+                     std::string_view check);
+
+// What Issue puts into a certificate.
+struct CertificateRequest {
+  std::string common_name;
+  std::string organization;
+  std::vector<std::string> dns_names;
+  std::vector<std::string> ip_addresses;  // text form, IPv4 or IPv6
+  Time not_before{};
+  Time not_after{};
+  bool ca = false;
+  int path_length = -1;  // for a CA; -1: no limit
+  bool server_auth = false;
+  bool client_auth = false;
+  // Marks a lab's certification authority (attack A17): a critical-free private
+  // extension kLabExtensionOid is added.
+  bool lab = false;
+};
+
+// OID of the extension that marks certificates of a lab.
+inline constexpr std::string_view kLabExtensionOid = "2.25.294967110531287440283497720231364587301";
+
+// A certificate for `subject_key`, signed by `issuer_key` in the name of `issuer`
+// (nullptr: self-signed, then `issuer_key` must belong to `subject_key`). Positive
+// random 128-bit serial, SHA-256, SKI and AKI, basicConstraints, key usage.
+// kMalformed for addresses that do not parse.
+Result<Certificate> Issue(const CertificateRequest& request, const PublicKey& subject_key,
+                          const Certificate* issuer, const PrivateKey& issuer_key);
+
+}  // namespace limequat::crypto

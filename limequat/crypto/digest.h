@@ -1,0 +1,73 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+
+namespace limequat::crypto {
+
+// Hash algorithms this library computes. Other algorithms of the TPM registry are
+// known by number only (tpm::AlgorithmId).
+enum class HashAlgorithm : std::uint8_t { kSha1, kSha256, kSha384, kSha512 };
+
+inline constexpr std::size_t kMaxDigestSize = 64;
+
+std::size_t DigestSize(HashAlgorithm algorithm);
+// "sha1", "sha256", "sha384", "sha512": the names Linux, Keylime and TPM tools share.
+std::string_view HashName(HashAlgorithm algorithm);
+std::optional<HashAlgorithm> HashFromName(std::string_view name);
+
+// A digest with its algorithm. A value: copies are cheap and hold no memory.
+class Digest {
+ public:
+  // All zero: what a PCR of this bank holds after a reset.
+  explicit Digest(HashAlgorithm algorithm) : algorithm_(algorithm) {}
+  // kMalformed ("crypto.digest.size") unless `bytes` has the algorithm's size.
+  static Result<Digest> FromBytes(HashAlgorithm algorithm, ByteView bytes);
+  static Result<Digest> FromHex(HashAlgorithm algorithm, std::string_view hex);
+
+  HashAlgorithm algorithm() const { return algorithm_; }
+  std::size_t size() const { return DigestSize(algorithm_); }
+  ByteView bytes() const { return {bytes_.data(), size()}; }
+  std::string hex() const;
+  bool IsZero() const;
+
+  friend auto operator<=>(const Digest&, const Digest&) = default;
+
+ private:
+  friend class Hasher;
+  HashAlgorithm algorithm_;
+  std::array<std::uint8_t, kMaxDigestSize> bytes_{};  // unused tail stays zero
+};
+
+// Hash of `data` in one call; the fastest path for many short messages.
+Digest Hash(HashAlgorithm algorithm, ByteView data);
+// TPM extend: H(current ‖ data). `current` has the bank's algorithm; `data` is
+// hashed as it is, whatever its size.
+Digest Extend(const Digest& current, ByteView data);
+
+// Hash of a message in pieces. Reusable: Finish starts a new message.
+class Hasher {
+ public:
+  explicit Hasher(HashAlgorithm algorithm);
+  Hasher(Hasher&&) noexcept;
+  Hasher& operator=(Hasher&&) noexcept;
+  ~Hasher();
+
+  Hasher& Update(ByteView data);
+  Digest Finish();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+}  // namespace limequat::crypto

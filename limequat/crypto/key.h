@@ -1,0 +1,108 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+#include "limequat/base/secret.h"
+#include "limequat/crypto/digest.h"
+
+namespace limequat::crypto {
+
+enum class KeyType { kRsa, kEc, kOther };
+enum class Curve { kP256, kP384, kP521 };
+enum class SignatureScheme {
+  kRsaSsa,  // RSASSA-PKCS1-v1_5
+  kRsaPss,  // RSASSA-PSS, MGF1 with the same hash; any salt length is accepted
+  kEcdsa,   // DER (r, s)
+};
+
+std::size_t CurveBytes(Curve curve);        // 32, 48, 66
+std::string_view CurveName(Curve curve);    // "P-256", ...
+
+// Whether a signature fits. Not a bool: an error must not read as "true".
+enum class SignatureCheck { kValid, kInvalid };
+
+// A public key as a value; copies share it. Nothing is known about where it came
+// from: a key is trusted only for what vouches for it.
+class PublicKey {
+ public:
+  // PEM ("PUBLIC KEY" or "CERTIFICATE"'s key is not taken) or DER SubjectPublicKeyInfo.
+  // Hostile input: kMalformed ("crypto.key.*"); trailing bytes are malformed.
+  static Result<PublicKey> FromPem(std::string_view pem);
+  static Result<PublicKey> FromSpkiDer(ByteView der);
+  // Big-endian modulus. RSA keys below 1024 or above 16384 bits, even moduli and
+  // exponents below 3 are kUnsupported.
+  static Result<PublicKey> FromRsa(ByteView modulus, std::uint64_t exponent);
+  // Affine coordinates, big-endian; the point must be on the curve (kMalformed).
+  static Result<PublicKey> FromEcPoint(Curve curve, ByteView x, ByteView y);
+
+  KeyType type() const;
+  int bits() const;                     // RSA: modulus; EC: field
+  std::optional<Curve> curve() const;   // set for EC keys on a supported curve
+  std::string ToPem() const;            // SubjectPublicKeyInfo, 64 columns, final newline
+  Bytes ToSpkiDer() const;
+
+  // Checks `signature` over H(message) with H = `hash`. kValid only if everything
+  // fits; a scheme that does not go with the key is kInvalid, malformed DER too.
+  SignatureCheck Verify(SignatureScheme scheme, HashAlgorithm hash, ByteView message, ByteView signature) const;
+
+  // RSAES-OAEP with MGF1 of the same hash. `label` as the caller wants it on the
+  // wire (TPM: with its terminating zero). kUnsupported for other keys.
+  Result<Bytes> EncryptOaep(HashAlgorithm hash, ByteView label, ByteView plaintext) const;
+
+  // Same key (compares SubjectPublicKeyInfo).
+  friend bool operator==(const PublicKey& a, const PublicKey& b);
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }  // for this module only
+
+ private:
+  friend class PrivateKey;
+  friend class Certificate;
+  explicit PublicKey(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+class PrivateKey {
+ public:
+  static PrivateKey GenerateEc(Curve curve);
+  static PrivateKey GenerateRsa(int bits);
+  // Unencrypted PKCS#8 or traditional PEM. kMalformed ("crypto.key.private").
+  static Result<PrivateKey> FromPem(std::string_view pem);
+
+  PublicKey public_key() const;
+  // PKCS#8, unencrypted: write it to files of mode 0600 only.
+  std::string ExposePem() const;
+  Result<Bytes> Sign(SignatureScheme scheme, HashAlgorithm hash, ByteView message) const;
+  // RSAES-OAEP, MGF1 with the same hash, empty label. One error for every failure
+  // ("crypto.oaep"), so that it is no oracle.
+  Result<Secret> DecryptOaep(HashAlgorithm hash, ByteView ciphertext) const;
+
+  const PublicKey::Impl& impl() const { return *impl_; }  // for this module only
+
+ private:
+  explicit PrivateKey(std::shared_ptr<const PublicKey::Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const PublicKey::Impl> impl_;
+};
+
+// One side of an ephemeral ECDH on the curve of `peer`: a fresh key pair, its
+// public point and the x coordinate of the shared point, all padded to CurveBytes
+// (SP 800-56A, 5.7.1.2). kUnsupported unless `peer` is an EC key on a known curve.
+struct EphemeralAgreement {
+  Bytes public_x;
+  Bytes public_y;
+  Secret shared_x;
+};
+Result<EphemeralAgreement> AgreeEphemeral(const PublicKey& peer);
+// Affine coordinates of an EC key, padded to CurveBytes.
+struct EcPoint {
+  Bytes x;
+  Bytes y;
+};
+Result<EcPoint> PointOf(const PublicKey& key);
+
+}  // namespace limequat::crypto

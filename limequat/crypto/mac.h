@@ -1,0 +1,14 @@
+#pragma once
+
+#include "limequat/base/bytes.h"
+#include "limequat/crypto/digest.h"
+
+namespace limequat::crypto {
+
+// HMAC (FIPS 198-1). The result is a Digest of the hash's size.
+Digest Hmac(HashAlgorithm algorithm, ByteView key, ByteView data);
+
+// Whether the two are equal, in time that depends on the sizes only.
+bool ConstantTimeEqual(ByteView a, ByteView b);
+
+}  // namespace limequat::crypto
