@@ -41,9 +41,15 @@ void StartLog(std::string_view program, const LogOptions& options);
 // Writes a record: `event` is a stable dotted name ("registrar.activated"), fields
 // follow. Thread-safe.
 void Log(Level level, std::string_view event, std::initializer_list<Field> fields = {});
-inline void LogInfo(std::string_view event, std::initializer_list<Field> fields = {}) { Log(Level::kInfo, event, fields); }
-inline void LogWarning(std::string_view event, std::initializer_list<Field> fields = {}) { Log(Level::kWarning, event, fields); }
-inline void LogError(std::string_view event, std::initializer_list<Field> fields = {}) { Log(Level::kError, event, fields); }
+inline void LogInfo(std::string_view event, std::initializer_list<Field> fields = {}) {
+  Log(Level::kInfo, event, fields);
+}
+inline void LogWarning(std::string_view event, std::initializer_list<Field> fields = {}) {
+  Log(Level::kWarning, event, fields);
+}
+inline void LogError(std::string_view event, std::initializer_list<Field> fields = {}) {
+  Log(Level::kError, event, fields);
+}
 void LogError(std::string_view event, const Error& error, std::initializer_list<Field> fields = {});
 
 // "debug", "info", "warning", "error". kMalformed ("log.level").
