@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "limequat/base/finding.h"
+#include "limequat/base/time.h"
+#include "limequat/json/value.h"
+
+namespace limequat::appraise {
+
+enum class Verdict { kPass, kFail, kError, kUnpoliced };
+std::string_view VerdictName(Verdict verdict);  // "pass", "fail", "error", "unpoliced"
+
+// What evidence was found to show. The verdict is computed from the findings each
+// time; nothing stores it.
+struct Appraisal {
+  Findings findings;
+  // False: there is no policy, or one that says nothing; the verdict is then
+  // kUnpoliced at best, never kPass.
+  bool policed = false;
+  // When the nonce was issued: the moment the evidence speaks about (attack A03).
+  Time evidence_time{};
+  Time evaluated_at{};
+  // Findings beyond kMaxFindings were counted, not kept.
+  std::uint64_t not_shown = 0;
+
+  // kError without any finding or if nothing could be evaluated; kFail if any
+  // finding did not pass; else kUnpoliced or kPass.
+  Verdict verdict() const;
+};
+
+// How many findings one appraisal keeps; the rest is counted.
+inline constexpr std::size_t kMaxFindings = 1000;
+
+// Adds a finding, or counts it.
+void Add(Appraisal& appraisal, Finding finding);
+
+// The result document of docs (command-line contract, "Results"). `show` findings at most; 0: all.
+json::Value ToJson(const Appraisal& appraisal, std::size_t show = 0);
+json::Value ToJson(const Finding& finding);
+
+}  // namespace limequat::appraise

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "limequat/appraise/appraisal.h"
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+#include "limequat/base/time.h"
+#include "limequat/ima/replay.h"
+#include "limequat/policy/runtime_policy.h"
+#include "limequat/tpm/attest.h"
+#include "limequat/tpm/pcr.h"
+#include "limequat/tpm/public_area.h"
+#include "limequat/tpm/quote.h"
+
+namespace limequat::appraise {
+
+// The PCRs that the first evidence of each boot must sign (attack A01).
+inline constexpr tpm::PcrSet kBootPcrs = tpm::PcrSet::Range(0, 9);
+inline constexpr tpm::PcrSet kFullPcrs = tpm::PcrSet::Range(0, 10);
+// PCR 16 holds the hash of the agent's transport key in Keylime's protocol.
+inline constexpr std::uint32_t kTransportKeyPcr = 16;
+
+// PCRs 0-9 of a machine's boots. Unapproved: taken from its first verified evidence
+// because nobody said otherwise; a later change fails either way.
+struct BootBaseline {
+  tpm::PcrValues pcrs;
+  bool approved = false;
+};
+
+// Exceptions that an operator granted to one machine.
+struct Waivers {
+  bool sha1 = false;                  // quotes and banks of SHA-1 (attack A08)
+  bool boot_aggregate_bank = false;   // boot_aggregate made in a bank that is not quoted (attack A01)
+};
+
+// What one machine is held against. Comes from the database, not from the machine.
+struct Reference {
+  tpm::PublicArea ak;
+  // The bank, once fixed at enrolment or by the first verified quote (attack A08).
+  std::optional<crypto::HashAlgorithm> bank;
+  // Hash algorithms the enrolment allows for the bank and the signature.
+  std::vector<crypto::HashAlgorithm> accepted_hashes;
+  std::shared_ptr<const policy::RuntimePolicy> policy;  // null: unpoliced
+  std::optional<BootBaseline> baseline;
+  // Expected values by PCR from Keylime's tpm_policy: any one of the list is good.
+  std::vector<std::pair<std::uint32_t, std::vector<std::string>>> pcr_policy;
+  // Further PCRs that the enrolment asked for (Keylime's mask).
+  tpm::PcrSet requested;
+  Waivers waivers;
+};
+
+// What was asked, by us. `nonce_issued` is when the nonce was made.
+struct Challenge {
+  Bytes nonce;
+  Time nonce_issued{};
+  tpm::PcrSet pcrs;            // as sent in the mask, without PCR 16
+  std::uint64_t ima_from = 0;  // first entry asked for
+  bool full = false;           // first evidence of a boot, or a repetition of it
+};
+
+// What the machine answered: all of it hostile. Views must outlive the call.
+struct Answer {
+  tpm::QuoteString quote;
+  std::string hash_alg;  // claims; compared with what is signed
+  std::string enc_alg;
+  std::string sign_alg;
+  std::optional<std::string> transport_key_pem;   // "pubkey"; absent: as before
+  std::optional<std::string_view> ima_list;       // ASCII; absent: the machine has no IMA list
+  std::uint64_t ima_first = 0;                    // number of its first entry
+};
+
+// Where the verified evidence of the present boot ends. Nothing in it comes from
+// entries that no quote covers (attack A06).
+struct BootProgress {
+  tpm::ClockInfo clock_info;          // of the last verified quote
+  ima::Replay replay;                 // PCR 10 after the last verified entry
+  std::uint64_t entries() const { return replay.entries(); }
+  crypto::Digest policy_hash;         // the entries were appraised with this policy (zero: none)
+  std::string transport_key_pem;
+  // What failed in this boot so far: stays until the next boot or a new appraisal
+  // of the whole list.
+  Findings failures;
+  std::uint64_t failures_not_kept = 0;
+};
+
+enum class Advice {
+  kAccept,     // appraised; see the appraisal
+  kAskInFull,  // a new boot, or a state that needs the list from its beginning: ask again in full, nothing was appraised
+};
+
+struct Attestation {
+  Advice advice = Advice::kAccept;
+  Appraisal appraisal;
+  // Set if the quote verified and the list replayed to it: what to remember.
+  std::optional<BootProgress> progress;
+  // The signed values of PCRs 0-9 of a verified full quote: the baseline, if there was none.
+  std::optional<tpm::PcrValues> boot_pcrs;
+  std::optional<crypto::HashAlgorithm> bank;
+  // Whether entries behind the quoted ones exist: worth asking once more within the interval.
+  bool list_is_ahead = false;
+  // Whether this is another boot than `progress` was about.
+  bool rebooted = false;
+};
+
+// The one door: verifies `answer` against `challenge` and appraises it against
+// `reference`, going on from `before` (null: nothing verified yet in this process).
+// Pure: no clock, no network; `now` is only written into the appraisal.
+//
+// Findings besides those of VerifyQuote and AppraiseEntry:
+//   tpm.quote.bank            the signed bank is the machine's bank and extended (PCR 0 not zero, A08)
+//   tpm.quote.transport_key   PCR 16 is the hash of the transport key
+//   tpm.quote.algorithms      the announced algorithms are the signed ones and accepted
+//   tpm.clock                 reset and restart counts and clock did not go back (A18: equality and order only)
+//   boot.baseline             PCRs 0-9 are the approved (or first seen) ones (A01)
+//   pcr.policy                PCRs named by the machine's TPM policy have listed values
+//   ima.list                  there is a list, and it has at least its first entry (A02)
+//   ima.offset                the list starts where it was asked to, or at 0 (A05)
+//   ima.continuity            a full list of the same boot reproduces the stored digest at the stored offset; it is not shorter (A05)
+//   ima.replay                a prefix of the list leads to the quoted PCR 10 (A06)
+//   ima.boot_aggregate        see ima::CheckBootAggregate; asked of each full list (A01)
+//   policy.unevaluated        the policy has members this version cannot evaluate
+//
+// An Error means the answer could not be read at all; the caller records it as the
+// failed finding "evidence.malformed".
+Result<Attestation> AppraiseAttestation(const Reference& reference, const Challenge& challenge, const Answer& answer,
+                                        const BootProgress* before, Time now);
+
+// The PCRs to ask for: the full set at the beginning of a boot, else PCR 10, and
+// always what the policy and the enrolment need (the effective mask is the union).
+tpm::PcrSet PcrsToAsk(const Reference& reference, bool full);
+
+}  // namespace limequat::appraise

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+#include "limequat/ima/entry.h"
+
+namespace limequat::ima {
+
+enum class Format { kAscii, kBinary };
+std::string_view FormatName(Format format);  // "ascii", "binary"
+
+// The format that `list` looks like; an empty list is ASCII.
+Format DetectFormat(ByteView list);
+
+// Limits of one record. A longer one is malformed: kernels stay far below.
+inline constexpr std::size_t kMaxTemplateData = 1U << 20U;
+inline constexpr std::size_t kMaxTemplateName = 255;
+
+// Reads a list record by record without copying it: memory is bounded by one
+// record, whatever the list's size. Templates: `ima-ng`, `ima-sig`; others are
+// kUnsupported ("ima.template") by name, at their record.
+//
+// Errors are kMalformed ("ima.ascii.*", "ima.binary.*") with the record's index and
+// offset; after one, Next keeps returning it. A last ASCII line without its line
+// feed, or a binary record cut short, is "ima.truncated". Hostile input.
+class ListReader {
+ public:
+  ListReader(ByteView list, Format format);
+
+  // The next record; nullopt at the end.
+  Result<std::optional<Entry>> Next();
+  // How many records Next has given.
+  std::uint64_t index() const { return index_; }
+  // Offset of the first byte that Next has not consumed.
+  std::size_t offset() const { return offset_; }
+  // Entry numbers start here (a part of a list that begins at record `first`).
+  void NumberFrom(std::uint64_t first) { first_ = first; }
+
+ private:
+  Result<std::optional<Entry>> NextAscii();
+  Result<std::optional<Entry>> NextBinary();
+  ByteView list_;
+  Format format_;
+  std::size_t offset_ = 0;
+  std::uint64_t index_ = 0;
+  std::uint64_t first_ = 0;
+  std::optional<Error> error_;
+  Bytes template_digest_;  // decoded text of the ASCII form; reused
+  Bytes template_data_;
+};
+
+}  // namespace limequat::ima

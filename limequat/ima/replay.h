@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+#include "limequat/crypto/digest.h"
+#include "limequat/ima/entry.h"
+#include "limequat/ima/list.h"
+
+namespace limequat::ima {
+
+// How a kernel extends a bank: with the hash of the template data in the bank's own
+// algorithm, or, where it cannot compute that (kernels before 5.8, missing modules),
+// with the SHA-1 hash padded with zero bytes. The same for all entries of one boot
+// (attack A08).
+enum class TemplateDigests : std::uint8_t { kNative, kZeroPadded };
+std::string_view TemplateDigestsName(TemplateDigests kind);  // "native", "zero-padded"
+
+// The template digest that `bank` was extended with for `entry`; ff…ff for a violation.
+crypto::Digest TemplateDigest(const Entry& entry, crypto::HashAlgorithm bank, TemplateDigests kind);
+
+// Whether the digest that the list states for `entry` is the hash of its template
+// data (by its length: 20 bytes SHA-1, 32 SHA-256, ...) or zero for a violation.
+enum class StatedDigest { kMatches, kDiffers, kUnknownLength };
+StatedDigest CheckStatedDigest(const Entry& entry);
+
+// The running value of PCR 10 in one bank. A value: copies are snapshots.
+class Replay {
+ public:
+  Replay(crypto::HashAlgorithm bank, TemplateDigests kind) : kind_(kind), pcr_(bank) {}
+  // Goes on from a value that a verified quote covered.
+  Replay(const crypto::Digest& pcr, std::uint64_t entries, TemplateDigests kind) : kind_(kind), pcr_(pcr), entries_(entries) {}
+
+  void Extend(const Entry& entry);
+
+  const crypto::Digest& pcr() const { return pcr_; }
+  std::uint64_t entries() const { return entries_; }
+  TemplateDigests kind() const { return kind_; }
+
+ private:
+  TemplateDigests kind_;
+  crypto::Digest pcr_;
+  std::uint64_t entries_ = 0;
+};
+
+// Finds how many leading entries of `list` (its first entry is number
+// `start.entries()`) lead from `start` to `quoted`; 0 if `start` is there already.
+// The *longest* prefix is not searched: PCR values do not repeat unless the hash is
+// broken. nullopt if none does. Parse errors behind the match are ignored (nothing
+// unquoted may have an effect, attack A06), before it they are returned.
+struct Prefix {
+  std::uint64_t entries = 0;  // from the list's beginning
+  std::size_t bytes = 0;      // offset behind the last of them
+};
+Result<std::optional<Prefix>> FindQuotedPrefix(ByteView list, Format format, Replay start, const crypto::Digest& quoted);
+
+}  // namespace limequat::ima
