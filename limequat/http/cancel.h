@@ -10,7 +10,8 @@ namespace limequat::http {
 // from any thread.
 class CancelToken {
  public:
-  // Removes its callback when it ends; waits for one that is running on another thread.
+  // Removes its callback when it ends; waits for one that is running on another
+  // thread: never end it while holding a lock that the callback takes.
   class Registration {
    public:
     Registration() = default;

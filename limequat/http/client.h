@@ -41,6 +41,8 @@ struct ClientRequest {
   Headers headers;
   std::string body;                 // sent with Content-Length; content type from headers
   std::size_t max_response = 16U << 20U;  // a longer body ends as kMalformed ("http.client.too_long")
+  // Sending it twice does no harm although the method is POST or PATCH.
+  bool may_repeat = false;
 };
 
 struct ClientResponse {
@@ -55,7 +57,12 @@ struct ClientOptions {
   std::string private_key_pem;
   std::size_t max_connections_per_endpoint = 4;
   std::size_t max_waiting_per_endpoint = 256;   // further requests end as kUnavailable
-  std::size_t max_idle_connections = 16'384;    // all endpoints together; the oldest is closed
+  // All endpoints together, those being opened included; further requests wait in
+  // order, at most max_waiting of them (kUnavailable beyond). Idle ones give way, the oldest first.
+  std::size_t max_connections = 16'384;
+  std::size_t max_waiting = 16'384;
+  std::size_t max_connecting = 64;                         // handshakes at once
+  std::size_t max_response_bytes_in_flight = 256U << 20U;  // all bodies being received together
   std::chrono::milliseconds connect_timeout{5'000};  // name look-up, connect and handshake
   std::chrono::milliseconds idle_timeout{60'000};
 };
@@ -64,7 +71,7 @@ struct ClientOptions {
 class Client {
  public:
   static Result<std::unique_ptr<Client>> Create(Runtime& runtime, ClientOptions options);
-  // Ends every request with kUnavailable.
+  // Ends every request with kUnavailable; returns when every `done` has returned.
   ~Client();
 
   using Completion = std::move_only_function<void(Result<ClientResponse>)>;
@@ -72,9 +79,12 @@ class Client {
   // Sends and calls `done` exactly once, on an I/O thread: with any status the
   // server gave, or an Error: kUnavailable ("http.client.connect", ".timeout",
   // ".closed", ".cancelled"), kUntrusted (".certificate": the server is not the
-  // one expected), kMalformed (the answer is not HTTP or too long). A request on a
-  // kept connection that the server had closed is sent again once if nothing of an
-  // answer was read. Redirects are not followed.
+  // one expected; also `tls` without trust, trust without `tls`, or pinned together
+  // with anchors: refused before connecting), kMalformed (the answer is not HTTP or
+  // too long; a target with control characters). A request on a kept connection
+  // that the server had closed is sent again once if nothing of an answer was read
+  // and the method is GET, PUT or DELETE or may_repeat is set. Redirects are not
+  // followed. `done` is never called inside Send or under a lock and must not block.
   void Send(const Endpoint& endpoint, ClientRequest request, Deadline deadline, CancelToken cancel, Completion done);
 
   // Send and wait: for command-line tools. Not to be called on a thread of the runtime.

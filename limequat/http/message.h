@@ -37,7 +37,9 @@ struct Principal {
 // Headers with case-insensitive names, in order.
 class Headers {
  public:
-  Headers& Set(std::string_view name, std::string_view value);  // replaces
+  // Replaces. A name that is no token, or CR, LF or NUL in the value, makes the
+  // message one that cannot be sent: kInternal, answered 500.
+  Headers& Set(std::string_view name, std::string_view value);
   // The first value, or nullopt.
   std::optional<std::string_view> Find(std::string_view name) const;
   auto begin() const { return fields_.begin(); }
@@ -69,15 +71,19 @@ struct Request {
 
 inline constexpr std::size_t kMaxQueryParameters = 64;
 
-// What a handler may ask about its surroundings. Valid until the response has been
-// sent or given up, also for a body that is produced piece by piece.
+// What a handler may ask about its surroundings. A synchronous handler may use its
+// Context& and Request& for the whole call, also after cancellation, and never
+// keeps them; an asynchronous one owns them by shared_ptr. A Producer or an event
+// source is given the Context again at each call.
 class Context {
  public:
   virtual ~Context() = default;
   virtual const Principal& principal() const = 0;
-  // When the answer must be complete; for streams, when the next piece must be.
+  // When the Response must be there; in a call of a Producer or event source, when
+  // its piece must be there.
   virtual Deadline deadline() const = 0;
-  // Cancelled when the client goes away, the deadline passes or the server stops.
+  // Cancelled when the client goes away, the server stops, or the Response is not
+  // there by the deadline. Reaching max_duration cancels a stream.
   virtual CancelToken cancel() const = 0;
   // The client's X-Request-ID if it is harmless, else one made here. For logs.
   virtual std::string_view request_id() const = 0;
@@ -91,36 +97,48 @@ class Context {
 // Gives the next piece of a long body, an empty optional at its end. It is called
 // on a worker of the route's lane, once for each piece, when the piece before it
 // has left: a slow client costs memory for one piece and no thread. Between calls
-// it must hold no connection, lock or worker (read lists by key, page by page). An
-// error closes the connection without the final chunk, so the client sees that the
-// body is incomplete. Pieces have at most kMaxPiece bytes.
+// it must hold no connection, lock or worker (read lists by key, page by page).
+//
+// The first piece is produced before the head is sent: its error is answered like
+// an error of the handler. A later error closes the connection without the final
+// chunk, so that no client takes half for whole. An empty piece is skipped (as a
+// chunk it would end the body); one above kMaxPiece is kInternal and closes the
+// connection. Later calls are never refused by a full lane: the route's
+// max_running bounds them.
 using Producer = std::move_only_function<Result<std::optional<std::string>>(Context&)>;
 inline constexpr std::size_t kMaxPiece = 1U << 20U;
 
-// The writing end of a server-sent event stream (HTML, "Server-sent events"). Kept
-// by whoever has events, on any thread; never blocks. Copies share the stream.
-class EventSink {
- public:
-  enum class Pushed {
-    kQueued,
-    kClosed,  // the client went away, or the sink overflowed before
-    kOverflow  // more than the bound is waiting: the stream is closed, the client reconnects and resumes from its last id
-  };
-  virtual ~EventSink() = default;
-  // `id` may be empty. `data` may have several lines.
-  virtual Pushed Push(std::string_view id, std::string_view event, std::string_view data) = 0;
-  // Ends the stream in order.
-  virtual void Close() = 0;
-  virtual bool closed() const = 0;
+// One server-sent event (HTML, "Server-sent events"). CR, LF or NUL in `id` or
+// `name` are kInternal and close the stream; `data` may have several lines.
+struct Event {
+  std::string id;
+  std::string name;
+  std::string data;
 };
 
+// Tells an event stream that its source has something new. Thread-safe, never
+// blocks; keep it weakly or drop it when `closed` fires.
+class EventWaker {
+ public:
+  virtual ~EventWaker() = default;
+  virtual void Wake() = 0;
+  virtual void Close() = 0;  // ends the stream in order, after what was given
+  virtual CancelToken closed() const = 0;
+};
+
+// A stream of events, pulled by cursor: nothing is queued for a slow client, it
+// simply reads later. Resuming from Last-Event-ID is the first value of the cursor.
 struct EventStream {
-  // Called once, on a worker, when the head of the response has been sent.
-  std::move_only_function<void(std::shared_ptr<EventSink>)> start;
-  std::size_t max_queued_events = 256;
-  std::size_t max_queued_bytes = 1U << 20U;
+  // Called once before the first `next`: keep the waker and wake it for news.
+  std::move_only_function<void(std::shared_ptr<EventWaker>)> subscribe;
+  // The oldest events behind the cursor, at most kMaxEventsPerBatch, none if there
+  // is nothing new. On a worker of the route's lane, when everything before has
+  // left and (the first time, or Wake was called since); again at once after a full
+  // batch. An error closes the stream.
+  std::move_only_function<Result<std::vector<Event>>(Context&)> next;
   std::chrono::seconds keep_alive{15};  // a comment line when nothing else is sent
 };
+inline constexpr std::size_t kMaxEventsPerBatch = 256;
 
 using Body = std::variant<std::string, Producer, EventStream>;
 

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "limequat/http/message.h"
@@ -31,12 +33,39 @@ class Access {
   std::string why_;
 };
 
-using Handler = std::function<Response(const Request&, Context&)>;
+// Runs on a worker of the route's lane and may block it for the length of a
+// database read. An Error is answered by the router's Refusal with HttpStatus(code).
+using Handler = std::function<Result<Response>(const Request&, Context&)>;
 
+// The one chance to answer an asynchronous request: from any thread, never blocks.
+// The first call wins; it is ignored if nobody waits any more. Dropped unanswered:
+// 503 while stopping, else 500 ("http.unanswered").
+class Responder {
+ public:
+  using Send = std::move_only_function<void(Result<Response>)>;
+  explicit Responder(Send send);
+  Responder(Responder&&) noexcept;
+  Responder& operator=(Responder&&) = delete;
+  ~Responder();
+  void operator()(Result<Response> response);
+
+ private:
+  Send send_;
+};
+
+// Starts on a worker of the route's lane, must not block there, and answers later:
+// after a group commit (sql::Database::WriteAsync) or an outgoing call
+// (Client::Send). No worker waits in between.
+using AsyncHandler = std::function<void(std::shared_ptr<const Request>, std::shared_ptr<Context>, Responder)>;
+
+// Checked in this order: route, method, access, size, then the body is read.
 struct RouteOptions {
   Lane lane = Lane::kAdministration;
-  std::size_t max_body = 64U << 10U;      // a longer body is answered 413, unread
-  std::chrono::milliseconds timeout{30'000};  // from the end of the head to the end of the answer
+  std::size_t max_body = 64U << 10U;               // a longer body is answered 413, unread
+  std::chrono::milliseconds timeout{30'000};       // end of the head to the complete Response, and each call of a Producer or event source: 503
+  std::chrono::milliseconds stall_timeout{30'000}; // no byte of the answer leaves for this long: closed
+  std::chrono::milliseconds max_duration{3'600'000};  // of a produced body or event stream in all
+  std::size_t max_running = 1024;                  // requests and streams of this route at once; beyond: 503
 };
 
 // Patterns are split on '/'; a segment "{name}" matches one non-empty segment, not
@@ -50,14 +79,15 @@ class Router {
     std::string pattern;
     Access access;
     RouteOptions options;
-    Handler handler;
+    std::variant<Handler, AsyncHandler> handler;
   };
-  // Writes the answer for a refusal made outside a handler: 400, 403, 404, 405,
-  // 413, 500, 503. `request` may lack a body.
+  // Writes the answer for a refusal (400, 401, 403, 404, 405, 413, 429, 500, 503)
+  // and for an Error of a handler. `request` may lack a body.
   using Refusal = std::function<Response(const Request& request, int status, const Error& why)>;
 
   Router();
   Router& Add(Method method, std::string_view pattern, Access access, RouteOptions options, Handler handler);
+  Router& AddAsync(Method method, std::string_view pattern, Access access, RouteOptions options, AsyncHandler handler);
   Router& OnRefusal(Refusal refusal);
 
   const std::vector<Route>& routes() const { return routes_; }

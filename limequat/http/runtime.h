@@ -30,7 +30,8 @@ struct RuntimeOptions {
 
 // Runs things one after another, in the order of Post, on the I/O threads: work on
 // a strand must not block. Copies share the strand; it outlives its last copy
-// until its queue is empty.
+// until its queue is empty. Its queue has no bound of its own: whoever posts from
+// outside bounds what is under way. After Stop, work is destroyed unrun.
 class Strand {
  public:
   void Post(std::move_only_function<void()> work) const;
@@ -42,7 +43,8 @@ class Strand {
   std::shared_ptr<Impl> impl_;
 };
 
-// One planned call; destroying or Cancel() revokes it if it has not begun.
+// One planned call; destroying or Cancel() revokes it. Certain only on the strand it
+// was planned for; elsewhere it may be running, so capture weakly.
 class Timer {
  public:
   Timer() = default;

@@ -37,7 +37,8 @@ struct ServerLimits {
   std::chrono::milliseconds handshake_timeout{5'000};
   std::chrono::milliseconds header_timeout{5'000};   // from the first byte of a request
   std::chrono::milliseconds idle_timeout{75'000};    // between requests
-  std::size_t max_body_bytes_in_flight = 256U << 20U;  // all bodies being received together: 503 beyond
+  // All bodies together, from the first byte received until their Request is destroyed: 503 beyond.
+  std::size_t max_body_bytes_in_flight = 256U << 20U;
 };
 
 struct ListenOptions {
@@ -48,7 +49,8 @@ struct ListenOptions {
 };
 
 // Serves one router on one address: HTTP/1.1, kept connections, TLS 1.2 and 1.3.
-// A handler that ends the lane's queue is answered 503; an exception that leaves a
+// A full lane is answered 503, and so is a request whose deadline passes while it
+// waits or runs (one that waits is never started). An exception that leaves a
 // handler is a defect and is answered 500.
 class Server {
  public:
@@ -60,7 +62,8 @@ class Server {
   std::uint16_t port() const;
   std::size_t connections() const;
   // Stops accepting, cancels the contexts of running requests, closes connections
-  // after `grace`.
+  // after `grace`. When it returns, no handler, Producer or event source runs or
+  // will run. Order of destruction in a program: servers, clients, databases, runtime.
   void Stop(std::chrono::milliseconds grace = std::chrono::milliseconds(2'000));
 
  private:

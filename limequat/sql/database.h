@@ -26,6 +26,8 @@ struct Limits {
   Cancelled cancelled;
 };
 
+inline constexpr std::size_t kMaxQueryBytes = 64U << 20U;
+
 // One connection, lent for a moment. SQL is written in the subset that SQLite,
 // PostgreSQL and MariaDB share, with "?" for every value: values never become part
 // of the text.
@@ -36,10 +38,15 @@ struct Limits {
 class Connection {
  public:
   virtual ~Connection() = default;
-  // Runs a statement without a result; the number of rows it changed.
+  // Runs a statement without a result; the number of rows its condition matched
+  // (what compare-and-set relies on).
   virtual Result<std::int64_t> Execute(std::string_view statement, const Parameters& parameters = {}) = 0;
-  // All rows, at most `limit` (kInternal "sql.limit" beyond: page by key instead).
+  // All rows, at most `limit` and kMaxQueryBytes (kInternal "sql.limit" beyond:
+  // page by key instead).
   virtual Result<std::vector<Row>> Query(std::string_view statement, const Parameters& parameters = {}, std::size_t limit = 10'000) = 0;
+  // The database's own clock, microseconds since 1970: for leases that several
+  // verifiers share.
+  virtual Result<std::int64_t> Now() = 0;
 };
 
 // One step of a schema's history. Applied once, in order, each in a transaction of
@@ -56,9 +63,14 @@ struct DatabaseOptions {
   std::size_t readers = 4;            // connections for Read
   std::size_t max_queued_writes = 4096;
   std::size_t max_batch = 256;        // writes that share one commit
+  std::chrono::milliseconds open_timeout{10'000};  // connecting and migrating
 };
 
-// A database with many readers and one writer. Thread-safe.
+// A database with many readers and one writer. Thread-safe. Once a connection is
+// known to be lost, calls fail at once with "sql.connection" until a probe in the
+// background succeeds: workers are not held by a dead server. Cancellation is
+// noticed within 100 ms, also inside a running statement. Migrations hold a lock of
+// the whole database.
 class Database {
  public:
   // Opens and applies `migrations`. kUnavailable ("sql.open") with the path and
@@ -70,22 +82,29 @@ class Database {
   // connection within the limits. `work` must not keep the connection.
   virtual Status Read(const Limits& limits, const std::function<Status(Connection&)>& work) = 0;
 
+  // Runs with its statements under the limits of the call. It may run more than once
+  // (a lost connection, a deadlock with another verifier, a batch that failed):
+  // it resets its outputs when it begins and has no other effect.
   using Work = std::move_only_function<Status(Connection&)>;
   using Completion = std::move_only_function<void(Status)>;
 
   // Queues `work` for the writer. Works that wait together share one transaction
   // and one commit; each runs in a savepoint of its own, so that one that fails is
-  // rolled back alone. `done` is called once, on the writer's thread, after the
-  // commit is durable, with what `work` returned or why it could not be made
-  // durable; it must not block. A full queue: kUnavailable ("sql.queue_full") is
-  // given to `done` at once, on the caller's thread.
-  virtual void WriteAsync(Work work, Completion done) = 0;
+  // rolled back alone. `done` is called exactly once, never inside WriteAsync,
+  // after the commit is durable: with what `work` returned, or why it was not made
+  // durable: kUnavailable "sql.queue_full", "sql.stopped", "sql.deadline",
+  // "sql.connection", or "sql.outcome_unknown" (the connection broke during COMMIT:
+  // such work is not run again, read before you repeat it). `done` must not block.
+  // When it runs, `work` neither runs nor will run.
+  virtual void WriteAsync(const Limits& limits, Work work, Completion done) = 0;
 
-  // WriteAsync and wait. When the limits end the wait, the work may still be done.
+  // WriteAsync and wait. When the limits end the wait, work that has not begun is
+  // removed and never runs; work that runs is waited for. So `work` may refer to
+  // the caller's variables. Not to be called from a Work or a Completion (checked).
   virtual Status Write(const Limits& limits, Work work) = 0;
 
-  // Whether the database answers now; for health.
-  virtual Status Ping(const Limits& limits) = 0;
+  // The last known state, renewed in the background; never blocks. For health.
+  virtual Status Health() const = 0;
 };
 
 }  // namespace limequat::sql
