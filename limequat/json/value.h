@@ -23,7 +23,12 @@ class Object {
  public:
   using Member = std::pair<std::string, Value>;
 
-  Object() = default;
+  Object();
+  Object(const Object&);
+  Object(Object&&) noexcept;
+  Object& operator=(const Object&);
+  Object& operator=(Object&&) noexcept;
+  ~Object();
   // {{"code", 200}, {"status", "Success"}}
   Object(std::initializer_list<Member> members);
 
@@ -32,10 +37,11 @@ class Object {
   // nullptr if absent.
   const Value* Find(std::string_view name) const;
   bool Contains(std::string_view name) const { return Find(name) != nullptr; }
-  std::size_t size() const { return members_.size(); }
-  bool empty() const { return members_.empty(); }
-  auto begin() const { return members_.begin(); }
-  auto end() const { return members_.end(); }
+  std::size_t size() const;
+  bool empty() const { return size() == 0; }
+  // Iterates over Member.
+  const Member* begin() const;
+  const Member* end() const;
 
   friend bool operator==(const Object&, const Object&);
 
@@ -85,6 +91,15 @@ class Value {
   std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object> data_;
 };
 
+inline std::size_t Object::size() const { return members_.size(); }
+inline const Object::Member* Object::begin() const { return members_.data(); }
+inline const Object::Member* Object::end() const { return members_.data() + members_.size(); }
+inline Object::Object() = default;
+inline Object::Object(const Object&) = default;
+inline Object::Object(Object&&) noexcept = default;
+inline Object& Object::operator=(const Object&) = default;
+inline Object& Object::operator=(Object&&) noexcept = default;
+inline Object::~Object() = default;
 inline bool operator==(const Object& a, const Object& b) { return a.members_ == b.members_; }
 
 struct ParseLimits {
