@@ -61,6 +61,19 @@ Result<Bytes> HexDecode(std::string_view text) {
   return bytes;
 }
 
+bool HexDecodeTo(std::string_view text, std::span<std::uint8_t> out) {
+  if (text.size() != 2 * out.size()) return false;
+  // One test behind the loop: kNone has the sign bit, which no digit has.
+  int seen = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int high = Look(kHexValue, text[2 * i]);
+    const int low = Look(kHexValue, text[2 * i + 1]);
+    seen |= high | low;
+    out[i] = static_cast<std::uint8_t>((high << 4) | low);
+  }
+  return seen >= 0;
+}
+
 std::string Base64Encode(ByteView bytes) {
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);

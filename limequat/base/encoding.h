@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -13,6 +15,9 @@ std::string HexEncode(ByteView bytes);
 // The bytes of `text`: an even number of hexadecimal digits of either case, no
 // prefix, no blanks. Otherwise kMalformed ("encoding.hex").
 Result<Bytes> HexDecode(std::string_view text);
+// The same without an allocation, for many short values: false, and `out` is
+// undefined, unless `text` is exactly 2 * out.size() hexadecimal digits.
+[[nodiscard]] bool HexDecodeTo(std::string_view text, std::span<std::uint8_t> out);
 
 // Base64 with the standard alphabet and padding (RFC 4648, section 4).
 std::string Base64Encode(ByteView bytes);
