@@ -1,8 +1,8 @@
 #include "limequat/base/byte_reader.h"
 
-#include <fmt/format.h>
-
 #include <limits>
+
+#include <fmt/format.h>
 
 #include "limequat/base/check.h"
 #include "limequat/base/result_macros.h"
@@ -22,7 +22,8 @@ T BigEndian(ByteView bytes) {
 template <class T>
 T LittleEndian(ByteView bytes) {
   T value = 0;
-  for (std::size_t i = bytes.size(); i > 0; --i) value = static_cast<T>((value << 8U) | bytes[i - 1]);
+  for (std::size_t i = bytes.size(); i > 0; --i)
+    value = static_cast<T>((value << 8U) | bytes[i - 1]);
   return value;
 }
 
@@ -35,15 +36,17 @@ void PutBigEndian(Bytes& out, T value) {
 
 template <class T>
 void PutLittleEndian(Bytes& out, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) out.push_back(static_cast<std::uint8_t>(value >> (8U * i)));
+  for (std::size_t i = 0; i < sizeof(T); ++i)
+    out.push_back(static_cast<std::uint8_t>(value >> (8U * i)));
 }
 
 }  // namespace
 
 Result<ByteView> ByteReader::Take(std::size_t count, std::string_view field) {
   if (count > remaining()) {
-    return Malformed("bytes.short", fmt::format("{} at offset {}: {} bytes announced or needed, {} left", field,
-                                                offset_, count, remaining()));
+    return Malformed("bytes.short",
+                     fmt::format("{} at offset {}: {} bytes announced or needed, {} left", field,
+                                 offset_, count, remaining()));
   }
   ByteView taken = input_.subspan(offset_, count);
   offset_ += count;
@@ -97,7 +100,8 @@ Result<ByteView> ByteReader::SizedU32Le(std::string_view field) {
 
 Status ByteReader::ExpectEnd(std::string_view structure) const {
   if (!empty()) {
-    return Malformed("bytes.trailing", fmt::format("{} bytes follow the end of {}", remaining(), structure));
+    return Malformed("bytes.trailing",
+                     fmt::format("{} bytes follow the end of {}", remaining(), structure));
   }
   return {};
 }

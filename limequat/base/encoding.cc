@@ -9,7 +9,8 @@ namespace limequat {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-constexpr std::string_view kBase64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kBase64Alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::int8_t kNone = -1;
 
 constexpr std::array<std::int8_t, 256> kHexValue = [] {
@@ -32,9 +33,13 @@ constexpr std::array<std::int8_t, 256> kBase64Value = [] {
   return table;
 }();
 
-std::int8_t Look(const std::array<std::int8_t, 256>& table, char c) { return table[static_cast<std::uint8_t>(c)]; }
+std::int8_t Look(const std::array<std::int8_t, 256>& table, char c) {
+  return table[static_cast<std::uint8_t>(c)];
+}
 
-Error BadBase64() { return Malformed("encoding.base64", "not strict base64 (RFC 4648, section 4)"); }
+Error BadBase64() {
+  return Malformed("encoding.base64", "not strict base64 (RFC 4648, section 4)");
+}
 
 }  // namespace
 
@@ -55,7 +60,8 @@ Result<Bytes> HexDecode(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); i += 2) {
     const std::int8_t high = Look(kHexValue, text[i]);
     const std::int8_t low = Look(kHexValue, text[i + 1]);
-    if (high < 0 || low < 0) return Malformed("encoding.hex", "a character that is not a hexadecimal digit");
+    if (high < 0 || low < 0)
+      return Malformed("encoding.hex", "a character that is not a hexadecimal digit");
     bytes.push_back(static_cast<std::uint8_t>((high << 4) | low));
   }
   return bytes;
@@ -102,7 +108,8 @@ Result<Bytes> Base64Decode(std::string_view text) {
       if (value < 0) return BadBase64();
       group = (group << 6U) | static_cast<std::uint32_t>(value);
     }
-    for (std::size_t j = 0; j + 1 < digits; ++j) bytes.push_back(static_cast<std::uint8_t>(group >> (16U - 8U * j)));
+    for (std::size_t j = 0; j + 1 < digits; ++j)
+      bytes.push_back(static_cast<std::uint8_t>(group >> (16U - 8U * j)));
     // Bits behind the last whole byte must be zero: one value, one spelling.
     if (digits < 4 && (group & ((1U << (8U * (4U - digits))) - 1U)) != 0) return BadBase64();
   }

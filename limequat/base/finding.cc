@@ -38,18 +38,30 @@ std::string_view CauseName(Cause cause) {
 }
 
 Finding Passed(std::string_view check, std::string detail) {
-  return Finding{.check = std::string(check), .outcome = Outcome::kPassed, .detail = std::move(detail),
-                 .subject = {}, .cause = Cause::kNone, .next = {}};
+  return Finding{.check = std::string(check),
+                 .outcome = Outcome::kPassed,
+                 .detail = std::move(detail),
+                 .subject = {},
+                 .cause = Cause::kNone,
+                 .next = {}};
 }
 
 Finding Failed(std::string_view check, std::string detail, Cause cause) {
-  return Finding{.check = std::string(check), .outcome = Outcome::kFailed, .detail = std::move(detail),
-                 .subject = {}, .cause = cause, .next = {}};
+  return Finding{.check = std::string(check),
+                 .outcome = Outcome::kFailed,
+                 .detail = std::move(detail),
+                 .subject = {},
+                 .cause = cause,
+                 .next = {}};
 }
 
 Finding NotEvaluated(std::string_view check, std::string detail, Cause cause) {
-  return Finding{.check = std::string(check), .outcome = Outcome::kNotEvaluated, .detail = std::move(detail),
-                 .subject = {}, .cause = cause, .next = {}};
+  return Finding{.check = std::string(check),
+                 .outcome = Outcome::kNotEvaluated,
+                 .detail = std::move(detail),
+                 .subject = {},
+                 .cause = cause,
+                 .next = {}};
 }
 
 bool AllPassed(const Findings& findings) {

@@ -48,7 +48,8 @@ std::string_view CauseName(Cause cause);        // "tamper", "policy-lag", ...; 
 
 Finding Passed(std::string_view check, std::string detail = {});
 Finding Failed(std::string_view check, std::string detail, Cause cause = Cause::kTamper);
-Finding NotEvaluated(std::string_view check, std::string detail, Cause cause = Cause::kConfiguration);
+Finding NotEvaluated(std::string_view check, std::string detail,
+                     Cause cause = Cause::kConfiguration);
 
 // Whether every finding passed. An empty list has not passed anything: false.
 bool AllPassed(const Findings& findings);

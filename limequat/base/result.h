@@ -15,7 +15,8 @@ namespace limequat {
 // into `true`. Use an enumeration that names both answers.
 template <class T>
 class [[nodiscard]] Result : public std::expected<T, Error> {
-  static_assert(!std::is_same_v<std::remove_cv_t<T>, bool>, "Result<bool> is ambiguous: use an enumeration");
+  static_assert(!std::is_same_v<std::remove_cv_t<T>, bool>,
+                "Result<bool> is ambiguous: use an enumeration");
 
  public:
   using std::expected<T, Error>::expected;

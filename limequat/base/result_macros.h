@@ -5,11 +5,11 @@
 #include "limequat/base/result.h"
 
 // Leaves the function with the error of `expression` (a Status or Result), if any.
-#define LQ_RETURN_IF_ERROR(expression)                   \
-  do {                                                   \
-    if (auto lq_status = (expression); !lq_status) {     \
-      return std::move(lq_status).error();               \
-    }                                                    \
+#define LQ_RETURN_IF_ERROR(expression)               \
+  do {                                               \
+    if (auto lq_status = (expression); !lq_status) { \
+      return std::move(lq_status).error();           \
+    }                                                \
   } while (false)
 
 #define LQ_CONCAT_INNER(a, b) a##b

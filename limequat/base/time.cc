@@ -1,10 +1,10 @@
 #include "limequat/base/time.h"
 
-#include <fmt/format.h>
-
 #include <cstdint>
 #include <limits>
 #include <optional>
+
+#include <fmt/format.h>
 
 namespace limequat {
 
@@ -79,10 +79,12 @@ std::optional<Time> Parse(std::string_view text) {
   if (!fraction) return std::nullopt;
   const auto offset = Offset(text, at);
   if (!offset || at != text.size()) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok()) return std::nullopt;
-  return Time(std::chrono::sys_days(date)) + hours(*hour) + minutes(*minute) + seconds(*second) + *fraction - *offset;
+  return Time(std::chrono::sys_days(date)) + hours(*hour) + minutes(*minute) + seconds(*second) +
+         *fraction - *offset;
 }
 
 }  // namespace
@@ -91,20 +93,24 @@ std::string FormatRfc3339(Time time) {
   const auto day = std::chrono::floor<days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  std::string text = fmt::format("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  std::string text =
+      fmt::format("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  clock.hours().count(), clock.minutes().count(), clock.seconds().count());
   if (clock.subseconds().count() != 0) text += fmt::format(".{:06d}", clock.subseconds().count());
   return text + "Z";
 }
 
 Result<Time> ParseRfc3339(std::string_view text) {
   const auto time = Parse(text);
-  if (!time) return Malformed("time.rfc3339", "not a time of RFC 3339, such as 2026-11-25T09:00:00Z");
+  if (!time)
+    return Malformed("time.rfc3339", "not a time of RFC 3339, such as 2026-11-25T09:00:00Z");
   return *time;
 }
 
-std::int64_t ToUnixSeconds(Time time) { return std::chrono::floor<seconds>(time).time_since_epoch().count(); }
+std::int64_t ToUnixSeconds(Time time) {
+  return std::chrono::floor<seconds>(time).time_since_epoch().count();
+}
 
 Time FromUnixSeconds(std::int64_t value) { return Time(seconds(value)); }
 

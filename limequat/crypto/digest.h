@@ -66,6 +66,10 @@ class Hasher {
   Digest Finish();
 
  private:
+  friend Digest Hash(HashAlgorithm algorithm, ByteView data);
+  friend Digest Extend(const Digest& current, ByteView data);
+  static Digest OfTwo(HashAlgorithm algorithm, ByteView first, ByteView second);
+
   struct Context;
   std::unique_ptr<Context> context_;
 };

@@ -20,8 +20,8 @@ enum class SignatureScheme {
   kEcdsa,   // DER (r, s)
 };
 
-std::size_t CurveBytes(Curve curve);        // 32, 48, 66
-std::string_view CurveName(Curve curve);    // "P-256", ...
+std::size_t CurveBytes(Curve curve);      // 32, 48, 66
+std::string_view CurveName(Curve curve);  // "P-256", ...
 
 // Whether a signature fits. Not a bool: an error must not read as "true".
 enum class SignatureCheck { kValid, kInvalid };
@@ -41,14 +41,15 @@ class PublicKey {
   static Result<PublicKey> FromEcPoint(Curve curve, ByteView x, ByteView y);
 
   KeyType type() const;
-  int bits() const;                     // RSA: modulus; EC: field
-  std::optional<Curve> curve() const;   // set for EC keys on a supported curve
-  std::string ToPem() const;            // SubjectPublicKeyInfo, 64 columns, final newline
+  int bits() const;                    // RSA: modulus; EC: field
+  std::optional<Curve> curve() const;  // set for EC keys on a supported curve
+  std::string ToPem() const;           // SubjectPublicKeyInfo, 64 columns, final newline
   Bytes ToSpkiDer() const;
 
   // Checks `signature` over H(message) with H = `hash`. kValid only if everything
   // fits; a scheme that does not go with the key is kInvalid, malformed DER too.
-  SignatureCheck Verify(SignatureScheme scheme, HashAlgorithm hash, ByteView message, ByteView signature) const;
+  SignatureCheck Verify(SignatureScheme scheme, HashAlgorithm hash, ByteView message,
+                        ByteView signature) const;
 
   // RSAES-OAEP with MGF1 of the same hash. `label` as the caller wants it on the
   // wire (TPM: with its terminating zero). kUnsupported for other keys.
@@ -57,13 +58,12 @@ class PublicKey {
   // Same key (compares SubjectPublicKeyInfo).
   friend bool operator==(const PublicKey& a, const PublicKey& b);
 
+  // For this module only.
   struct Impl;
-  const Impl& impl() const { return *impl_; }  // for this module only
+  const Impl& impl() const { return *impl_; }
+  explicit PublicKey(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
  private:
-  friend class PrivateKey;
-  friend class Certificate;
-  explicit PublicKey(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };
 

@@ -17,8 +17,11 @@ namespace limequat::json {
 
 class Value;
 
-// Members in the order in which they were read or added.
 using Array = std::vector<Value>;
+
+// Members in the order in which they were read or added, each name once. Finding
+// and setting take constant time whatever the names are, so an object of a million
+// hostile members is as good as one of ten.
 class Object {
  public:
   using Member = std::pair<std::string, Value>;
@@ -47,7 +50,20 @@ class Object {
 
  private:
   friend class TreeBuilder;
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+  // Hash table of positions in members_ plus one, 0 for a free place; absent while
+  // the object is small enough to be searched from front to back.
+  using Index = std::vector<std::uint32_t>;
+
+  // Adds behind the last member. kDuplicate: the name is there, and nothing has been
+  // moved from.
+  enum class Added { kYes, kDuplicate };
+  Added Append(std::string&& name, Value&& value);
+  std::size_t PositionOf(std::string_view name) const;
+  void Reindex(std::size_t places);
+
   std::vector<Member> members_;
+  std::unique_ptr<Index> index_;
 };
 
 // A JSON value (RFC 8259). Integers stay integers; a number with a fraction or an
@@ -88,18 +104,15 @@ class Value {
   friend bool operator==(const Value&, const Value&) = default;
 
  private:
-  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object> data_;
+  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array,
+               Object>
+      data_;
 };
 
 inline std::size_t Object::size() const { return members_.size(); }
 inline const Object::Member* Object::begin() const { return members_.data(); }
 inline const Object::Member* Object::end() const { return members_.data() + members_.size(); }
 inline Object::Object() = default;
-inline Object::Object(const Object&) = default;
-inline Object::Object(Object&&) noexcept = default;
-inline Object& Object::operator=(const Object&) = default;
-inline Object& Object::operator=(Object&&) noexcept = default;
-inline Object::~Object() = default;
 inline bool operator==(const Object& a, const Object& b) { return a.members_ == b.members_; }
 
 struct ParseLimits {

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace limequat {
+
+struct CodePoint {
+  std::uint32_t value = 0;
+  std::size_t length = 0;  // bytes; 0: the text begins with no valid sequence
+};
+
+// The first code point of `text`, which is not empty and may be hostile. Overlong
+// forms, surrogates and values above U+10FFFF are invalid (RFC 3629).
+CodePoint DecodeUtf8(std::string_view text);
+
+}  // namespace limequat

@@ -1,0 +1,166 @@
+#include "limequat/crypto/digest.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/check.h"
+#include "limequat/base/encoding.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/crypto/openssl_internal.h"
+
+namespace limequat::crypto {
+
+namespace {
+
+constexpr std::array kAlgorithms = {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
+                                    HashAlgorithm::kSha384, HashAlgorithm::kSha512};
+
+// A context that is ready to take the first byte of a message. Beginning the next
+// message in the same context costs a tenth of a new context.
+MdContextPtr NewContext(HashAlgorithm algorithm) {
+  MdContextPtr context(EVP_MD_CTX_new());
+  LQ_CHECK(context != nullptr);
+  LQ_CHECK(EVP_DigestInit_ex2(context.get(), FetchedMd(algorithm), nullptr) == 1);
+  return context;
+}
+
+// The thread's own context, between messages.
+EVP_MD_CTX* ThreadContext(HashAlgorithm algorithm) {
+  thread_local std::array<MdContextPtr, kAlgorithms.size()> contexts;
+  MdContextPtr& context = contexts[static_cast<std::size_t>(algorithm)];
+  if (context == nullptr) {
+    context = NewContext(algorithm);
+  } else {
+    LQ_CHECK(EVP_DigestInit_ex2(context.get(), nullptr, nullptr) == 1);
+  }
+  return context.get();
+}
+
+}  // namespace
+
+const char* MdName(HashAlgorithm algorithm) {
+  switch (algorithm) {
+    case HashAlgorithm::kSha1:
+      return "SHA1";
+    case HashAlgorithm::kSha256:
+      return "SHA2-256";
+    case HashAlgorithm::kSha384:
+      return "SHA2-384";
+    case HashAlgorithm::kSha512:
+      return "SHA2-512";
+  }
+  return "";
+}
+
+const EVP_MD* FetchedMd(HashAlgorithm algorithm) {
+  // Never freed: hashing must work until the last destructor has run.
+  static const std::array<const EVP_MD*, kAlgorithms.size()> fetched = [] {
+    std::array<const EVP_MD*, kAlgorithms.size()> table{};
+    for (const HashAlgorithm each : kAlgorithms) {
+      const EVP_MD* md = EVP_MD_fetch(nullptr, MdName(each), nullptr);
+      LQ_CHECK(md != nullptr);
+      table[static_cast<std::size_t>(each)] = md;
+    }
+    return table;
+  }();
+  return fetched[static_cast<std::size_t>(algorithm)];
+}
+
+std::size_t DigestSize(HashAlgorithm algorithm) {
+  switch (algorithm) {
+    case HashAlgorithm::kSha1:
+      return 20;
+    case HashAlgorithm::kSha256:
+      return 32;
+    case HashAlgorithm::kSha384:
+      return 48;
+    case HashAlgorithm::kSha512:
+      return 64;
+  }
+  CheckFailed("a known HashAlgorithm", __FILE__, __LINE__);
+}
+
+std::string_view HashName(HashAlgorithm algorithm) {
+  switch (algorithm) {
+    case HashAlgorithm::kSha1:
+      return "sha1";
+    case HashAlgorithm::kSha256:
+      return "sha256";
+    case HashAlgorithm::kSha384:
+      return "sha384";
+    case HashAlgorithm::kSha512:
+      return "sha512";
+  }
+  CheckFailed("a known HashAlgorithm", __FILE__, __LINE__);
+}
+
+std::optional<HashAlgorithm> HashFromName(std::string_view name) {
+  for (const HashAlgorithm algorithm : kAlgorithms) {
+    if (HashName(algorithm) == name) return algorithm;
+  }
+  return std::nullopt;
+}
+
+Result<Digest> Digest::FromBytes(HashAlgorithm algorithm, ByteView bytes) {
+  if (bytes.size() != DigestSize(algorithm)) {
+    return Malformed("crypto.digest.size",
+                     fmt::format("a {} digest has {} bytes, not {}", HashName(algorithm),
+                                 DigestSize(algorithm), bytes.size()));
+  }
+  Digest digest(algorithm);
+  std::ranges::copy(bytes, digest.bytes_.begin());
+  return digest;
+}
+
+Result<Digest> Digest::FromHex(HashAlgorithm algorithm, std::string_view hex) {
+  LQ_ASSIGN_OR_RETURN(const Bytes bytes, HexDecode(hex));
+  return FromBytes(algorithm, bytes);
+}
+
+std::string Digest::hex() const { return HexEncode(bytes()); }
+
+bool Digest::IsZero() const {
+  return std::ranges::all_of(bytes_, [](std::uint8_t byte) { return byte == 0; });
+}
+
+struct Hasher::Context {
+  HashAlgorithm algorithm;
+  MdContextPtr md;
+};
+
+Hasher::Hasher(HashAlgorithm algorithm)
+    : context_(std::make_unique<Context>(Context{algorithm, NewContext(algorithm)})) {}
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+Hasher::~Hasher() = default;
+
+Hasher& Hasher::Update(ByteView data) {
+  LQ_CHECK(EVP_DigestUpdate(context_->md.get(), data.data(), data.size()) == 1);
+  return *this;
+}
+
+Digest Hasher::Finish() {
+  Digest digest(context_->algorithm);
+  LQ_CHECK(EVP_DigestFinal_ex(context_->md.get(), digest.bytes_.data(), nullptr) == 1);
+  LQ_CHECK(EVP_DigestInit_ex2(context_->md.get(), nullptr, nullptr) == 1);
+  return digest;
+}
+
+Digest Hasher::OfTwo(HashAlgorithm algorithm, ByteView first, ByteView second) {
+  EVP_MD_CTX* context = ThreadContext(algorithm);
+  Digest digest(algorithm);
+  LQ_CHECK(EVP_DigestUpdate(context, first.data(), first.size()) == 1);
+  LQ_CHECK(EVP_DigestUpdate(context, second.data(), second.size()) == 1);
+  LQ_CHECK(EVP_DigestFinal_ex(context, digest.bytes_.data(), nullptr) == 1);
+  return digest;
+}
+
+Digest Hash(HashAlgorithm algorithm, ByteView data) { return Hasher::OfTwo(algorithm, data, {}); }
+
+Digest Extend(const Digest& current, ByteView data) {
+  return Hasher::OfTwo(current.algorithm(), current.bytes(), data);
+}
+
+}  // namespace limequat::crypto

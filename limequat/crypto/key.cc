@@ -1,0 +1,165 @@
+#include "limequat/crypto/key.h"
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include <fmt/format.h>
+#include <openssl/core_names.h>
+#include <openssl/rsa.h>
+
+#include "limequat/base/check.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/crypto/key_internal.h"
+
+namespace limequat::crypto {
+
+namespace {
+
+using X509PubkeyPtr = std::unique_ptr<X509_PUBKEY, Releases<X509_PUBKEY_free>>;
+
+constexpr std::size_t kMaxModulusBytes = 16384 / 8;
+
+}  // namespace
+
+bool SetScheme(EVP_PKEY_CTX* context, const PublicKey::Impl& key, SignatureScheme scheme,
+               HashAlgorithm hash, int pss_salt_length) {
+  switch (scheme) {
+    case SignatureScheme::kRsaSsa:
+      if (key.type != KeyType::kRsa) return false;
+      if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) != 1) return false;
+      break;
+    case SignatureScheme::kRsaPss:
+      if (key.type != KeyType::kRsa) return false;
+      if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) != 1) return false;
+      if (EVP_PKEY_CTX_set_rsa_pss_saltlen(context, pss_salt_length) != 1) return false;
+      break;
+    case SignatureScheme::kEcdsa:
+      if (!key.curve) return false;
+      break;
+  }
+  return EVP_PKEY_CTX_set_signature_md(context, FetchedMd(hash)) == 1;
+}
+
+bool SetOaep(EVP_PKEY_CTX* context, HashAlgorithm hash, ByteView label) {
+  if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) != 1) return false;
+  if (EVP_PKEY_CTX_set_rsa_oaep_md(context, FetchedMd(hash)) != 1) return false;
+  if (EVP_PKEY_CTX_set_rsa_mgf1_md(context, FetchedMd(hash)) != 1) return false;
+  if (label.empty()) return true;
+  // The context takes this copy over if it succeeds.
+  void* copy = OPENSSL_memdup(label.data(), label.size());
+  LQ_CHECK(copy != nullptr);
+  if (EVP_PKEY_CTX_set0_rsa_oaep_label(context, copy, static_cast<int>(label.size())) == 1) {
+    return true;
+  }
+  OPENSSL_free(copy);
+  return false;
+}
+
+Result<PublicKey> PublicKey::FromPem(std::string_view pem) {
+  const ErrorQueueScope scope;
+  PemBlocks blocks(pem);
+  PemBlock block;
+  if (blocks.Next(block) != PemBlocks::Step::kBlock) {
+    return Malformed("crypto.key.pem", "no readable PEM block");
+  }
+  if (block.label != "PUBLIC KEY" || block.encrypted) {
+    return Malformed("crypto.key.pem", fmt::format("a PEM block \"{}\", not \"PUBLIC KEY\"",
+                                                   EscapeForDisplay(block.label, 64)));
+  }
+  if (!blocks.OnlyBlanksLeft()) {
+    return Malformed("crypto.key.pem", "text follows the PEM block of the public key");
+  }
+  return FromSpkiDer(block.der);
+}
+
+Result<PublicKey> PublicKey::FromSpkiDer(ByteView der) {
+  const ErrorQueueScope scope;
+  const unsigned char* at = der.data();
+  const X509PubkeyPtr info(d2i_X509_PUBKEY(nullptr, &at, static_cast<long>(der.size())));
+  if (info == nullptr) return Malformed("crypto.key.spki", "not a SubjectPublicKeyInfo in DER");
+  if (at != der.data() + der.size()) {
+    return Malformed("crypto.key.spki", "bytes follow the SubjectPublicKeyInfo");
+  }
+  return PublicKeyOf(info.get());
+}
+
+Result<PublicKey> PublicKey::FromRsa(ByteView modulus, std::uint64_t exponent) {
+  const ErrorQueueScope scope;
+  if (modulus.size() > kMaxModulusBytes) {
+    return Unsupported("crypto.key.rsa_bits",
+                       fmt::format("an RSA modulus of {} bytes", modulus.size()));
+  }
+  std::array<std::uint8_t, 8> exponent_bytes{};
+  for (std::size_t i = 0; i < exponent_bytes.size(); ++i) {
+    exponent_bytes[i] = static_cast<std::uint8_t>(exponent >> (56U - 8U * i));
+  }
+  const BnPtr n(BN_bin2bn(modulus.data(), static_cast<int>(modulus.size()), nullptr));
+  const BnPtr e(BN_bin2bn(exponent_bytes.data(), static_cast<int>(exponent_bytes.size()), nullptr));
+  LQ_CHECK(n != nullptr && e != nullptr);
+  LQ_ASSIGN_OR_RETURN(PkeyPtr pkey, RsaPkey(n.get(), e.get()));
+  return PublicKeyOf(std::move(pkey));
+}
+
+Result<PublicKey> PublicKey::FromEcPoint(Curve curve, ByteView x, ByteView y) {
+  const ErrorQueueScope scope;
+  LQ_ASSIGN_OR_RETURN(PkeyPtr pkey, EcPkey(curve, x, y));
+  return PublicKeyOf(std::move(pkey));
+}
+
+KeyType PublicKey::type() const { return impl_->type; }
+int PublicKey::bits() const { return impl_->bits; }
+std::optional<Curve> PublicKey::curve() const { return impl_->curve; }
+
+std::string PublicKey::ToPem() const { return PemText("PUBLIC KEY", ToSpkiDer()); }
+
+Bytes PublicKey::ToSpkiDer() const {
+  unsigned char* der = nullptr;
+  const int size = i2d_PUBKEY(impl_->pkey.get(), &der);
+  LQ_CHECK(size > 0);
+  Bytes bytes(der, der + size);
+  OPENSSL_free(der);
+  return bytes;
+}
+
+SignatureCheck PublicKey::Verify(SignatureScheme scheme, HashAlgorithm hash, ByteView message,
+                                 ByteView signature) const {
+  const ErrorQueueScope scope;
+  const Digest digest = Hash(hash, message);
+  const PkeyContextPtr context(EVP_PKEY_CTX_new(impl_->pkey.get(), nullptr));
+  LQ_CHECK(context != nullptr);
+  if (EVP_PKEY_verify_init(context.get()) != 1) return SignatureCheck::kInvalid;
+  if (!SetScheme(context.get(), *impl_, scheme, hash, RSA_PSS_SALTLEN_AUTO)) {
+    return SignatureCheck::kInvalid;
+  }
+  // 0 and every negative number mean "no"; only 1 means "yes".
+  const int answer = EVP_PKEY_verify(context.get(), signature.data(), signature.size(),
+                                     digest.bytes().data(), digest.size());
+  return answer == 1 ? SignatureCheck::kValid : SignatureCheck::kInvalid;
+}
+
+Result<Bytes> PublicKey::EncryptOaep(HashAlgorithm hash, ByteView label, ByteView plaintext) const {
+  const ErrorQueueScope scope;
+  if (impl_->type != KeyType::kRsa) {
+    return Unsupported("crypto.oaep.key", "RSAES-OAEP needs an RSA key");
+  }
+  const PkeyContextPtr context(EVP_PKEY_CTX_new(impl_->pkey.get(), nullptr));
+  LQ_CHECK(context != nullptr);
+  LQ_CHECK(EVP_PKEY_encrypt_init(context.get()) == 1);
+  LQ_CHECK(SetOaep(context.get(), hash, label));
+  Bytes ciphertext(static_cast<std::size_t>(EVP_PKEY_get_size(impl_->pkey.get())));
+  std::size_t size = ciphertext.size();
+  if (EVP_PKEY_encrypt(context.get(), ciphertext.data(), &size, plaintext.data(),
+                       plaintext.size()) != 1) {
+    return Unsupported("crypto.oaep.size",
+                       fmt::format("{} bytes do not fit RSAES-OAEP with {} and a key of {} bits",
+                                   plaintext.size(), HashName(hash), impl_->bits));
+  }
+  ciphertext.resize(size);
+  return ciphertext;
+}
+
+bool operator==(const PublicKey& a, const PublicKey& b) { return a.ToSpkiDer() == b.ToSpkiDer(); }
+
+}  // namespace limequat::crypto
