@@ -15,9 +15,9 @@ inline constexpr std::size_t kMaxNonce = 64;
 
 // GET /v2.x/quotes/integrity?nonce=…&mask=…&partial=…&ima_ml_entry=…
 struct IntegrityQuery {
-  std::string nonce;          // alphanumeric, at most kMaxNonce bytes
-  std::uint32_t mask = 0;     // bit i: PCR i
-  bool partial = false;       // false: the answer carries the transport key
+  std::string nonce;       // alphanumeric, at most kMaxNonce bytes
+  std::uint32_t mask = 0;  // bit i: PCR i
+  bool partial = false;    // false: the answer carries the transport key
   std::uint64_t ima_entry = 0;
 };
 // The query's target for this version, "/v2.6/quotes/integrity?…".
@@ -25,7 +25,7 @@ std::string IntegrityTarget(const ApiVersion& version, const IntegrityQuery& que
 
 // results of an integrity or identity quote.
 struct QuoteAnswer {
-  std::string quote;       // 'r…:…:…', not yet parsed
+  std::string quote;  // 'r…:…:…', not yet parsed
   std::string hash_alg;
   std::string enc_alg;
   std::string sign_alg;

@@ -26,20 +26,20 @@ struct TpmPolicy {
 struct EnrolRequest {
   std::optional<std::string> ip;
   std::optional<std::uint16_t> port;
-  std::optional<Bytes> v;                    // key half for a payload: this version delivers none
+  std::optional<Bytes> v;  // key half for a payload: this version delivers none
   TpmPolicy tpm_policy;
-  std::string metadata;                      // JSON text, kept as it is
-  std::optional<std::string> runtime_policy; // JSON text or DSSE envelope, decoded; nullopt: none
+  std::string metadata;                       // JSON text, kept as it is
+  std::optional<std::string> runtime_policy;  // JSON text or DSSE envelope, decoded; nullopt: none
   std::string runtime_policy_name;
   std::optional<std::string> runtime_policy_key;
-  std::optional<std::string> mb_policy;      // JSON text
+  std::optional<std::string> mb_policy;  // JSON text
   std::string mb_policy_name;
   std::string ima_sign_verification_keys;
   std::string revocation_key;
   std::vector<std::string> accept_hash_algs;
   std::vector<std::string> accept_enc_algs;
   std::vector<std::string> accept_sign_algs;
-  Bytes ak_tpm;                              // TPM2B_PUBLIC
+  Bytes ak_tpm;                                      // TPM2B_PUBLIC
   std::optional<std::string> transport_certificate;  // PEM, "disabled", or none
   std::string supported_version;
 };
@@ -71,8 +71,8 @@ struct AgentStatus {
   std::string attestation_status;  // "PASS", "FAIL", "PENDING"
   std::optional<std::string> ip;
   std::optional<std::uint16_t> port;
-  std::string tpm_policy;   // JSON text
-  std::string meta_data;    // JSON text
+  std::string tpm_policy;  // JSON text
+  std::string meta_data;   // JSON text
   bool has_mb_refstate = false;
   bool has_runtime_policy = false;
   std::vector<std::string> accept_hash_algs;
@@ -87,8 +87,8 @@ struct AgentStatus {
   std::optional<std::int64_t> severity_level;
   std::optional<std::string> last_event_id;
   std::int64_t attestation_count = 0;
-  std::int64_t last_received_quote = 0;           // UNIX seconds
-  std::int64_t last_successful_attestation = 0;   // UNIX seconds
+  std::int64_t last_received_quote = 0;          // UNIX seconds
+  std::int64_t last_successful_attestation = 0;  // UNIX seconds
   std::int64_t attestation_period_seconds = 2;
 };
 // In Keylime's order; "v" is always null.

@@ -16,15 +16,15 @@ namespace limequat::wire {
 // POST /api/v1/agents/{id}: what `limequat agent add` sends. `enrolment` is the
 // Keylime message; the rest is what Keylime's API cannot say.
 struct OwnEnrolment {
-  std::string enrolment;            // WriteEnrolRequest
-  std::string identity;             // "verified" or "unverified", as our registrar said
+  std::string enrolment;  // WriteEnrolRequest
+  std::string identity;   // "verified" or "unverified", as our registrar said
   std::string identity_detail;
-  std::string ek_fingerprint;       // incidents follow it (attack A19)
-  bool waive_identity = false;      // enrol although the identity is not verified
+  std::string ek_fingerprint;         // incidents follow it (attack A19)
+  bool waive_identity = false;        // enrol although the identity is not verified
   bool approve_current_boot = false;  // the first verified PCRs 0-9 become the approved baseline
   bool waive_sha1 = false;
   bool waive_boot_aggregate_bank = false;
-  std::string policy_name;          // a policy pushed before; or empty
+  std::string policy_name;  // a policy pushed before; or empty
 };
 std::string WriteOwnEnrolment(const OwnEnrolment& enrolment);
 Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body);
@@ -34,18 +34,18 @@ struct MachineView {
   std::string agent_id;
   // "pass", "fail", "late", "pending", "unpoliced".
   std::string integrity;
-  bool trusted = false;             // integrity passes and no incident is open
+  bool trusted = false;  // integrity passes and no incident is open
   std::int64_t open_incidents = 0;
-  std::string identity;             // "verified", "unverified", "waived", "asserted by CLIENT"
-  std::string baseline;             // "approved", "unapproved", "none"
-  std::string policy;               // name, and the beginning of its hash
-  std::string address;              // "ip:port"
+  std::string identity;  // "verified", "unverified", "waived", "asserted by CLIENT"
+  std::string baseline;  // "approved", "unapproved", "none"
+  std::string policy;    // name, and the beginning of its hash
+  std::string address;   // "ip:port"
   std::optional<std::string> evidence_time;
   std::optional<double> evidence_age_seconds;
-  std::int64_t attestations = 0;    // verified so far, in this process
-  std::int64_t boots = 0;           // seen since enrolment
-  std::int64_t ima_entries = 0;     // verified in this boot
-  std::string last_problem;         // check of the newest finding that did not pass, or transport trouble
+  std::int64_t attestations = 0;  // verified so far, in this process
+  std::int64_t boots = 0;         // seen since enrolment
+  std::int64_t ima_entries = 0;   // verified in this boot
+  std::string last_problem;  // check of the newest finding that did not pass, or transport trouble
 };
 json::Object WriteMachineView(const MachineView& view);
 Result<MachineView> ParseMachineView(const json::Value& document);
@@ -53,8 +53,8 @@ Result<MachineView> ParseMachineView(const json::Value& document);
 // GET /api/v1/agents/{id}/findings.
 struct FindingsView {
   MachineView machine;
-  json::Value current;              // result document of the newest appraisal (appraise::ToJson), or null
-  json::Array failures;             // the newest failed appraisals in full, newest first
+  json::Value current;   // result document of the newest appraisal (appraise::ToJson), or null
+  json::Array failures;  // the newest failed appraisals in full, newest first
 };
 json::Object WriteFindingsView(const FindingsView& view);
 Result<FindingsView> ParseFindingsView(const json::Value& document);
@@ -67,7 +67,7 @@ struct IncidentView {
   std::optional<std::string> closed;
   std::string closed_by;
   std::string note;
-  std::string check;                // of its first finding
+  std::string check;  // of its first finding
   std::string detail;
   std::string cause;
 };

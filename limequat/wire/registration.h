@@ -25,15 +25,16 @@ struct TransportCertificate {
 // value, since clearing a known value is a violation.
 template <class T>
 struct Member {
-  bool present = false;      // the member was in the message
-  std::optional<T> value;    // nullopt: null or empty
+  bool present = false;    // the member was in the message
+  std::optional<T> value;  // nullopt: null or empty
 };
 
 struct RegistrationRequest {
-  Bytes aik_tpm;                          // TPM2B_PUBLIC, required
-  Member<Bytes> ek_tpm;                   // TPM2B_PUBLIC
+  Bytes aik_tpm;         // TPM2B_PUBLIC, required
+  Member<Bytes> ek_tpm;  // TPM2B_PUBLIC
   Member<crypto::Certificate> ek_certificate;
-  std::vector<crypto::Certificate> ek_chain;  // what followed it in the PEM text: untrusted helpers, at most kMaxEkChain
+  std::vector<crypto::Certificate>
+      ek_chain;  // what followed it in the PEM text: untrusted helpers, at most kMaxEkChain
   Member<std::string> ip;
   Member<std::uint16_t> port;
   Member<TransportCertificate> transport_certificate;
@@ -81,7 +82,8 @@ struct RegistrarAgent {
   std::int64_t regcount = 0;
 };
 json::Object WriteRegistrarAgent(const RegistrarAgent& agent);
-Result<RegistrarAgent> ParseRegistrarAgent(const json::Value& results);  // an operator's registrar, still checked
+Result<RegistrarAgent> ParseRegistrarAgent(
+    const json::Value& results);  // an operator's registrar, still checked
 
 // Our own API: GET /api/v1/agents/{id} at the registrar adds what Keylime's cannot say.
 enum class Identity { kVerified, kUnverified };

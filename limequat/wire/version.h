@@ -23,10 +23,11 @@ std::optional<ApiVersion> ParseVersionSegment(std::string_view segment);
 
 // What our registrar and verifier answer to GET /version. 3.0 is not offered
 // before it works (quirk Q1 of Keylime).
-std::span<const ApiVersion> ServerVersions();   // 2.0 … 2.6
-std::span<const ApiVersion> AgentVersions();    // 2.1 … 2.6
+std::span<const ApiVersion> ServerVersions();  // 2.0 … 2.6
+std::span<const ApiVersion> AgentVersions();   // 2.1 … 2.6
 
 // The highest version that both sides know, or nullopt.
-std::optional<ApiVersion> HighestCommon(std::span<const ApiVersion> ours, const std::vector<std::string>& theirs);
+std::optional<ApiVersion> HighestCommon(std::span<const ApiVersion> ours,
+                                        const std::vector<std::string>& theirs);
 
 }  // namespace limequat::wire

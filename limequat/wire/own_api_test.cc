@@ -1,0 +1,1 @@
+#include "limequat/wire/own_api.h"

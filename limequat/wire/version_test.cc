@@ -1,0 +1,1 @@
+#include "limequat/wire/version.h"
