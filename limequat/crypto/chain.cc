@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "limequat/base/check.h"
+#include "limequat/crypto/certificate_internal.h"
+
+namespace limequat::crypto {
+
+namespace {
+
+// Certificates between leaf and anchor: with both, a path has at most ten.
+constexpr int kMaxIntermediates = 8;
+// OpenSSL's level 2: 112 bits, so no SHA-1 and no RSA below 2048 bits.
+constexpr int kSecurityLevel = 2;
+// What endorsement chains in the field need: SHA-1 counts 63 bits, RSA-1024 80. MD5 has 39.
+constexpr int kMinDigestBits = 63;
+constexpr int kMinKeyBits = 80;
+
+constexpr std::string_view kEndorsementKeyUsage = "2.23.133.8.1";  // tcg-kp-EKCertificate
+constexpr std::string_view kSubjectDirectoryAttributes = "2.5.29.9";
+
+using StorePtr = std::unique_ptr<X509_STORE, Releases<X509_STORE_free>>;
+using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Releases<X509_STORE_CTX_free>>;
+
+void FreeStack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
+using StackPtr = std::unique_ptr<STACK_OF(X509), Releases<FreeStack>>;
+
+// Whether every critical extension that OpenSSL does not process is one that the
+// TCG's profile of endorsement certificates defines and that restricts nothing.
+bool UnknownCriticalAreTcg(X509* x509) {
+  for (int i = 0; i < X509_get_ext_count(x509); ++i) {
+    X509_EXTENSION* extension = X509_get_ext(x509, i);
+    if (X509_EXTENSION_get_critical(extension) == 0) continue;
+    if (X509_supported_extension(extension) == 1) continue;
+    if (OidText(X509_EXTENSION_get_object(extension)) != kSubjectDirectoryAttributes) return false;
+  }
+  return true;
+}
+
+// Called by OpenSSL for every problem; 1 goes on.
+int JudgeProblem(int good, X509_STORE_CTX* context) {
+  if (good == 1) return 1;
+  const auto* options = static_cast<const ChainOptions*>(X509_STORE_CTX_get_app_data(context));
+  switch (X509_STORE_CTX_get_error(context)) {
+    // Judged on the finished path, in a finding of its own.
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return 1;
+    case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+      return options->purpose == ChainPurpose::kEndorsementKey &&
+                     X509_STORE_CTX_get_error_depth(context) == 0 &&
+                     UnknownCriticalAreTcg(X509_STORE_CTX_get_current_cert(context))
+                 ? 1
+                 : 0;
+    default:
+      return 0;
+  }
+}
+
+StoreContextPtr NewContext(X509_STORE* store, X509* leaf, STACK_OF(X509) * intermediates,
+                           ChainOptions& options) {
+  StoreContextPtr context(X509_STORE_CTX_new());
+  LQ_CHECK(context != nullptr);
+  LQ_CHECK(X509_STORE_CTX_init(context.get(), store, leaf, intermediates) == 1);
+  X509_STORE_CTX_set_app_data(context.get(), &options);
+  X509_STORE_CTX_set_verify_cb(context.get(), JudgeProblem);
+  X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
+  X509_VERIFY_PARAM_set_time(parameters, ToUnixSeconds(options.at));
+  X509_VERIFY_PARAM_set_depth(parameters, kMaxIntermediates);
+  if (options.partial_chain) {
+    LQ_CHECK(X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN) == 1);
+  }
+  if (options.purpose == ChainPurpose::kEndorsementKey) {
+    X509_VERIFY_PARAM_set_auth_level(parameters, 0);
+  } else {
+    X509_VERIFY_PARAM_set_auth_level(parameters, kSecurityLevel);
+  }
+  if (options.purpose == ChainPurpose::kTlsClient) {
+    LQ_CHECK(X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_CLIENT) == 1);
+  } else if (options.purpose == ChainPurpose::kTlsServer) {
+    LQ_CHECK(X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER) == 1);
+  }
+  return context;
+}
+
+// What OpenSSL lets pass on a path that it has built, but this library does not.
+// Empty: nothing.
+std::string ObjectionTo(STACK_OF(X509) * path, const ChainOptions& options) {
+  const int count = sk_X509_num(path);
+  for (int i = 1; i + 1 < count; ++i) {
+    // An anchor may be an old root without basicConstraints: the operator chose it.
+    // What an attacker can put between may not.
+    if (X509_check_ca(sk_X509_value(path, i)) != 1) {
+      return fmt::format("\"{}\" may not issue certificates", SubjectText(sk_X509_value(path, i)));
+    }
+  }
+  if (options.purpose != ChainPurpose::kEndorsementKey) return {};
+  for (int i = 0; i + 1 < count; ++i) {
+    X509* x509 = sk_X509_value(path, i);
+    int digest_bits = 0;
+    const bool known = X509_get_signature_info(x509, nullptr, nullptr, &digest_bits, nullptr) == 1;
+    EVP_PKEY* issuer_key = X509_get0_pubkey(sk_X509_value(path, i + 1));
+    if (!known || digest_bits < kMinDigestBits ||
+        EVP_PKEY_get_security_bits(issuer_key) < kMinKeyBits) {
+      return fmt::format("the signature on \"{}\" is too weak", SubjectText(x509));
+    }
+  }
+  return {};
+}
+
+// An endorsement certificate without extended key usage is old; one with another
+// usage is a certificate for something else by the same vendor.
+bool IsForAnotherUse(const Certificate& leaf) {
+  const std::vector<std::string> usage = leaf.extended_key_usage();
+  return !usage.empty() && std::ranges::find(usage, kEndorsementKeyUsage) == usage.end();
+}
+
+Finding JudgeValidity(STACK_OF(X509) * path, const ChainOptions& options, std::string_view check) {
+  // notAfter names the last second that is covered.
+  const Time now = std::chrono::floor<std::chrono::seconds>(options.at);
+  for (int i = 0; i < sk_X509_num(path); ++i) {
+    const X509* x509 = sk_X509_value(path, i);
+    const std::optional<Time> not_before = TimeOf(X509_get0_notBefore(x509));
+    const std::optional<Time> not_after = TimeOf(X509_get0_notAfter(x509));
+    if (not_before && not_after && *not_before <= now && now <= *not_after) continue;
+    LQ_CHECK(not_before && not_after);
+    const std::string detail = fmt::format("\"{}\" is valid from {} to {}, not at {}",
+                                           SubjectText(x509), FormatRfc3339(*not_before),
+                                           FormatRfc3339(*not_after), FormatRfc3339(options.at));
+    if (options.require_valid_time) return Failed(check, detail, Cause::kConfiguration);
+    return Passed(check, detail + "; the validity period is not required");
+  }
+  return Passed(check, fmt::format("{} certificates are valid at {}", sk_X509_num(path),
+                                   FormatRfc3339(options.at)));
+}
+
+// Failures that another set of anchors or intermediates would have prevented.
+Cause CauseOf(int error) {
+  switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      return Cause::kConfiguration;
+    default:
+      return Cause::kTamper;
+  }
+}
+
+Findings NoPath(std::string_view check, std::string detail, Cause cause) {
+  return {Failed(fmt::format("{}.chain", check), std::move(detail), cause),
+          NotEvaluated(fmt::format("{}.validity", check), "there is no trusted path", cause)};
+}
+
+}  // namespace
+
+Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& anchors,
+                     const std::vector<Certificate>& intermediates, const ChainOptions& options,
+                     std::string_view check) {
+  const ErrorQueueScope scope;
+  if (anchors.empty()) return NoPath(check, "no anchor is configured", Cause::kConfiguration);
+  if (options.purpose == ChainPurpose::kEndorsementKey && IsForAnotherUse(leaf)) {
+    return NoPath(check,
+                  fmt::format("the extended key usage of \"{}\" is not that of an endorsement key",
+                              leaf.subject()),
+                  Cause::kTamper);
+  }
+  const StorePtr store(X509_STORE_new());
+  const StackPtr untrusted(sk_X509_new_null());
+  LQ_CHECK(store != nullptr && untrusted != nullptr);
+  for (const Certificate& anchor : anchors) {
+    LQ_CHECK(X509_STORE_add_cert(store.get(), anchor.impl().x509.get()) == 1);
+  }
+  for (const Certificate& certificate : intermediates) {
+    LQ_CHECK(X509_add_cert(untrusted.get(), certificate.impl().x509.get(), X509_ADD_FLAG_UP_REF) ==
+             1);
+  }
+  ChainOptions judged = options;
+  const StoreContextPtr context =
+      NewContext(store.get(), leaf.impl().x509.get(), untrusted.get(), judged);
+  if (X509_verify_cert(context.get()) != 1) {
+    const int error = X509_STORE_CTX_get_error(context.get());
+    return NoPath(check,
+                  fmt::format("no trusted path from \"{}\": {} (certificate {} of the path)",
+                              leaf.subject(), X509_verify_cert_error_string(error),
+                              X509_STORE_CTX_get_error_depth(context.get())),
+                  CauseOf(error));
+  }
+  STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context.get());
+  if (std::string objection = ObjectionTo(path, options); !objection.empty()) {
+    return NoPath(check, std::move(objection), Cause::kTamper);
+  }
+  return {Passed(fmt::format("{}.chain", check),
+                 fmt::format(
+                     "\"{}\" leads to the anchor \"{}\" over {} certificates", leaf.subject(),
+                     SubjectText(sk_X509_value(path, sk_X509_num(path) - 1)), sk_X509_num(path))),
+          JudgeValidity(path, options, fmt::format("{}.validity", check))};
+}
+
+}  // namespace limequat::crypto
