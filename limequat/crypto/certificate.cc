@@ -36,6 +36,20 @@ bool HasRepeatedExtension(const X509* x509) {
   return std::ranges::adjacent_find(oids) != oids.end();
 }
 
+// Endorsement certificates of some vendors give their key as id-RSAES-OAEP, and
+// OpenSSL refuses to build any path from a certificate whose key it cannot decode.
+// The decoded key is replaced by the same one as rsaEncryption; what was signed is
+// untouched, since OpenSSL verifies over the bytes that it has read.
+void DecodeOaepKey(X509* x509) {
+  X509_PUBKEY* info = X509_get_X509_PUBKEY(x509);
+  if (X509_PUBKEY_get0(info) != nullptr) return;
+  const Result<PublicKey> key = PublicKeyOf(info);
+  if (!key) return;
+  const Bytes spki = key->ToSpkiDer();
+  const unsigned char* at = spki.data();
+  LQ_CHECK(d2i_X509_PUBKEY(&info, &at, static_cast<long>(spki.size())) != nullptr);
+}
+
 std::string NameText(const X509_NAME* name) {
   const ErrorQueueScope scope;
   const BioPtr bio(BIO_new(BIO_s_mem()));
@@ -99,6 +113,7 @@ Result<Certificate> Certificate::FromDer(ByteView der) {
   if (HasRepeatedExtension(x509.get())) {
     return Malformed("crypto.certificate.extension", "two extensions of one kind");
   }
+  DecodeOaepKey(x509.get());
   // Fills OpenSSL's cache of extensions while no other thread sees the object.
   X509_check_purpose(x509.get(), -1, 0);
   return Certificate(std::make_shared<const Impl>(Impl{.x509 = std::move(x509),
