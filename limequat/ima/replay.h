@@ -20,8 +20,16 @@ namespace limequat::ima {
 enum class TemplateDigests : std::uint8_t { kNative, kZeroPadded };
 std::string_view TemplateDigestsName(TemplateDigests kind);  // "native", "zero-padded"
 
-// The template digest that `bank` was extended with for `entry`; ff…ff for a violation.
+// The template digest that `bank` was extended with for `entry`, computed from its
+// template data, so that a replay covers what the entry says; ff...ff for a violation.
 crypto::Digest TemplateDigest(const Entry& entry, crypto::HashAlgorithm bank, TemplateDigests kind);
+
+// The same, taking the list's word where it has one: the stated digest, in the bank
+// whose size it has and, if it is a SHA-1, in zero-padded banks. For looking at a
+// list (`limequat inspect ima` reports what the list says of itself). Verifies
+// nothing: template data can be exchanged without a trace in the result.
+crypto::Digest StatedTemplateDigest(const Entry& entry, crypto::HashAlgorithm bank,
+                                    TemplateDigests kind);
 
 // Whether the digest that the list states for `entry` is the hash of its template
 // data (by its length: 20 bytes SHA-1, 32 SHA-256, ...) or zero for a violation.
@@ -33,15 +41,21 @@ class Replay {
  public:
   Replay(crypto::HashAlgorithm bank, TemplateDigests kind) : kind_(kind), pcr_(bank) {}
   // Goes on from a value that a verified quote covered.
-  Replay(const crypto::Digest& pcr, std::uint64_t entries, TemplateDigests kind) : kind_(kind), pcr_(pcr), entries_(entries) {}
+  Replay(const crypto::Digest& pcr, std::uint64_t entries, TemplateDigests kind)
+      : kind_(kind), pcr_(pcr), entries_(entries) {}
 
+  // Entries for other PCRs are counted, they do not change the value.
   void Extend(const Entry& entry);
+  // With StatedTemplateDigest: for looking, not for verifying.
+  void ExtendAsStated(const Entry& entry);
 
   const crypto::Digest& pcr() const { return pcr_; }
   std::uint64_t entries() const { return entries_; }
   TemplateDigests kind() const { return kind_; }
 
  private:
+  void ExtendWith(const Entry& entry, const crypto::Digest& template_digest);
+
   TemplateDigests kind_;
   crypto::Digest pcr_;
   std::uint64_t entries_ = 0;
@@ -56,6 +70,7 @@ struct Prefix {
   std::uint64_t entries = 0;  // from the list's beginning
   std::size_t bytes = 0;      // offset behind the last of them
 };
-Result<std::optional<Prefix>> FindQuotedPrefix(ByteView list, Format format, Replay start, const crypto::Digest& quoted);
+Result<std::optional<Prefix>> FindQuotedPrefix(ByteView list, Format format, Replay start,
+                                               const crypto::Digest& quoted);
 
 }  // namespace limequat::ima

@@ -1,0 +1,99 @@
+#include "limequat/ima/boot_aggregate.h"
+
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/escape.h"
+#include "limequat/crypto/digest.h"
+
+namespace limequat::ima {
+
+namespace {
+
+constexpr std::string_view kCheck = "ima.boot_aggregate";
+
+// Firmware and boot loader; from Linux 5.8 on also what the boot loader measured of
+// the kernel and its command line.
+constexpr std::uint32_t kFirmwarePcrs = 8;
+constexpr std::uint32_t kBootPcrs = 10;
+
+// The hash over PCRs 0 to count - 1; nullopt if one of them is not quoted.
+std::optional<crypto::Digest> Aggregate(const tpm::PcrValues& quoted, crypto::HashAlgorithm bank,
+                                        std::uint32_t count) {
+  crypto::Hasher hasher(bank);
+  for (std::uint32_t pcr = 0; pcr < count; ++pcr) {
+    const crypto::Digest* value = quoted.Find(bank, pcr);
+    if (value == nullptr) return std::nullopt;
+    hasher.Update(value->bytes());
+  }
+  return hasher.Finish();
+}
+
+Finding About(const Entry& entry, Finding finding) {
+  finding.subject.path = std::string(kBootAggregate);
+  finding.subject.event = entry.index;
+  return finding;
+}
+
+}  // namespace
+
+Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted) {
+  if (first.path != kBootAggregate) {
+    return About(
+        first, Failed(kCheck, fmt::format("the first entry of the list is '{}', not boot_aggregate",
+                                          EscapeForDisplay(first.path, 256))));
+  }
+  if (first.violation) {
+    return About(
+        first,
+        Failed(kCheck, "boot_aggregate is marked as a violation: nothing of it was measured"));
+  }
+  const auto bank = crypto::HashFromName(first.digest_algorithm);
+  if (!bank) {
+    return About(
+        first,
+        NotEvaluated(kCheck,
+                     fmt::format("boot_aggregate was made in a {} bank, which cannot be recomputed",
+                                 EscapeForDisplay(first.digest_algorithm, 64))));
+  }
+  const auto firmware = Aggregate(quoted, *bank, kFirmwarePcrs);
+  if (!firmware) {
+    return About(
+        first,
+        NotEvaluated(
+            kCheck,
+            fmt::format("boot_aggregate was made in the {} bank, whose PCRs 0-7 are not quoted",
+                        crypto::HashName(*bank))));
+  }
+  if (Equal(firmware->bytes(), first.file_digest)) {
+    return About(first, Passed(kCheck, fmt::format("hash over PCRs 0-7 of the {} bank",
+                                                   crypto::HashName(*bank))));
+  }
+  // Kernels never hash PCRs 8 and 9 into a SHA-1 aggregate.
+  if (*bank != crypto::HashAlgorithm::kSha1) {
+    const auto boot = Aggregate(quoted, *bank, kBootPcrs);
+    if (!boot) {
+      return About(first,
+                   NotEvaluated(kCheck, fmt::format("boot_aggregate is not the hash over PCRs 0-7 "
+                                                    "of the {} bank; PCRs 8 and 9 are not quoted",
+                                                    crypto::HashName(*bank))));
+    }
+    if (Equal(boot->bytes(), first.file_digest)) {
+      return About(first, Passed(kCheck, fmt::format("hash over PCRs 0-9 of the {} bank",
+                                                     crypto::HashName(*bank))));
+    }
+  }
+  return About(
+      first,
+      Failed(
+          kCheck,
+          fmt::format(
+              "boot_aggregate is {}, which is not the hash over the quoted {} PCRs of this boot: "
+              "the list belongs to another boot, or was made by hand",
+              HexEncode(first.file_digest), crypto::HashName(*bank))));
+}
+
+}  // namespace limequat::ima

@@ -1,0 +1,232 @@
+#include "limequat/ima/replay.h"
+
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "limequat/base/byte_reader.h"
+#include "limequat/base/encoding.h"
+
+namespace limequat::ima {
+namespace {
+
+using crypto::Digest;
+using crypto::HashAlgorithm;
+
+// A line whose stated SHA-1 is right.
+std::string GoodLine(std::string_view path, std::string_view pcr = "10") {
+  ByteWriter data;
+  Bytes digest_field = ToBytes("sha256:");
+  digest_field.push_back(0);
+  Append(digest_field, Bytes(32, 0xaa));
+  Bytes name_field = ToBytes(path);
+  name_field.push_back(0);
+  data.SizedU32Le(digest_field).SizedU32Le(name_field);
+  return std::string(pcr) + " " + crypto::Hash(HashAlgorithm::kSha1, data.bytes()).hex() +
+         " ima-ng sha256:" + std::string(64, 'a') + " " + std::string(path) + "\n";
+}
+
+std::string Violation(std::string_view path) {
+  return "10 " + std::string(40, '0') + " ima-ng sha256:" + std::string(64, '0') + " " +
+         std::string(path) + "\n";
+}
+
+// Replays the whole of `text`.
+Digest PcrOf(const std::string& text, HashAlgorithm bank = HashAlgorithm::kSha256,
+             TemplateDigests kind = TemplateDigests::kNative) {
+  ListReader reader(AsBytes(text), Format::kAscii);
+  Replay replay(bank, kind);
+  while (true) {
+    const auto next = reader.Next();
+    EXPECT_TRUE(next);
+    if (!next || !*next) return replay.pcr();
+    replay.Extend(**next);
+  }
+}
+
+Result<std::optional<Prefix>> Find(const std::string& text, const Digest& quoted,
+                                   const Replay& start = Replay(HashAlgorithm::kSha256,
+                                                                TemplateDigests::kNative)) {
+  return FindQuotedPrefix(AsBytes(text), Format::kAscii, start, quoted);
+}
+
+Entry EntryWith(ByteView data, ByteView stated) {
+  Entry entry;
+  entry.pcr = 10;
+  entry.template_data = data;
+  entry.template_digest = stated;
+  return entry;
+}
+
+TEST(TemplateDigest, NativeIsTheHashInTheBanksAlgorithm) {
+  const Bytes data = ToBytes("data");
+  const Bytes stated(20, 1);
+  const Entry entry = EntryWith(data, stated);
+  EXPECT_EQ(TemplateDigest(entry, HashAlgorithm::kSha384, TemplateDigests::kNative),
+            crypto::Hash(HashAlgorithm::kSha384, data));
+  EXPECT_EQ(TemplateDigestsName(TemplateDigests::kNative), "native");
+}
+
+TEST(TemplateDigest, ZeroPaddedIsSha1AndZeroBytes) {
+  const Bytes data = ToBytes("data");
+  const Bytes stated(20, 1);
+  const Digest digest =
+      TemplateDigest(EntryWith(data, stated), HashAlgorithm::kSha256, TemplateDigests::kZeroPadded);
+  EXPECT_EQ(digest.hex(), crypto::Hash(HashAlgorithm::kSha1, data).hex() + std::string(24, '0'));
+  EXPECT_EQ(TemplateDigestsName(TemplateDigests::kZeroPadded), "zero-padded");
+}
+
+TEST(TemplateDigest, ViolationIsAllOnesInEveryBank) {
+  Entry entry;
+  entry.violation = true;
+  for (const TemplateDigests kind : {TemplateDigests::kNative, TemplateDigests::kZeroPadded}) {
+    EXPECT_EQ(TemplateDigest(entry, HashAlgorithm::kSha1, kind).hex(), std::string(40, 'f'));
+    EXPECT_EQ(TemplateDigest(entry, HashAlgorithm::kSha512, kind).hex(), std::string(128, 'f'));
+    EXPECT_EQ(StatedTemplateDigest(entry, HashAlgorithm::kSha1, kind).hex(), std::string(40, 'f'));
+  }
+}
+
+TEST(TemplateDigest, TheListsWordCountsOnlyForLooking) {
+  const Bytes data = ToBytes("data");
+  const Bytes lie(20, 0x55);
+  const Entry entry = EntryWith(data, lie);
+  const auto native = TemplateDigests::kNative;
+  const auto padded = TemplateDigests::kZeroPadded;
+  EXPECT_EQ(TemplateDigest(entry, HashAlgorithm::kSha1, native),
+            crypto::Hash(HashAlgorithm::kSha1, data));
+  EXPECT_EQ(StatedTemplateDigest(entry, HashAlgorithm::kSha1, native).hex(), HexEncode(lie));
+  EXPECT_EQ(StatedTemplateDigest(entry, HashAlgorithm::kSha256, padded).hex(),
+            HexEncode(lie) + std::string(24, '0'));
+  EXPECT_EQ(StatedTemplateDigest(entry, HashAlgorithm::kSha256, native),
+            crypto::Hash(HashAlgorithm::kSha256, data));
+
+  const Bytes long_lie(32, 0x55);
+  const Entry other = EntryWith(data, long_lie);
+  EXPECT_EQ(StatedTemplateDigest(other, HashAlgorithm::kSha256, native).hex(), HexEncode(long_lie));
+  EXPECT_EQ(StatedTemplateDigest(other, HashAlgorithm::kSha256, padded),
+            TemplateDigest(other, HashAlgorithm::kSha256, padded));
+
+  Replay stated(HashAlgorithm::kSha1, native);
+  stated.ExtendAsStated(entry);
+  Replay computed(HashAlgorithm::kSha1, native);
+  computed.Extend(entry);
+  EXPECT_EQ(stated.pcr(), crypto::Extend(Digest(HashAlgorithm::kSha1), lie));
+  EXPECT_NE(stated.pcr(), computed.pcr());
+}
+
+TEST(StatedDigest, IsComparedByItsLength) {
+  const Bytes data = ToBytes("data");
+  for (const HashAlgorithm hash : {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
+                                   HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
+    Bytes stated = ToBytes(crypto::Hash(hash, data).bytes());
+    EXPECT_EQ(CheckStatedDigest(EntryWith(data, stated)), StatedDigest::kMatches);
+    stated.back() ^= 1U;
+    EXPECT_EQ(CheckStatedDigest(EntryWith(data, stated)), StatedDigest::kDiffers);
+  }
+  EXPECT_EQ(CheckStatedDigest(EntryWith(data, Bytes(20, 0))), StatedDigest::kMatches);
+  EXPECT_EQ(CheckStatedDigest(EntryWith(data, Bytes(16, 0))), StatedDigest::kUnknownLength);
+}
+
+TEST(Replay, CopiesAreSnapshots) {
+  const Bytes data = ToBytes("data");
+  const Bytes stated(20, 1);
+  Replay replay(HashAlgorithm::kSha256, TemplateDigests::kNative);
+  const Replay before = replay;
+  replay.Extend(EntryWith(data, stated));
+  EXPECT_EQ(before.entries(), 0U);
+  EXPECT_TRUE(before.pcr().IsZero());
+  EXPECT_EQ(replay.entries(), 1U);
+  EXPECT_EQ(replay.pcr(), crypto::Extend(Digest(HashAlgorithm::kSha256),
+                                         crypto::Hash(HashAlgorithm::kSha256, data).bytes()));
+}
+
+TEST(Replay, EntriesForOtherPcrsDoNotCount) {
+  EXPECT_EQ(PcrOf(GoodLine("/a") + GoodLine("/b", "11")), PcrOf(GoodLine("/a")));
+  EXPECT_NE(PcrOf(GoodLine("/a") + GoodLine("/b")), PcrOf(GoodLine("/a")));
+}
+
+TEST(Replay, NativeAndPaddedLeadElsewhere) {
+  const std::string text = GoodLine("/a");
+  EXPECT_NE(PcrOf(text, HashAlgorithm::kSha256, TemplateDigests::kNative),
+            PcrOf(text, HashAlgorithm::kSha256, TemplateDigests::kZeroPadded));
+}
+
+TEST(FindQuotedPrefix, WholeList) {
+  const std::string text = GoodLine("/a") + Violation("/v") + GoodLine("/b");
+  const auto found = Find(text, PcrOf(text));
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->entries, 3U);
+  EXPECT_EQ((*found)->bytes, text.size());
+}
+
+TEST(FindQuotedPrefix, NothingLeadsThere) {
+  const auto found = Find(GoodLine("/a"), PcrOf(GoodLine("/b")));
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(*found);
+}
+
+TEST(FindQuotedPrefix, StartIsThereAlready) {
+  const auto found = Find(GoodLine("/a"), Digest(HashAlgorithm::kSha256));
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->entries, 0U);
+  EXPECT_EQ((*found)->bytes, 0U);
+}
+
+TEST(FindQuotedPrefix, GoesOnFromAVerifiedValue) {
+  const std::string before = GoodLine("/a") + GoodLine("/b");
+  const std::string now = GoodLine("/c");
+  const Replay start(PcrOf(before), 2, TemplateDigests::kNative);
+  const auto found = Find(now, PcrOf(before + now), start);
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->entries, 1U);
+  // Its errors count entries from the beginning of the boot.
+  const auto bad = Find("nonsense\n", PcrOf(before + now), start);
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message.find("record 2 "), std::string::npos);
+}
+
+TEST(FindQuotedPrefix, Attack_A06_EntriesBehindTheQuoteHaveNoEffect) {
+  const std::string quoted = GoodLine("/a");
+  for (const std::string& behind : {GoodLine("/evil"), std::string("nonsense\n"),
+                                    std::string("10 cut off"), GoodLine("/other", "11")}) {
+    const auto found = Find(quoted + behind, PcrOf(quoted));
+    ASSERT_TRUE(found && *found) << behind;
+    EXPECT_EQ((*found)->entries, 1U) << behind;
+    EXPECT_EQ((*found)->bytes, quoted.size()) << behind;
+  }
+}
+
+TEST(FindQuotedPrefix, ErrorsBeforeTheMatchAreReturned) {
+  const auto found =
+      Find(GoodLine("/a") + "nonsense\n" + GoodLine("/b"), PcrOf(GoodLine("/a") + GoodLine("/b")));
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().id, "ima.ascii.pcr");
+}
+
+TEST(FindQuotedPrefix, Attack_A08_OneKindForAllEntries) {
+  // A bank extended natively once and zero-padded once is no boot of any kernel.
+  const std::string text = GoodLine("/a") + GoodLine("/b");
+  ListReader reader(AsBytes(text), Format::kAscii);
+  Digest mixed(HashAlgorithm::kSha256);
+  for (const TemplateDigests kind : {TemplateDigests::kNative, TemplateDigests::kZeroPadded}) {
+    const auto next = reader.Next();
+    ASSERT_TRUE(next && *next);
+    mixed = crypto::Extend(mixed, TemplateDigest(**next, HashAlgorithm::kSha256, kind).bytes());
+  }
+  for (const TemplateDigests kind : {TemplateDigests::kNative, TemplateDigests::kZeroPadded}) {
+    const auto found = Find(text, mixed, Replay(HashAlgorithm::kSha256, kind));
+    ASSERT_TRUE(found);
+    EXPECT_FALSE(*found);
+  }
+}
+
+TEST(FindQuotedPrefix, Attack_A08_AnotherBankNeverMatches) {
+  const std::string text = GoodLine("/a");
+  const auto found = Find(text, PcrOf(text, HashAlgorithm::kSha1));
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(*found);
+}
+
+}  // namespace
+}  // namespace limequat::ima
