@@ -25,7 +25,9 @@ Bytes WriteCredentialBlob(const Credential& credential);
 Result<Credential> ParseCredentialBlob(ByteView blob);
 
 // KDFa and KDFe (part 1, 11.4.10), `bits` a multiple of eight.
-Bytes Kdfa(crypto::HashAlgorithm hash, ByteView key, std::string_view label, ByteView context_u, ByteView context_v, std::uint32_t bits);
-Bytes Kdfe(crypto::HashAlgorithm hash, ByteView z, std::string_view label, ByteView party_u, ByteView party_v, std::uint32_t bits);
+Bytes Kdfa(crypto::HashAlgorithm hash, ByteView key, std::string_view label, ByteView context_u,
+           ByteView context_v, std::uint32_t bits);
+Bytes Kdfe(crypto::HashAlgorithm hash, ByteView z, std::string_view label, ByteView party_u,
+           ByteView party_v, std::uint32_t bits);
 
 }  // namespace limequat::tpm

@@ -12,7 +12,7 @@ namespace limequat::tpm {
 
 // Where trust in endorsement keys comes from.
 struct EkTrust {
-  std::vector<crypto::Certificate> anchors;        // roots, or intermediates that a vendor store holds
+  std::vector<crypto::Certificate> anchors;  // roots, or intermediates that a vendor store holds
   std::vector<crypto::Certificate> intermediates;  // untrusted helpers for path building
   bool require_valid_time = false;
 };
@@ -23,7 +23,7 @@ struct EkTrust {
 //   tpm.ek.attributes      CheckEndorsementKey
 // An absent certificate, or no anchors at all, is a finding that is not evaluated.
 // All passed means: a genuine TPM holds this EK. It does not mean: our machine.
-Findings VerifyEkCertificate(const std::optional<crypto::Certificate>& certificate, const PublicArea& ek,
-                             const EkTrust& trust, Time at);
+Findings VerifyEkCertificate(const std::optional<crypto::Certificate>& certificate,
+                             const PublicArea& ek, const EkTrust& trust, Time at);
 
 }  // namespace limequat::tpm

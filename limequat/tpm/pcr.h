@@ -31,13 +31,15 @@ class PcrSet {
   }
   static constexpr PcrSet Of(std::uint32_t pcr) { return Range(pcr, pcr); }
 
-  constexpr bool Contains(std::uint32_t pcr) const { return pcr < kPcrCount && ((bits_ >> pcr) & 1U) != 0; }
+  constexpr bool Contains(std::uint32_t pcr) const {
+    return pcr < kPcrCount && ((bits_ >> pcr) & 1U) != 0;
+  }
   constexpr bool ContainsAll(PcrSet other) const { return (other.bits_ & ~bits_) == 0; }
   constexpr bool empty() const { return bits_ == 0; }
   constexpr std::uint32_t bits() const { return bits_; }
   int size() const;
-  std::vector<std::uint32_t> ToList() const;   // ascending
-  std::string ToString() const;                // "0-7,10"
+  std::vector<std::uint32_t> ToList() const;  // ascending
+  std::string ToString() const;               // "0-7,10"
   friend constexpr PcrSet operator|(PcrSet a, PcrSet b) { return PcrSet(a.bits_ | b.bits_); }
   friend constexpr PcrSet operator&(PcrSet a, PcrSet b) { return PcrSet(a.bits_ & b.bits_); }
   friend constexpr PcrSet operator-(PcrSet a, PcrSet b) { return PcrSet(a.bits_ & ~b.bits_); }
@@ -47,7 +49,8 @@ class PcrSet {
   std::uint32_t bits_ = 0;
 };
 
-// "0-7,10" -> set. kMalformed ("tpm.pcr_list") for numbers above 23, empty parts, bad order in a range.
+// "0-7,10" -> set. kMalformed ("tpm.pcr_list") for numbers above 23, empty parts, bad order in a
+// range.
 Result<PcrSet> ParsePcrList(std::string_view text);
 
 // TPML_PCR_SELECTION in the order in which it was signed (part 2, 10.9.7).
@@ -65,14 +68,15 @@ Result<PcrSelection> ParsePcrSelectionText(std::string_view text);
 // worth: as sent by a machine they are claims, inside a VerifiedQuote they are signed.
 class PcrValues {
  public:
-  void Set(std::uint32_t pcr, const crypto::Digest& value);   // bank = value.algorithm()
+  void Set(std::uint32_t pcr, const crypto::Digest& value);  // bank = value.algorithm()
   const crypto::Digest* Find(crypto::HashAlgorithm bank, std::uint32_t pcr) const;
   PcrSet Numbers(crypto::HashAlgorithm bank) const;
   std::vector<crypto::HashAlgorithm> Banks() const;
   bool empty() const { return values_.empty(); }
   // {"sha256": {"0": "…"}}: the form of every command and API.
   json::Value ToJson() const;
-  // The inverse; hostile input. kMalformed ("tpm.pcr_values"): unknown bank, number above 23, wrong length.
+  // The inverse; hostile input. kMalformed ("tpm.pcr_values"): unknown bank, number above 23, wrong
+  // length.
   static Result<PcrValues> FromJson(const json::Value& value);
   friend bool operator==(const PcrValues&, const PcrValues&) = default;
 

@@ -62,6 +62,7 @@ class PublicArea {
 
  private:
   PublicArea() = default;
+  static Result<PublicArea> Read(ByteView bytes);
   AlgorithmId type_{};
   crypto::HashAlgorithm name_algorithm_{};
   std::uint32_t attributes_ = 0;

@@ -37,7 +37,9 @@ class VerifiedQuote {
   // Exactly the PCRs of the signed selection.
   const PcrValues& pcrs() const { return pcrs_; }
   // Size and place of the value in the signed selection, or nullptr.
-  const crypto::Digest* Pcr(crypto::HashAlgorithm bank, std::uint32_t pcr) const { return pcrs_.Find(bank, pcr); }
+  const crypto::Digest* Pcr(crypto::HashAlgorithm bank, std::uint32_t pcr) const {
+    return pcrs_.Find(bank, pcr);
+  }
 
  private:
   friend struct QuoteVerifier;
@@ -62,19 +64,23 @@ struct QuoteVerification {
 // All of these are checked and reported, never only the first:
 //   tpm.quote.signature      over the whole message, scheme fits the key
 //   tpm.quote.nonce          extra data equals the nonce
-//   tpm.quote.selection      at least one PCR; every required PCR is signed (quirks Q0, Q0b; go-attestation GHSA-99cg-575x-774p)
-//   tpm.quote.pcr_values     a value for every PCR of the signed selection and for no other (CVE-2024-29039 of tpm2-tools)
-//   tpm.quote.pcr_digest     H(values in signed order) equals the signed digest
-//   tpm.quote.hash           the signature's hash is allowed
+//   tpm.quote.selection      at least one PCR; every required PCR is signed (quirks Q0, Q0b;
+//   go-attestation GHSA-99cg-575x-774p) tpm.quote.pcr_values     a value for every PCR of the
+//   signed selection and for no other (CVE-2024-29039 of tpm2-tools) tpm.quote.pcr_digest H(values
+//   in signed order) equals the signed digest tpm.quote.hash           the signature's hash is
+//   allowed
 //
 // Malformed bytes are an Error (kMalformed, kUnsupported), a wrong quote is
 // findings. Hostile input: message, signature and values.
-Result<QuoteVerification> VerifyQuote(const crypto::PublicKey& ak, ByteView message, ByteView signature,
-                                      const std::optional<PcrValues>& values, const QuoteRequirements& requirements);
+Result<QuoteVerification> VerifyQuote(const crypto::PublicKey& ak, ByteView message,
+                                      ByteView signature, const std::optional<PcrValues>& values,
+                                      const QuoteRequirements& requirements);
 
 // Same with a parsed signature, for raw RSASSA files.
-Result<QuoteVerification> VerifyQuote(const crypto::PublicKey& ak, ByteView message, const Signature& signature,
-                                      const std::optional<PcrValues>& values, const QuoteRequirements& requirements);
+Result<QuoteVerification> VerifyQuote(const crypto::PublicKey& ak, ByteView message,
+                                      const Signature& signature,
+                                      const std::optional<PcrValues>& values,
+                                      const QuoteRequirements& requirements);
 
 // The quote string of Keylime's agents: 'r' BASE64(TPMS_ATTEST) ':'
 // BASE64(TPMT_SIGNATURE) ':' BASE64(PCR blob), possibly followed by further fields

@@ -1,0 +1,95 @@
+#include "limequat/tpm/algorithm.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include <fmt/format.h>
+
+#include "limequat/base/check.h"
+
+namespace limequat::tpm {
+
+namespace {
+
+struct Named {
+  AlgorithmId id;
+  std::string_view name;
+};
+
+// Names as Linux, Keylime and the TPM tools write them. What AlgorithmFromName
+// accepts comes first: hashes, then signature schemes.
+constexpr std::array kNames = {
+    Named{AlgorithmId::kSha1, "sha1"},
+    Named{AlgorithmId::kSha256, "sha256"},
+    Named{AlgorithmId::kSha384, "sha384"},
+    Named{AlgorithmId::kSha512, "sha512"},
+    Named{AlgorithmId::kSm3_256, "sm3_256"},
+    Named{AlgorithmId::kRsaSsa, "rsassa"},
+    Named{AlgorithmId::kRsaPss, "rsapss"},
+    Named{AlgorithmId::kEcdsa, "ecdsa"},
+    Named{AlgorithmId::kEcdaa, "ecdaa"},
+    Named{AlgorithmId::kSm2, "sm2"},
+    Named{AlgorithmId::kEcSchnorr, "ecschnorr"},
+    Named{AlgorithmId::kError, "error"},
+    Named{AlgorithmId::kRsa, "rsa"},
+    Named{AlgorithmId::kHmac, "hmac"},
+    Named{AlgorithmId::kAes, "aes"},
+    Named{AlgorithmId::kKeyedHash, "keyedhash"},
+    Named{AlgorithmId::kNull, "null"},
+    Named{AlgorithmId::kRsaEs, "rsaes"},
+    Named{AlgorithmId::kEcdh, "ecdh"},
+    Named{AlgorithmId::kEcMqv, "ecmqv"},
+    Named{AlgorithmId::kOaep, "oaep"},
+    Named{AlgorithmId::kEcc, "ecc"},
+    Named{AlgorithmId::kSymCipher, "symcipher"},
+    Named{AlgorithmId::kCfb, "cfb"},
+};
+constexpr std::size_t kHashesAndSchemes = 11;
+static_assert(kNames[kHashesAndSchemes - 1].id == AlgorithmId::kEcSchnorr);
+
+}  // namespace
+
+std::optional<crypto::HashAlgorithm> HashOf(AlgorithmId id) {
+  switch (id) {
+    case AlgorithmId::kSha1:
+      return crypto::HashAlgorithm::kSha1;
+    case AlgorithmId::kSha256:
+      return crypto::HashAlgorithm::kSha256;
+    case AlgorithmId::kSha384:
+      return crypto::HashAlgorithm::kSha384;
+    case AlgorithmId::kSha512:
+      return crypto::HashAlgorithm::kSha512;
+    default:
+      return std::nullopt;
+  }
+}
+
+AlgorithmId IdOf(crypto::HashAlgorithm hash) {
+  switch (hash) {
+    case crypto::HashAlgorithm::kSha1:
+      return AlgorithmId::kSha1;
+    case crypto::HashAlgorithm::kSha256:
+      return AlgorithmId::kSha256;
+    case crypto::HashAlgorithm::kSha384:
+      return AlgorithmId::kSha384;
+    case crypto::HashAlgorithm::kSha512:
+      return AlgorithmId::kSha512;
+  }
+  LQ_CHECK(false);
+}
+
+std::string AlgorithmName(AlgorithmId id) {
+  const auto* found = std::ranges::find(kNames, id, &Named::id);
+  if (found != kNames.end()) return std::string(found->name);
+  return fmt::format("0x{:04x}", static_cast<std::uint16_t>(id));
+}
+
+std::optional<AlgorithmId> AlgorithmFromName(std::string_view name) {
+  for (std::size_t i = 0; i < kHashesAndSchemes; ++i) {
+    if (kNames[i].name == name) return kNames[i].id;
+  }
+  return std::nullopt;
+}
+
+}  // namespace limequat::tpm

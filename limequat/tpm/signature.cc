@@ -1,0 +1,121 @@
+#include "limequat/tpm/signature.h"
+
+#include <fmt/format.h>
+
+#include "limequat/base/byte_reader.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/tpm/read_error.h"
+
+namespace limequat::tpm {
+
+namespace {
+
+Result<Signature> Read(ByteView bytes) {
+  ByteReader in(bytes);
+  LQ_ASSIGN_OR_RETURN(const std::uint16_t scheme, in.U16Be("sigAlg"));
+  Signature signature;
+  signature.scheme = static_cast<AlgorithmId>(scheme);
+  const bool ecdsa = signature.scheme == AlgorithmId::kEcdsa;
+  if (!ecdsa && signature.scheme != AlgorithmId::kRsaSsa &&
+      signature.scheme != AlgorithmId::kRsaPss) {
+    return Unsupported("tpm.signature.scheme",
+                       fmt::format("signature scheme {}", AlgorithmName(signature.scheme)));
+  }
+  LQ_ASSIGN_OR_RETURN(const std::uint16_t hash_id, in.U16Be("hash"));
+  const auto hash = HashOf(static_cast<AlgorithmId>(hash_id));
+  if (!hash) {
+    return Unsupported(
+        "tpm.signature.hash",
+        fmt::format("signature hash {}", AlgorithmName(static_cast<AlgorithmId>(hash_id))));
+  }
+  signature.hash = *hash;
+  if (ecdsa) {
+    LQ_ASSIGN_OR_RETURN(const ByteView r, in.SizedU16Be("signatureR"));
+    LQ_ASSIGN_OR_RETURN(const ByteView s, in.SizedU16Be("signatureS"));
+    signature.r = ToBytes(r);
+    signature.s = ToBytes(s);
+  } else {
+    LQ_ASSIGN_OR_RETURN(const ByteView rsa, in.SizedU16Be("sig"));
+    signature.rsa = ToBytes(rsa);
+  }
+  LQ_RETURN_IF_ERROR(in.ExpectEnd("the structure"));
+  return signature;
+}
+
+// A DER INTEGER (X.690, 8.3) of an unsigned big-endian number of at most 66 bytes.
+Bytes DerInteger(ByteView number) {
+  while (number.size() > 1 && number.front() == 0) number = number.subspan(1);
+  const bool negative = (number.front() & 0x80U) != 0;
+  ByteWriter out;
+  out.U8(0x02).U8(static_cast<std::uint8_t>(number.size() + (negative ? 1 : 0)));
+  if (negative) out.U8(0);
+  return out.Raw(number).Take();
+}
+
+// SEQUENCE { r, s }. Long form of the length from 128 bytes on: P-521 needs it.
+Bytes DerSignature(ByteView r, ByteView s) {
+  Bytes content = DerInteger(r);
+  Append(content, DerInteger(s));
+  ByteWriter out;
+  out.U8(0x30);
+  if (content.size() >= 0x80) out.U8(0x81);
+  return out.U8(static_cast<std::uint8_t>(content.size())).Raw(content).Take();
+}
+
+bool FitsCurve(ByteView number, crypto::Curve curve) {
+  return !number.empty() && number.size() <= crypto::CurveBytes(curve);
+}
+
+}  // namespace
+
+Result<Signature> ParseSignature(ByteView signature) {
+  Result<Signature> parsed = Read(signature);
+  if (!parsed) return InStructure(std::move(parsed).error(), "tpm.signature", "TPMT_SIGNATURE");
+  return parsed;
+}
+
+Result<Signature> ParseSignatureOrRawRsa(ByteView bytes, const crypto::PublicKey& key) {
+  Result<Signature> parsed = ParseSignature(bytes);
+  if (parsed || key.type() != crypto::KeyType::kRsa) return parsed;
+  const auto modulus_size = static_cast<std::size_t>((key.bits() + 7) / 8);
+  if (bytes.size() != modulus_size) return parsed;
+  return Signature{.scheme = AlgorithmId::kRsaSsa,
+                   .hash = crypto::HashAlgorithm::kSha256,
+                   .rsa = ToBytes(bytes),
+                   .r = {},
+                   .s = {}};
+}
+
+Bytes WriteSignature(const Signature& signature) {
+  ByteWriter out;
+  out.U16Be(static_cast<std::uint16_t>(signature.scheme));
+  out.U16Be(static_cast<std::uint16_t>(IdOf(signature.hash)));
+  if (signature.scheme == AlgorithmId::kEcdsa) {
+    out.SizedU16Be(signature.r).SizedU16Be(signature.s);
+  } else {
+    out.SizedU16Be(signature.rsa);
+  }
+  return out.Take();
+}
+
+crypto::SignatureCheck VerifySignature(const crypto::PublicKey& key, const Signature& signature,
+                                       ByteView message) {
+  switch (signature.scheme) {
+    case AlgorithmId::kRsaSsa:
+      return key.Verify(crypto::SignatureScheme::kRsaSsa, signature.hash, message, signature.rsa);
+    case AlgorithmId::kRsaPss:
+      return key.Verify(crypto::SignatureScheme::kRsaPss, signature.hash, message, signature.rsa);
+    case AlgorithmId::kEcdsa: {
+      const std::optional<crypto::Curve> curve = key.curve();
+      if (!curve || !FitsCurve(signature.r, *curve) || !FitsCurve(signature.s, *curve)) {
+        return crypto::SignatureCheck::kInvalid;
+      }
+      return key.Verify(crypto::SignatureScheme::kEcdsa, signature.hash, message,
+                        DerSignature(signature.r, signature.s));
+    }
+    default:
+      return crypto::SignatureCheck::kInvalid;
+  }
+}
+
+}  // namespace limequat::tpm
