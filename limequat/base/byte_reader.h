@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"

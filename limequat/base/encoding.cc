@@ -1,5 +1,6 @@
 #include "limequat/base/encoding.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

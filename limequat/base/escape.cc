@@ -1,6 +1,8 @@
 #include "limequat/base/escape.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -10,12 +12,28 @@ namespace limequat {
 
 namespace {
 
-bool Visible(std::uint32_t c) {
-  if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;                    // C0, DEL, C1
-  if (c == 0xad || c == 0x61c || c == 0x180e || c == 0xfeff) return false;  // soft hyphen, marks
-  if ((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e)) return false;
-  if (c >= 0x2060 && c <= 0x206f) return false;
-  return c < 0xe0000 || c > 0xe0fff;  // tags
+struct Range {
+  std::uint32_t first;
+  std::uint32_t last;
+};
+
+// Controls, format characters, what is drawn as nothing, blanks that look like the
+// ASCII one, line separators and noncharacters (Unicode 15: categories Cc, Cf, Zl,
+// Zp, Zs and Default_Ignorable_Code_Point). In order.
+constexpr Range kInvisible[] = {
+    {0x0000, 0x001f},   {0x007f, 0x00a0},   {0x00ad, 0x00ad},   {0x034f, 0x034f},
+    {0x0600, 0x0605},   {0x061c, 0x061c},   {0x06dd, 0x06dd},   {0x070f, 0x070f},
+    {0x0890, 0x0891},   {0x08e2, 0x08e2},   {0x115f, 0x1160},   {0x1680, 0x1680},
+    {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x2000, 0x200f},   {0x2028, 0x202f},
+    {0x205f, 0x206f},   {0x2800, 0x2800},   {0x3000, 0x3000},   {0x3164, 0x3164},
+    {0xfdd0, 0xfdef},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f},
+    {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+
+bool Visible(std::uint32_t value) {
+  if ((value & 0xfffeU) == 0xfffeU) return false;  // the two noncharacters of each plane
+  const Range* range = std::ranges::lower_bound(kInvisible, value, {}, &Range::last);
+  return range == std::end(kInvisible) || value < range->first;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "limequat/base/time.h"
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -133,13 +134,22 @@ Result<Duration> ParseDuration(std::string_view text) {
 }
 
 std::string FormatDuration(Duration duration) {
-  const double total = std::chrono::duration<double>(duration).count();
-  if (total < 1) return fmt::format("{:.0f} ms", total * 1000);
-  if (total < 60) return fmt::format("{:.1f} s", total);
-  const auto whole = std::chrono::duration_cast<seconds>(duration).count();
-  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
-  if (whole < 48 * 3600) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
-  return fmt::format("{} days", whole / 86400);
+  // In floating point, where the least duration has a magnitude.
+  const double total = std::abs(std::chrono::duration<double>(duration).count());
+  const std::string_view sign = duration < Duration::zero() ? "-" : "";
+  // The limits are those at which the shorter form would round up to the next unit.
+  if (total < 0.9995) return fmt::format("{}{:.0f} ms", sign, total * 1000);
+  if (total < 59.95) return fmt::format("{}{:.1f} s", sign, total);
+  const auto whole = static_cast<std::int64_t>(std::llround(total));
+  const auto two = [&](std::int64_t large, std::string_view unit, std::int64_t small,
+                       std::string_view small_unit) {
+    std::string text = fmt::format("{}{} {}", sign, large, unit);
+    if (small != 0) text += fmt::format(" {} {}", small, small_unit);
+    return text;
+  };
+  if (whole < 3600) return two(whole / 60, "min", whole % 60, "s");
+  if (whole < 48 * 3600) return two(whole / 3600, "h", whole % 3600 / 60, "min");
+  return fmt::format("{}{} days", sign, whole / 86400);
 }
 
 }  // namespace limequat

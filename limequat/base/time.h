@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,8 @@ Time FromUnixSeconds(std::int64_t seconds);
 // A length of time as configuration writes it: "250ms", "2s", "5m", "1h". No
 // sign, no blank, no fraction. Otherwise kMalformed ("time.duration").
 Result<Duration> ParseDuration(std::string_view text);
-// "3.2 s", "4 min 10 s", "2 h": for people.
+// "250 ms", "3.2 s", "4 min 10 s", "2 h", "3 days", with "-" in front if negative:
+// for people, to about two digits.
 std::string FormatDuration(Duration duration);
 
 }  // namespace limequat

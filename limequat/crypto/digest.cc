@@ -1,13 +1,13 @@
 #include "limequat/crypto/digest.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "limequat/base/check.h"
 #include "limequat/base/encoding.h"
-#include "limequat/base/result_macros.h"
 #include "limequat/crypto/openssl_internal.h"
 
 namespace limequat::crypto {
@@ -103,20 +103,31 @@ std::optional<HashAlgorithm> HashFromName(std::string_view name) {
   return std::nullopt;
 }
 
+namespace {
+
+Error WrongSize(HashAlgorithm algorithm, std::size_t size, std::string_view unit) {
+  return Malformed("crypto.digest.size",
+                   fmt::format("a {} digest has {} bytes, not {} {}", HashName(algorithm),
+                               DigestSize(algorithm), size, unit));
+}
+
+}  // namespace
+
 Result<Digest> Digest::FromBytes(HashAlgorithm algorithm, ByteView bytes) {
-  if (bytes.size() != DigestSize(algorithm)) {
-    return Malformed("crypto.digest.size",
-                     fmt::format("a {} digest has {} bytes, not {}", HashName(algorithm),
-                                 DigestSize(algorithm), bytes.size()));
-  }
+  if (bytes.size() != DigestSize(algorithm)) return WrongSize(algorithm, bytes.size(), "bytes");
   Digest digest(algorithm);
   std::ranges::copy(bytes, digest.bytes_.begin());
   return digest;
 }
 
 Result<Digest> Digest::FromHex(HashAlgorithm algorithm, std::string_view hex) {
-  LQ_ASSIGN_OR_RETURN(const Bytes bytes, HexDecode(hex));
-  return FromBytes(algorithm, bytes);
+  const std::size_t size = DigestSize(algorithm);
+  if (hex.size() != 2 * size) return WrongSize(algorithm, hex.size(), "hexadecimal digits");
+  Digest digest(algorithm);
+  if (!HexDecodeTo(hex, std::span(digest.bytes_).first(size))) {
+    return Malformed("encoding.hex", "a character that is not a hexadecimal digit");
+  }
+  return digest;
 }
 
 std::string Digest::hex() const { return HexEncode(bytes()); }

@@ -160,6 +160,9 @@ Result<Bytes> PublicKey::EncryptOaep(HashAlgorithm hash, ByteView label, ByteVie
   return ciphertext;
 }
 
-bool operator==(const PublicKey& a, const PublicKey& b) { return a.ToSpkiDer() == b.ToSpkiDer(); }
+bool operator==(const PublicKey& a, const PublicKey& b) {
+  const ErrorQueueScope scope;
+  return EVP_PKEY_eq(a.impl_->pkey.get(), b.impl_->pkey.get()) == 1;
+}
 
 }  // namespace limequat::crypto

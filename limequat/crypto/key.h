@@ -55,7 +55,7 @@ class PublicKey {
   // wire (TPM: with its terminating zero). kUnsupported for other keys.
   Result<Bytes> EncryptOaep(HashAlgorithm hash, ByteView label, ByteView plaintext) const;
 
-  // Same key (compares SubjectPublicKeyInfo).
+  // Same key: same type, parameters and public value.
   friend bool operator==(const PublicKey& a, const PublicKey& b);
 
   // For this module only.
