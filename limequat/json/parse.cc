@@ -1,5 +1,4 @@
 #include <charconv>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -64,7 +63,6 @@ class TreeBuilder {
     // into infinity.
     double number = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (failure == std::errc::result_out_of_range && !std::isfinite(number)) number = 0;
     if (failure != std::errc() || end != text.data() + text.size()) {
       return Refuse("json.syntax", "a number that no double can hold", code);
     }

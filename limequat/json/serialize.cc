@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
@@ -11,6 +12,9 @@ namespace limequat::json {
 namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+
+// Whether `c` stands for itself.
+bool IsPlain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 class Writer {
  public:
@@ -52,6 +56,11 @@ class Writer {
   void WriteString(std::string_view string) {
     text_ += '"';
     while (!string.empty()) {
+      const auto plain =
+          static_cast<std::size_t>(std::ranges::find_if_not(string, IsPlain) - string.begin());
+      text_ += string.substr(0, plain);
+      string.remove_prefix(plain);
+      if (string.empty()) break;
       const CodePoint point = DecodeUtf8(string);
       if (point.length == 0) {
         text_ += kReplacement;

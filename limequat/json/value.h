@@ -127,7 +127,9 @@ struct ParseLimits {
 // kMalformed ("json.syntax", "json.duplicate", "json.limit").
 Result<Value> Parse(std::string_view text, const ParseLimits& limits = {});
 
-// Compact text; Keylime's registrar indents by four, so Pretty(value, 4) does too.
+// Compact text. Bytes of a string that are not UTF-8 (names from evidence need not
+// be) are written as U+FFFD, and numbers that JSON does not have as null. Keylime's registrar
+// indents by four, so Pretty(value, 4) does too.
 std::string Serialize(const Value& value);
 std::string Pretty(const Value& value, int indent = 2);
 
