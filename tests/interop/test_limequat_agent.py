@@ -1,0 +1,11 @@
+"""Limequat's agent under Keylime's registrar, verifier and tenant."""
+
+import scenario
+
+
+class LimequatAgentUnderKeylime(scenario.KeylimeSite, scenario.RestartedAgent, scenario.AgentScenario):
+    programs = ("limequat-agent",)
+
+    @classmethod
+    def make_agent(cls, port, contact_port):
+        return scenario.limequat_agent(cls, port, contact_port)
