@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "limequat/http/router.h"
+#include "limequat/verifier/fleet.h"
+#include "limequat/verifier/policy_shelf.h"
+#include "limequat/verifier/store.h"
+
+namespace limequat::verifier {
+
+// Role of an operator's certificate; services and machines have others (attack A16).
+inline constexpr std::string_view kOperatorRole = "operator";
+
+// What the handlers work on; outlives the router.
+struct ApiParts {
+  Fleet& fleet;
+  Store& store;
+  PolicyShelf& policies;
+  std::string verifier_id = "default";
+  std::string listen_address;
+  std::uint16_t listen_port = 0;
+};
+
+// Limits of bodies.
+inline constexpr std::size_t kMaxPolicyBody = 100U << 20U;  // Keylime's default upload limit
+
+// Every route of the verifier: Keylime's API v2 and our own /api/v1.
+std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts);
+
+// Parts of MakeRouter, each in its own file.
+void AddKeylimeRoutes(http::Router& router, const ApiParts& parts);
+void AddMachineRoutes(http::Router& router, const ApiParts& parts);
+void AddPolicyRoutes(http::Router& router, const ApiParts& parts);
+void AddIncidentRoutes(http::Router& router, const ApiParts& parts);
+
+// {"error": {"code", "id", "message"}}: errors of /api/v1.
+http::Response OwnError(int status, const Error& error);
+
+}  // namespace limequat::verifier

@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/json/value.h"
+#include "limequat/verifier/api.h"
+#include "limequat/verifier/clock.h"
+#include "limequat/verifier/views.h"
+#include "limequat/wire/envelope.h"
+#include "limequat/wire/version.h"
+
+// Keylime's API v2 as its tenant uses it (keylime-server-protocol, 2.2).
+
+namespace limequat::verifier {
+
+namespace {
+
+using http::Context;
+using http::Request;
+using http::Response;
+
+Response Reply(int code, std::string status, json::Value results = json::Object()) {
+  return http::Reply(code, wire::WriteEnvelope({.code = code, .status = std::move(status), .results = std::move(results)}));
+}
+
+// The answer to a path of an API version we do not have, as for any unknown path.
+Response UnknownVersion() { return http::Reply(404, "", "text/html; charset=UTF-8"); }
+
+bool KnownVersion(const Request& request) {
+  const auto version = wire::ParseVersionSegment(request.PathParameter("version"));
+  return version && version->major == 2;
+}
+
+wire::AgentStatus FullStatus(const MachineState& state, const ApiParts& parts) {
+  wire::AgentStatus status = KeylimeStatusOf(state, parts.fleet.options().pace, Now());
+  status.verifier_id = parts.verifier_id;
+  status.verifier_ip = parts.listen_address;
+  status.verifier_port = parts.listen_port;
+  return status;
+}
+
+// Pages of this size keep one lock short and one piece of a body small.
+constexpr std::size_t kPage = 200;
+
+// {"uuids": [["id"], …]}, or with bulk {"id": status, …}: written page by page.
+http::Producer ListBody(const ApiParts& parts, bool bulk) {
+  return [parts, bulk, last = std::string(), begun = false, ended = false](Context&) mutable -> Result<std::optional<std::string>> {
+    if (ended) return std::optional<std::string>();
+    std::string piece;
+    if (!begun) piece = bulk ? R"({"code": 200, "status": "Success", "results": {)" : R"({"code": 200, "status": "Success", "results": {"uuids": [)";
+    const auto page = parts.fleet.Page(last, kPage);
+    for (const auto& state : page) {
+      if (begun) piece += ", ";
+      begun = true;
+      last = state->enrolment->id.text();
+      piece += bulk ? fmt::format("\"{}\": {}", last, json::Serialize(wire::WriteAgentStatus(FullStatus(*state, parts))))
+                    : fmt::format("[\"{}\"]", last);
+    }
+    if (page.size() < kPage) {
+      piece += bulk ? "}}" : "]}}";
+      ended = true;
+    }
+    begun = true;
+    return std::optional(std::move(piece));
+  };
+}
+
+Result<Response> List(const ApiParts& parts, const Request& request) {
+  if (!KnownVersion(request)) return UnknownVersion();
+  const auto bulk = request.QueryParameter("bulk");
+  Response response;
+  response.body = ListBody(parts, bulk && !bulk->empty());
+  return response;
+}
+
+Result<Response> Show(const ApiParts& parts, const Request& request) {
+  if (!KnownVersion(request)) return UnknownVersion();
+  const auto state = parts.fleet.Find(request.PathParameter("id"));
+  if (!state) return Reply(404, "agent id not found");
+  return Reply(200, "Success", wire::WriteAgentStatus(FullStatus(*state, parts)));
+}
+
+// The policy of an enrolment: named, sent along, or Keylime's empty one (none).
+std::optional<Fleet::PolicyChoice> ChoiceOf(const wire::AgentId& id, wire::EnrolRequest& request) {
+  if (request.runtime_policy) {
+    std::string name = request.runtime_policy_name.empty() ? id.text() : request.runtime_policy_name;
+    return Fleet::PolicyChoice{.name = std::move(name), .body = std::move(request.runtime_policy)};
+  }
+  if (!request.runtime_policy_name.empty()) return Fleet::PolicyChoice{.name = request.runtime_policy_name, .body = {}};
+  return std::nullopt;
+}
+
+// Status and text as Keylime's verifier gives them (2.2.3).
+Response EnrolError(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kNotFound:
+    case ErrorCode::kConflict:
+    case ErrorCode::kUnavailable:
+      return Reply(http::HttpStatus(error.code), error.message);
+    default:
+      break;
+  }
+  if (error.id.starts_with("policy.")) return Reply(400, fmt::format("Runtime policy is malformatted: {}", error.message));
+  if (error.id == "verifier.enrol.mtls") return Reply(400, error.message);
+  return Reply(400, fmt::format("Exception error: {}", error.message));
+}
+
+Result<Response> Enrol(const ApiParts& parts, const Request& request, Context& context) {
+  if (!KnownVersion(request)) return UnknownVersion();
+  const auto id = wire::AgentId::Parse(request.PathParameter("id"));
+  if (!id) return Reply(400, "agent_id not not valid");
+  if (request.body.empty()) return Reply(400, "Expected non zero content length");
+  auto message = wire::ParseEnrolRequest(request.body);
+  if (!message) return EnrolError(message.error());
+  // Keylime's tenant has checked the EK, or has not: the name of who says so is kept.
+  const EnrolmentExtras extras{.identity = fmt::format("asserted by {}", context.principal().common_name),
+                               .ek_fingerprint = {},
+                               .approve_first_boot = false,
+                               .waivers = {}};
+  auto enrolment = MakeEnrolment(*id, *message, extras);
+  if (!enrolment) return EnrolError(enrolment.error());
+  const Status enrolled = parts.fleet.Enrol(*std::move(enrolment), ChoiceOf(*id, *message));
+  if (!enrolled) return EnrolError(enrolled.error());
+  return Reply(200, "Success");
+}
+
+Result<Response> Remove(const ApiParts& parts, const Request& request) {
+  if (!KnownVersion(request)) return UnknownVersion();
+  const auto id = wire::AgentId::Parse(request.PathParameter("id"));
+  if (!id) return Reply(404, "agent id not found");
+  const Status removed = parts.fleet.Remove(*id);
+  if (!removed) return Reply(http::HttpStatus(removed.error().code), removed.error().message);
+  return Reply(200, "Success");
+}
+
+}  // namespace
+
+void AddKeylimeRoutes(http::Router& router, const ApiParts& parts) {
+  using http::Access;
+  using http::Method;
+  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
+  const http::RouteOptions upload{.lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
+  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+
+  router.Add(Method::kGet, "/version", Access::Public("names the API versions, nothing about machines"),
+             {.lane = http::Lane::kHealth}, [](const Request&, Context&) -> Result<Response> {
+               return Reply(200, "Success", wire::WriteServerVersions());
+             });
+  router.Add(Method::kGet, "/{version}/agents", operators(), ordinary,
+             [parts](const Request& request, Context&) { return List(parts, request); });
+  router.Add(Method::kGet, "/{version}/agents/{id}", operators(), ordinary,
+             [parts](const Request& request, Context&) { return Show(parts, request); });
+  router.Add(Method::kPost, "/{version}/agents/{id}", operators(), upload,
+             [parts](const Request& request, Context& context) { return Enrol(parts, request, context); });
+  router.Add(Method::kDelete, "/{version}/agents/{id}", operators(), ordinary,
+             [parts](const Request& request, Context&) { return Remove(parts, request); });
+}
+
+}  // namespace limequat::verifier

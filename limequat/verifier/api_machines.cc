@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "limequat/base/result_macros.h"
+#include "limequat/json/value.h"
+#include "limequat/verifier/api.h"
+#include "limequat/verifier/clock.h"
+#include "limequat/verifier/views.h"
+
+// /api/v1/agents: what `limequat agent` and `limequat explain` use.
+
+namespace limequat::verifier {
+
+namespace {
+
+using http::Context;
+using http::Request;
+using http::Response;
+
+constexpr std::size_t kPage = 200;
+
+Error UnknownMachine() { return NotFound("verifier.unknown_agent", "no machine of this name is enrolled"); }
+
+json::Object Show(const MachineState& state, const ApiParts& parts) {
+  return wire::WriteMachineView(ViewOf(state, parts.fleet.options().pace, Now()));
+}
+
+// {"agents": […]}, page by page.
+http::Producer ListBody(const ApiParts& parts) {
+  return [parts, last = std::string(), begun = false, ended = false](Context&) mutable -> Result<std::optional<std::string>> {
+    if (ended) return std::optional<std::string>();
+    std::string piece = begun ? "" : R"({"agents":[)";
+    const auto page = parts.fleet.Page(last, kPage);
+    for (const auto& state : page) {
+      if (!last.empty()) piece += ',';
+      last = state->enrolment->id.text();
+      piece += json::Serialize(Show(*state, parts));
+    }
+    begun = true;
+    if (page.size() < kPage) {
+      piece += "]}";
+      ended = true;
+    }
+    return std::optional(std::move(piece));
+  };
+}
+
+Result<Response> ShowOne(const ApiParts& parts, const Request& request) {
+  const auto state = parts.fleet.Find(request.PathParameter("id"));
+  if (!state) return UnknownMachine();
+  return http::Reply(200, json::Serialize(Show(*state, parts)));
+}
+
+Result<Response> Findings(const ApiParts& parts, const Request& request) {
+  const auto state = parts.fleet.Find(request.PathParameter("id"));
+  if (!state) return UnknownMachine();
+  wire::FindingsView view;
+  view.machine = ViewOf(*state, parts.fleet.options().pace, Now());
+  if (state->newest) view.current = appraise::ToJson(*state->newest);
+  LQ_ASSIGN_OR_RETURN(auto failures, parts.store.LoadFailures(state->enrolment->id.text()));
+  for (const Failure& failure : failures) {
+    // Written by us; a document that cannot be read is a defect of the database.
+    LQ_ASSIGN_OR_RETURN(json::Value document, json::Parse(failure.document));
+    view.failures.push_back(std::move(document));
+  }
+  return http::Reply(200, json::Serialize(wire::WriteFindingsView(view)));
+}
+
+Result<Response> Enrol(const ApiParts& parts, const Request& request) {
+  LQ_ASSIGN_OR_RETURN(wire::AgentId id, wire::AgentId::Parse(request.PathParameter("id")));
+  LQ_ASSIGN_OR_RETURN(wire::OwnEnrolment own, wire::ParseOwnEnrolment(request.body));
+  if (own.identity != "verified" && !own.waive_identity) {
+    return PermissionDenied("verifier.identity_unverified",
+                            fmt::format("the identity of {} is not verified ({}); enrol it only with a waiver for this machine", id.text(),
+                                        own.identity_detail));
+  }
+  LQ_ASSIGN_OR_RETURN(wire::EnrolRequest message, wire::ParseEnrolRequest(own.enrolment));
+  const EnrolmentExtras extras{
+      .identity = own.identity == "verified" ? "verified" : "waived",
+      .ek_fingerprint = own.ek_fingerprint,
+      .approve_first_boot = own.approve_current_boot,
+      .waivers = {.sha1 = own.waive_sha1, .boot_aggregate_bank = own.waive_boot_aggregate_bank}};
+  LQ_ASSIGN_OR_RETURN(Enrolment enrolment, MakeEnrolment(id, message, extras));
+  std::optional<Fleet::PolicyChoice> policy;
+  if (!own.policy_name.empty()) {
+    policy = Fleet::PolicyChoice{.name = own.policy_name, .body = {}};
+  } else if (message.runtime_policy) {
+    policy = Fleet::PolicyChoice{.name = id.text(), .body = std::move(message.runtime_policy)};
+  }
+  LQ_RETURN_IF_ERROR(parts.fleet.Enrol(std::move(enrolment), policy));
+  return http::Reply(201, json::Serialize(json::Object{{"agent_id", id.text()}}));
+}
+
+Result<Response> Remove(const ApiParts& parts, const Request& request) {
+  LQ_ASSIGN_OR_RETURN(wire::AgentId id, wire::AgentId::Parse(request.PathParameter("id")));
+  LQ_RETURN_IF_ERROR(parts.fleet.Remove(id));
+  return http::Reply(200, "{}");
+}
+
+// What is not well must say so: the database's state and how many machines are asked.
+Result<Response> Health(const ApiParts& parts) {
+  const Status database = parts.store.database().Health();
+  const json::Object document{{"status", database ? "ok" : "degraded"},
+                              {"machines", static_cast<std::int64_t>(parts.fleet.size())}};
+  return http::Reply(database ? 200 : 503, json::Serialize(document));
+}
+
+}  // namespace
+
+void AddMachineRoutes(http::Router& router, const ApiParts& parts) {
+  using http::Access;
+  using http::Method;
+  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
+  const http::RouteOptions upload{.lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
+  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+
+  router.Add(Method::kGet, "/api/v1/health", Access::Public("says whether the verifier works and how many machines it has"),
+             {.lane = http::Lane::kHealth}, [parts](const Request&, Context&) { return Health(parts); });
+  router.Add(Method::kGet, "/api/v1/agents", operators(), ordinary, [parts](const Request&, Context&) -> Result<Response> {
+    Response response;
+    response.body = ListBody(parts);
+    return response;
+  });
+  router.Add(Method::kGet, "/api/v1/agents/{id}", operators(), ordinary,
+             [parts](const Request& request, Context&) { return ShowOne(parts, request); });
+  router.Add(Method::kPost, "/api/v1/agents/{id}", operators(), upload,
+             [parts](const Request& request, Context&) { return Enrol(parts, request); });
+  router.Add(Method::kDelete, "/api/v1/agents/{id}", operators(), ordinary,
+             [parts](const Request& request, Context&) { return Remove(parts, request); });
+  router.Add(Method::kGet, "/api/v1/agents/{id}/findings", operators(), ordinary,
+             [parts](const Request& request, Context&) { return Findings(parts, request); });
+}
+
+}  // namespace limequat::verifier

@@ -1,0 +1,246 @@
+#include "limequat/verifier/driver.h"
+
+#include <fmt/format.h>
+
+#include <future>
+#include <utility>
+
+#include "limequat/appraise/attestation.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/crypto/random.h"
+#include "limequat/json/value.h"
+#include "limequat/telemetry/log.h"
+#include "limequat/verifier/clock.h"
+#include "limequat/wire/attestation.h"
+#include "limequat/wire/envelope.h"
+
+namespace limequat::verifier {
+
+namespace {
+
+// Keylime's length; about 119 bits.
+constexpr std::size_t kNonceLength = 20;
+// PCR 16 is added by the agent itself, so the mask does not name it.
+constexpr std::string_view kVersionNotSupported = "API version not supported";
+
+http::Endpoint EndpointOf(const Enrolment& enrolment) {
+  http::Endpoint endpoint{.host = enrolment.host, .port = enrolment.port, .tls = true, .trust = nullptr};
+  endpoint.trust = std::make_shared<http::ServerTrust>(
+      http::ServerTrust{.pinned = enrolment.transport_certificate, .anchors = {}, .check_host = false});
+  return endpoint;
+}
+
+// From the bytes of an HTTP answer to an appraised attestation; pure apart from the time.
+Result<appraise::Attestation> Evaluate(const Ask& ask, std::string_view body) {
+  LQ_ASSIGN_OR_RETURN(wire::QuoteAnswer message, wire::ParseQuoteAnswer(body));
+  LQ_ASSIGN_OR_RETURN(tpm::QuoteString quote, tpm::ParseQuoteString(message.quote));
+  appraise::Answer answer{.quote = std::move(quote),
+                          .hash_alg = std::move(message.hash_alg),
+                          .enc_alg = std::move(message.enc_alg),
+                          .sign_alg = std::move(message.sign_alg),
+                          .transport_key_pem = std::move(message.pubkey),
+                          .ima_list = {},
+                          .ima_first = message.ima_measurement_list_entry};
+  if (message.ima_measurement_list) answer.ima_list = *message.ima_measurement_list;
+  return appraise::AppraiseAttestation(*ask.reference, ask.flight.challenge, answer, ask.before.get(), Now());
+}
+
+// The reason in an error answer of an agent; it is the agent's text.
+std::string StatusText(const http::ClientResponse& response) {
+  const auto envelope = wire::ParseEnvelope(response.body);
+  return envelope ? EscapeForDisplay(envelope->status, 200) : std::string();
+}
+
+std::string NoticeDocument(const MachineState& state, const Notify& notify) {
+  json::Object document{{"event", NoticeName(notify.notice)},
+                        {"agent_id", state.enrolment->id.text()},
+                        {"at", FormatRfc3339(notify.at)},
+                        {"open_incidents", state.memory.open_incidents}};
+  if (notify.appraisal) {
+    // The whole is at /api/v1/agents/{id}/findings; a notice stays small.
+    constexpr std::size_t kFindingsInNotice = 20;
+    document.Set("result", appraise::ToJson(*notify.appraisal, kFindingsInNotice));
+  }
+  return json::Serialize(document);
+}
+
+}  // namespace
+
+Machine::Machine(FleetParts parts, const FleetOptions& options, MachineState state)
+    : parts_(parts),
+      options_(options),
+      strand_(parts.runtime.CreateStrand()),
+      state_(std::move(state)),
+      endpoint_(EndpointOf(*state_.enrolment)),
+      version_(wire::ParseVersion(state_.enrolment->api_version).value_or(wire::ApiVersion{})) {}
+
+void Machine::Start(Duration delay) {
+  strand_.Post([self = shared_from_this(), delay] {
+    PlanDue plan{delay};
+    self->Perform(plan);
+  });
+}
+
+void Machine::Post(Event event) {
+  strand_.Post([self = shared_from_this(), event = std::move(event)]() mutable { self->Handle(std::move(event)); });
+}
+
+void Machine::StopAndWait() {
+  std::promise<void> seen;
+  strand_.Post([self = shared_from_this(), &seen] {
+    self->Handle(Removed{});
+    self->timer_.Cancel();
+    self->asking_.Cancel();
+    seen.set_value();
+  });
+  seen.get_future().wait();
+  parts_.client.Forget(endpoint_);
+}
+
+std::shared_ptr<const MachineState> Machine::Snapshot() const {
+  const std::lock_guard lock(state_mutex_);
+  return std::make_shared<const MachineState>(state_);
+}
+
+void Machine::Handle(Event event) {
+  Effects effects;
+  {
+    const std::lock_guard lock(state_mutex_);
+    const auto enrolment = state_.enrolment;
+    effects = Next(state_, std::move(event), options_.pace);
+    if (state_.enrolment != enrolment) endpoint_ = EndpointOf(*state_.enrolment);
+  }
+  for (Effect& effect : effects) std::visit([this](auto& e) { Perform(e); }, effect);
+}
+
+void Machine::Perform(PlanDue& plan) {
+  // Rounded up: a delay of less than a millisecond is none, but never becomes a spin.
+  const auto delay = std::chrono::ceil<std::chrono::milliseconds>(plan.after);
+  timer_ = parts_.runtime.After(delay, strand_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->Handle(Due{.now = Now(), .nonce = ToBytes(crypto::RandomAlphanumeric(kNonceLength))});
+    }
+  });
+}
+
+void Machine::Perform(Ask& ask) {
+  asking_ = http::CancelSource();
+  Send(std::make_shared<const Ask>(std::move(ask)));
+}
+
+void Machine::Send(const std::shared_ptr<const Ask>& ask) {
+  const appraise::Challenge& challenge = ask->flight.challenge;
+  http::ClientRequest request{.method = http::Method::kGet,
+                              .target = wire::IntegrityTarget(version_, {.nonce = std::string(AsText(challenge.nonce)),
+                                                                         .mask = challenge.pcrs.bits(),
+                                                                         .partial = !challenge.full,
+                                                                         .ima_entry = challenge.ima_from}),
+                              .headers = {},
+                              .body = {},
+                              .max_response = options_.max_answer};
+  parts_.client.Send(endpoint_, std::move(request), std::chrono::steady_clock::now() + options_.request_timeout, asking_.token(),
+                     [self = shared_from_this(), ask](Result<http::ClientResponse> response) {
+                       self->Received(ask, std::move(response));
+                     });
+}
+
+// On an I/O thread: only moves the answer to a worker.
+void Machine::Received(const std::shared_ptr<const Ask>& ask, Result<http::ClientResponse> response) {
+  if (!response) {
+    // Whatever went wrong on the way, no evidence came: a certificate that is not
+    // the registered one is as much "no answer" as a closed port.
+    Error error = std::move(response).error();
+    error.code = ErrorCode::kUnavailable;
+    return Answer(*ask, std::move(error));
+  }
+  if (response->status != 200) {
+    const std::string text = StatusText(*response);
+    if (response->status == 400 && text.contains(kVersionNotSupported)) return Negotiate(ask);
+    return Answer(*ask, Unavailable("verifier.agent_status", fmt::format("the agent answered {} {}", response->status, text)));
+  }
+  const Status posted = parts_.runtime.Post(http::Lane::kEvidence, [self = shared_from_this(), ask, body = std::move(response->body)] {
+    self->Answer(*ask, Evaluate(*ask, body));
+  });
+  if (!posted) Answer(*ask, posted.error());
+}
+
+void Machine::Negotiate(const std::shared_ptr<const Ask>& ask) {
+  http::ClientRequest request{.method = http::Method::kGet, .target = "/version", .headers = {}, .body = {}, .max_response = 64U << 10U};
+  parts_.client.Send(endpoint_, std::move(request), std::chrono::steady_clock::now() + options_.request_timeout, asking_.token(),
+                     [self = shared_from_this(), ask](Result<http::ClientResponse> response) {
+                       self->strand_.Post([self, ask, response = std::move(response)] { self->Negotiated(ask, response); });
+                     });
+}
+
+// The next question uses the version; this one is lost, as a transport trouble.
+void Machine::Negotiated(const std::shared_ptr<const Ask>& ask, const Result<http::ClientResponse>& response) {
+  const auto refuse = [&](std::string why) { Answer(*ask, Unavailable("verifier.version", std::move(why))); };
+  if (!response || response->status != 200) return refuse("the agent does not support the API version and gives no list");
+  const auto envelope = wire::ParseEnvelope(response->body);
+  if (!envelope) return refuse("the agent's list of API versions cannot be read");
+  const auto versions = wire::ParseVersions(envelope->results);
+  if (!versions) return refuse("the agent's list of API versions cannot be read");
+  const auto common = wire::HighestCommon(wire::AgentVersions(), versions->supported);
+  if (!common) return refuse("no API version in common with the agent");
+  // Once evidence was accepted, an older version is a downgrade.
+  if (state_.attestations > 0 && *common < version_) return refuse("the agent offers only older API versions than before");
+  version_ = *common;
+  refuse(fmt::format("API version {} was agreed; asking again", version_.ToString()));
+}
+
+void Machine::Answer(const Ask& ask, Result<appraise::Attestation> attestation) {
+  Post(Answered{.now = Now(),
+                .generation = ask.flight.generation,
+                .policy_hash = ask.flight.policy_hash,
+                .nonce = ask.flight.challenge.nonce,
+                .attestation = std::move(attestation)});
+}
+
+void Machine::Perform(verifier::Remember& remember) {
+  parts_.store.Remember(state_.enrolment->id, remember, [id = state_.enrolment->id.text()](const Status& status) {
+    // A stale verdict is dropped by design (A14); anything else an operator must see.
+    if (!status && status.error().code != ErrorCode::kConflict) {
+      telemetry::LogError("verifier.not_remembered", status.error(), {{"agent", id}});
+    }
+  });
+}
+
+void Machine::Perform(verifier::KeepFailure& failure) {
+  const Finding* first = nullptr;
+  for (const Finding& finding : failure.appraisal->findings) {
+    if (!finding.passed()) {
+      first = &finding;
+      break;
+    }
+  }
+  telemetry::LogWarning("verifier.machine_fails", {{"agent", state_.enrolment->id.text()},
+                                                   {"check", first != nullptr ? first->check : std::string()},
+                                                   {"detail", first != nullptr ? first->detail : std::string()},
+                                                   {"new_incident", failure.opens_incident}});
+  parts_.store.KeepFailure(*state_.enrolment, failure, [self = shared_from_this()](Result<std::int64_t> open) {
+    if (open) {
+      self->Post(IncidentsCounted{.now = Now(), .open = *open});
+    } else {
+      // The incident stays counted in memory: nothing is trusted for a failed write.
+      telemetry::LogError("verifier.failure_not_kept", open.error(), {{"agent", self->Snapshot()->enrolment->id.text()}});
+    }
+  });
+}
+
+void Machine::RecountIncidents() {
+  parts_.store.RecountOpenIncidents(*Snapshot()->enrolment, [self = shared_from_this()](Result<std::int64_t> open) {
+    if (open) {
+      self->Post(IncidentsCounted{.now = Now(), .open = *open});
+    } else {
+      telemetry::LogError("verifier.incidents_not_counted", open.error(), {{"agent", self->Snapshot()->enrolment->id.text()}});
+    }
+  });
+}
+
+void Machine::Perform(Notify& notify) {
+  telemetry::LogInfo(NoticeName(notify.notice), {{"agent", state_.enrolment->id.text()}});
+  if (parts_.outbox != nullptr) parts_.outbox->Put(NoticeName(notify.notice), notify.at, NoticeDocument(state_, notify));
+}
+
+}  // namespace limequat::verifier

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "limequat/http/client.h"
+#include "limequat/http/runtime.h"
+#include "limequat/verifier/fleet.h"
+#include "limequat/verifier/machine.h"
+#include "limequat/wire/version.h"
+
+namespace limequat::verifier {
+
+// Drives one machine: holds its state on one strand, gives events to Next and
+// performs the effects. It decides nothing itself.
+class Machine : public std::enable_shared_from_this<Machine> {
+ public:
+  Machine(FleetParts parts, const FleetOptions& options, MachineState state);
+
+  // Begins to ask after `delay`.
+  void Start(Duration delay);
+  // Gives an event to the machine, in the order of the calls.
+  void Post(Event event);
+  // Ends the machine and waits until its strand has seen it: nothing is sent
+  // afterwards. Not to be called on an I/O thread of the runtime.
+  void StopAndWait();
+
+  // Has the open incidents counted anew.
+  void RecountIncidents();
+
+  std::shared_ptr<const MachineState> Snapshot() const;
+
+ private:
+  void Handle(Event event);
+  void Perform(Ask& ask);
+  void Perform(PlanDue& plan);
+  void Perform(Remember& remember);
+  void Perform(KeepFailure& failure);
+  void Perform(Notify& notify);
+
+  void Send(const std::shared_ptr<const Ask>& ask);
+  void Received(const std::shared_ptr<const Ask>& ask, Result<http::ClientResponse> response);
+  void Negotiate(const std::shared_ptr<const Ask>& ask);
+  void Negotiated(const std::shared_ptr<const Ask>& ask, const Result<http::ClientResponse>& response);
+  void Answer(const Ask& ask, Result<appraise::Attestation> attestation);
+
+  const FleetParts parts_;
+  const FleetOptions& options_;
+  const http::Strand strand_;
+
+  // Owned by the strand; the mutex lets readers copy the state between two events.
+  mutable std::mutex state_mutex_;
+  MachineState state_;
+  http::Endpoint endpoint_;
+  wire::ApiVersion version_;
+  http::Timer timer_;
+  http::CancelSource asking_;
+};
+
+}  // namespace limequat::verifier

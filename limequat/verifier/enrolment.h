@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "limequat/appraise/attestation.h"
+#include "limequat/base/result.h"
+#include "limequat/crypto/certificate.h"
+#include "limequat/wire/agent_id.h"
+#include "limequat/wire/enrolment.h"
+
+namespace limequat::verifier {
+
+// What an operator or a Keylime tenant said about one machine, checked and typed.
+// A change makes a new generation: whatever was found before is then about another
+// enrolment and is dropped (attacks A14, A20).
+struct Enrolment {
+  wire::AgentId id;
+  std::int64_t generation = 0;
+
+  std::string host;
+  std::uint16_t port = 0;
+  // The certificate the machine registered: its server is this one, or nobody.
+  std::optional<crypto::Certificate> transport_certificate;
+  std::string api_version = "2.6";
+
+  // What the attestations are held against; `reference.policy` is shared by all
+  // machines bound to the same content.
+  appraise::Reference reference;
+  std::string policy_name;  // "" if none
+
+  std::string identity;         // "verified", "waived", "asserted by NAME"
+  std::string ek_fingerprint;   // hex; incidents follow it (attack A19). "" if unknown
+  bool approve_first_boot = false;
+
+  // Kept as received, for Keylime's status answer.
+  wire::TpmPolicy tpm_policy;
+  std::string metadata;
+  std::vector<std::string> accept_hash_algs;
+  std::vector<std::string> accept_enc_algs;
+  std::vector<std::string> accept_sign_algs;
+
+  // Hash of the policy, all zero without one: what attestations are compared with.
+  crypto::Digest PolicyHash() const;
+};
+
+// Extra facts that our own API sends with an enrolment; defaults are Keylime's.
+struct EnrolmentExtras {
+  std::string identity;
+  std::string ek_fingerprint;
+  bool approve_first_boot = false;
+  appraise::Waivers waivers;
+};
+
+// Turns a message into an enrolment without a policy (the caller binds one).
+// kMalformed for an address, key or certificate that is none, kUnsupported
+// ("verifier.enrol.*") for what this version cannot hold a machine against: a
+// measured-boot policy, keyrings, an AK that may not sign quotes. Fail closed: what
+// cannot be evaluated is refused, not ignored.
+Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolRequest& request, const EnrolmentExtras& extras);
+
+// JSON document for the database and back. Reading is as strict as for a message.
+std::string StoreForm(const Enrolment& enrolment);
+Result<Enrolment> FromStoreForm(const wire::AgentId& id, std::int64_t generation, std::string_view document);
+
+}  // namespace limequat::verifier

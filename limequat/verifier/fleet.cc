@@ -1,0 +1,162 @@
+#include "limequat/verifier/fleet.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/telemetry/log.h"
+#include "limequat/verifier/clock.h"
+#include "limequat/verifier/driver.h"
+
+namespace limequat::verifier {
+
+Fleet::Fleet(FleetParts parts, FleetOptions options) : parts_(parts), options_(options) {}
+
+Fleet::~Fleet() {
+  std::map<std::string, std::shared_ptr<Machine>, std::less<>> machines;
+  {
+    const std::lock_guard lock(mutex_);
+    machines.swap(machines_);
+  }
+  for (const auto& [id, machine] : machines) machine->StopAndWait();
+}
+
+Status Fleet::Start() {
+  LQ_ASSIGN_OR_RETURN(Store::Loaded loaded, parts_.store.LoadMachines());
+  for (const auto& [id, error] : loaded.unreadable) telemetry::LogError("verifier.machine_unreadable", error, {{"agent", id}});
+
+  std::size_t started = 0;
+  for (StoredMachine& stored : loaded.machines) {
+    if (stored.policy_hash) {
+      LQ_ASSIGN_OR_RETURN(auto body, parts_.store.FindPolicyByHash(*stored.policy_hash));
+      auto policy = body ? parts_.policies.Get(body->body)
+                         : Result<std::shared_ptr<const policy::RuntimePolicy>>(NotFound("verifier.policy_lost", "its policy is not in the database"));
+      if (!policy) {
+        telemetry::LogError("verifier.machine_unreadable", policy.error(), {{"agent", stored.enrolment.id.text()}});
+        continue;
+      }
+      stored.enrolment.reference.policy = *std::move(policy);
+    }
+    std::string id = stored.enrolment.id.text();
+    auto machine = std::make_shared<Machine>(
+        parts_, options_, StartState(std::make_shared<const Enrolment>(std::move(stored.enrolment)), std::move(stored.memory), Now()));
+    // Spread over one interval, so that 10,000 machines are not asked in one moment.
+    const auto share = static_cast<std::int64_t>(started++) * options_.pace.interval.count() / static_cast<std::int64_t>(loaded.machines.size());
+    const std::lock_guard lock(mutex_);
+    machines_.emplace(std::move(id), machine);
+    machine->Start(Duration(share));
+  }
+  telemetry::LogInfo("verifier.fleet_loaded", {{"machines", started}, {"unreadable", loaded.machines.size() - started + loaded.unreadable.size()}});
+  return {};
+}
+
+Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy) {
+  const std::lock_guard administration(administration_);
+  const std::string id = enrolment.id.text();
+  if (FindMachine(id)) {
+    return Conflict("verifier.enrolled", fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
+  }
+  if (size() >= kMaxMachines) return Unavailable("verifier.full", fmt::format("this verifier has its {} machines", kMaxMachines));
+
+  if (policy && policy->body) {
+    LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, parts_.policies.Get(*policy->body));
+    LQ_ASSIGN_OR_RETURN(auto rebound, PushPolicyLocked(policy->name, *policy->body));
+    static_cast<void>(rebound);
+    enrolment.policy_name = policy->name;
+  } else if (policy) {
+    LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindPolicy(policy->name));
+    if (!stored) return NotFound("verifier.unknown_policy", fmt::format("Could not find IMA policy with name {}!", EscapeForDisplay(policy->name, 128)));
+    LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, parts_.policies.Get(stored->body));
+    enrolment.policy_name = policy->name;
+  }
+  std::optional<crypto::Digest> policy_hash;
+  if (enrolment.reference.policy) policy_hash = enrolment.PolicyHash();
+  // A row without a machine is one that could not be read at start: it is replaced.
+  LQ_ASSIGN_OR_RETURN(enrolment.generation, parts_.store.PutMachine(enrolment, policy_hash, /*replace=*/true));
+  Memory memory;
+  LQ_ASSIGN_OR_RETURN(memory.open_incidents, parts_.store.CountOpenIncidents(id, enrolment.ek_fingerprint));
+  auto machine = std::make_shared<Machine>(parts_, options_,
+                                           StartState(std::make_shared<const Enrolment>(std::move(enrolment)), std::move(memory), Now()));
+  {
+    const std::lock_guard lock(mutex_);
+    machines_.emplace(id, machine);
+  }
+  machine->Start(Duration(0));
+  return {};
+}
+
+Status Fleet::Remove(const wire::AgentId& id) {
+  const std::lock_guard administration(administration_);
+  std::shared_ptr<Machine> machine;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = machines_.find(id.text()); found != machines_.end()) {
+      machine = found->second;
+      machines_.erase(found);
+    }
+  }
+  if (machine) machine->StopAndWait();
+  return parts_.store.RemoveMachine(id);
+}
+
+Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body) {
+  const std::lock_guard administration(administration_);
+  return PushPolicyLocked(name, body);
+}
+
+Result<std::size_t> Fleet::PushPolicyLocked(std::string_view name, std::string_view body) {
+  LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(body));
+  const Time now = Now();
+  LQ_ASSIGN_OR_RETURN(auto rebound,
+                      parts_.store.PutPolicy({.name = std::string(name), .hash = policy->hash(), .body = std::string(body)}, now));
+  for (const Store::Rebound& bound : rebound) {
+    const auto machine = FindMachine(bound.agent_id);
+    if (!machine) continue;
+    auto enrolment = std::make_shared<Enrolment>(*machine->Snapshot()->enrolment);
+    enrolment->generation = bound.generation;
+    enrolment->reference.policy = policy;
+    machine->Post(EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
+  }
+  return rebound.size();
+}
+
+void Fleet::RecountIncidents(std::string_view agent_id, std::string_view ek_fingerprint) {
+  std::vector<std::shared_ptr<Machine>> concerned;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, machine] : machines_) {
+      const bool same_ek = !ek_fingerprint.empty() && machine->Snapshot()->enrolment->ek_fingerprint == ek_fingerprint;
+      if (id == agent_id || same_ek) concerned.push_back(machine);
+    }
+  }
+  for (const auto& machine : concerned) machine->RecountIncidents();
+}
+
+std::shared_ptr<Machine> Fleet::FindMachine(std::string_view agent_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = machines_.find(agent_id);
+  return found == machines_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const MachineState> Fleet::Find(std::string_view agent_id) const {
+  const auto machine = FindMachine(agent_id);
+  return machine ? machine->Snapshot() : nullptr;
+}
+
+std::vector<std::shared_ptr<const MachineState>> Fleet::Page(std::string_view after, std::size_t limit) const {
+  std::vector<std::shared_ptr<const MachineState>> page;
+  const std::lock_guard lock(mutex_);
+  for (auto it = machines_.upper_bound(after); it != machines_.end() && page.size() < limit; ++it) {
+    page.push_back(it->second->Snapshot());
+  }
+  return page;
+}
+
+std::size_t Fleet::size() const {
+  const std::lock_guard lock(mutex_);
+  return machines_.size();
+}
+
+}  // namespace limequat::verifier

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <vector>
+
+#include "limequat/base/result.h"
+#include "limequat/http/client.h"
+#include "limequat/http/runtime.h"
+#include "limequat/notify/outbox.h"
+#include "limequat/verifier/machine.h"
+#include "limequat/verifier/policy_shelf.h"
+#include "limequat/verifier/store.h"
+
+namespace limequat::verifier {
+
+// Bounds.
+inline constexpr std::size_t kMaxMachines = 100'000;
+
+struct FleetOptions {
+  Pace pace;
+  std::chrono::milliseconds request_timeout{10'000};
+  std::size_t max_answer = 64U << 20U;  // of one machine, with its whole IMA list
+};
+
+// Everything the fleet works with; all of it outlives the fleet.
+struct FleetParts {
+  http::Runtime& runtime;
+  http::Client& client;
+  Store& store;
+  PolicyShelf& policies;
+  notify::Outbox* outbox = nullptr;  // null: no webhook is configured
+};
+
+class Machine;  // driver.h: one strand, one timer, one question at a time
+
+// All machines of this verifier. A machine's state is owned by its strand; readers
+// get snapshots. Thread-safe.
+class Fleet {
+ public:
+  Fleet(FleetParts parts, FleetOptions options);
+  // Stops all machines; nothing is sent afterwards.
+  ~Fleet();
+
+  // Loads the machines of the database and starts asking them, spread over one
+  // interval. Machines whose row or policy cannot be read are logged and left out:
+  // they show as unknown, never as good.
+  Status Start();
+
+  // Enrols a machine and starts asking it. `policy`: content to store under a name
+  // first (machines bound to that name follow), or a name that exists, or nothing:
+  // then the machine is unpoliced. kConflict ("verifier.enrolled") if it exists,
+  // kNotFound ("verifier.unknown_policy"), kMalformed for a policy that is none,
+  // kUnavailable ("verifier.full") beyond kMaxMachines. Nothing is changed then.
+  struct PolicyChoice {
+    std::string name;
+    std::optional<std::string> body;
+  };
+  Status Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy);
+  // Removes a machine. When it returns, nothing more is sent to it (attack A20).
+  // kNotFound ("verifier.unknown_agent").
+  Status Remove(const wire::AgentId& id);
+  // Stores the policy under its name and appraises the whole list of every machine
+  // bound to it again. kMalformed if it is none. The number of machines.
+  Result<std::size_t> PushPolicy(std::string_view name, std::string_view body);
+  // Counts the open incidents anew, after one was closed, of every machine with
+  // this name or this EK.
+  void RecountIncidents(std::string_view agent_id, std::string_view ek_fingerprint);
+
+  // A machine's state as it was a moment ago, or nullptr.
+  std::shared_ptr<const MachineState> Find(std::string_view agent_id) const;
+  // Up to `limit` machines in the order of their identifiers, behind `after`.
+  std::vector<std::shared_ptr<const MachineState>> Page(std::string_view after, std::size_t limit) const;
+  std::size_t size() const;
+
+  const FleetOptions& options() const { return options_; }
+
+ private:
+  std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
+  Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body);
+
+  FleetParts parts_;
+  FleetOptions options_;
+  // Held through a whole change of the fleet, database included: an enrolment and a
+  // removal of one machine never interleave.
+  std::mutex administration_;
+  mutable std::mutex mutex_;  // of machines_ only; held for moments
+  std::map<std::string, std::shared_ptr<Machine>, std::less<>> machines_;
+};
+
+}  // namespace limequat::verifier

@@ -1,0 +1,350 @@
+#include "limequat/verifier/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "limequat/crypto/digest.h"
+
+namespace limequat::verifier {
+
+namespace {
+
+using appraise::Appraisal;
+using appraise::Attestation;
+using appraise::Verdict;
+
+bool SameBootRecord(const std::optional<BootRecord>& a, const std::optional<BootRecord>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  // The clock moves with every quote and is no reason to write.
+  return a->reset_count == b->reset_count && a->restart_count == b->restart_count && a->entries == b->entries &&
+         a->pcr10 == b->pcr10 && a->template_digests == b->template_digests;
+}
+
+std::shared_ptr<const appraise::Reference> MakeReference(const Enrolment& enrolment, const Memory& memory) {
+  auto reference = std::make_shared<appraise::Reference>(enrolment.reference);
+  if (memory.bank) reference->bank = memory.bank;
+  reference->baseline = memory.baseline;
+  return reference;
+}
+
+// Progress as far as the database kept it: enough to see a shortened list, not
+// enough to go on from.
+std::shared_ptr<const appraise::BootProgress> FromRecord(const BootRecord& record) {
+  return std::make_shared<appraise::BootProgress>(appraise::BootProgress{
+      .clock_info = {.clock = record.clock,
+                     .reset_count = record.reset_count,
+                     .restart_count = record.restart_count,
+                     .safe = true},
+      .replay = ima::Replay(record.pcr10, record.entries, record.template_digests),
+      .policy_hash = crypto::Digest(crypto::HashAlgorithm::kSha256),
+      .transport_key_pem = {},
+      .failures = {},
+      .failures_not_kept = 0});
+}
+
+BootRecord ToRecord(const appraise::BootProgress& progress) {
+  return {.reset_count = progress.clock_info.reset_count,
+          .restart_count = progress.clock_info.restart_count,
+          .entries = progress.entries(),
+          .pcr10 = progress.replay.pcr(),
+          .template_digests = progress.replay.kind(),
+          .clock = progress.clock_info.clock};
+}
+
+// Tells failures apart by what failed and about what, not by their wording.
+std::string FailureSignature(const Appraisal& appraisal) {
+  crypto::Hasher hasher(crypto::HashAlgorithm::kSha256);
+  const auto put = [&](std::string_view text) {
+    hasher.Update(AsBytes(fmt::format("{}:", text.size())));
+    hasher.Update(AsBytes(text));
+  };
+  for (const Finding& finding : appraisal.findings) {
+    if (finding.passed()) continue;
+    put(finding.check);
+    put(finding.subject.path);
+    put(fmt::format("{}/{}", finding.subject.pcr.value_or(99), finding.subject.event.value_or(0)));
+  }
+  put(fmt::format("{}", appraisal.not_shown));
+  return hasher.Finish().hex();
+}
+
+Appraisal SingleFailure(Finding finding, bool policed, Time evidence_time, Time now) {
+  Appraisal appraisal{.findings = {}, .policed = policed, .evidence_time = evidence_time, .evaluated_at = now};
+  appraise::Add(appraisal, std::move(finding));
+  return appraisal;
+}
+
+// One call of Next: the state, what it does to it, and the effects so far.
+class Step {
+ public:
+  Step(MachineState& state, const Pace& pace) : state_(state), pace_(pace) {}
+
+  Effects Run(Event event) {
+    if (state_.removed) return {};
+    std::visit([this](auto& e) { On(e); }, event);
+    return std::move(effects_);
+  }
+
+ private:
+  void On(Removed&) {
+    state_.removed = true;
+    state_.flight.reset();
+  }
+
+  void On(IncidentsCounted& counted) {
+    state_.memory.open_incidents = counted.open;
+    if (counted.open == 0 && state_.failing != true) state_.attestations_at_failure.reset();
+  }
+
+  void On(EnrolmentChanged& changed) {
+    state_.enrolment = std::move(changed.enrolment);
+    if (changed.forget_baseline) {
+      state_.memory.baseline.reset();
+      state_.memory.bank.reset();
+    }
+    state_.reference = MakeReference(*state_.enrolment, state_.memory);
+    // The whole list is appraised again (A20). What was verified stays as a measure
+    // of the list's length, the verdict of another policy does not stay.
+    state_.full_next = true;
+    state_.flight.reset();
+    state_.newest.reset();
+    state_.verified_evidence.reset();
+    state_.enrolled_at = changed.now;
+    state_.late_told = false;
+    state_.full_repeats = 0;
+    state_.extra_quotes = 0;
+    effects_.emplace_back(PlanDue{});
+  }
+
+  void On(Due& due) {
+    // A second timer would be a second polling loop (A20).
+    if (state_.flight) return;
+    TellIfLate(due.now);
+    const bool full = state_.full_next || !state_.progress;
+    Flight flight{.challenge = {.nonce = std::move(due.nonce),
+                                .nonce_issued = due.now,
+                                .pcrs = appraise::PcrsToAsk(*state_.reference, full),
+                                .ima_from = full ? 0 : state_.progress->entries(),
+                                .full = full},
+                  .generation = state_.enrolment->generation,
+                  .policy_hash = state_.enrolment->PolicyHash()};
+    state_.flight = flight;
+    effects_.emplace_back(Ask{.flight = std::move(flight),
+                              .enrolment = state_.enrolment,
+                              .reference = state_.reference,
+                              .before = state_.progress});
+  }
+
+  void On(Answered& answered) {
+    // Only the answer to the question on its way counts: same enrolment, same
+    // policy, same nonce, once (A14).
+    if (!state_.flight || answered.generation != state_.flight->generation ||
+        answered.policy_hash != state_.flight->policy_hash ||
+        !Equal(answered.nonce, state_.flight->challenge.nonce)) {
+      return;
+    }
+    const Flight flight = std::move(*state_.flight);
+    state_.flight.reset();
+    if (!answered.attestation && answered.attestation.error().code == ErrorCode::kUnavailable) {
+      Trouble(answered.attestation.error(), answered.now);
+      return;
+    }
+    state_.transport_trouble.clear();
+    state_.trouble_in_a_row = 0;
+    state_.last_answer = answered.now;
+    if (!answered.attestation) {
+      Judge(std::make_shared<Appraisal>(SingleFailure(
+                Failed("evidence.malformed", answered.attestation.error().message, Cause::kTransport), Policed(),
+                flight.challenge.nonce_issued, answered.now)),
+            answered.now);
+      PlanNext(flight, answered.now);
+      return;
+    }
+    Accept(std::move(*answered.attestation), flight, answered.now);
+  }
+
+  void Accept(Attestation attestation, const Flight& flight, Time now) {
+    if (attestation.advice == appraise::Advice::kAskInFull) {
+      if (AskAgainInFull(flight, now)) return;
+    } else {
+      state_.full_repeats = 0;
+      if (attestation.progress) Advance(attestation, flight);
+      Judge(std::make_shared<Appraisal>(std::move(attestation.appraisal)), now);
+    }
+    if (attestation.list_is_ahead && state_.extra_quotes < kMaxExtraQuotes) {
+      ++state_.extra_quotes;
+      effects_.emplace_back(PlanDue{});
+      return;
+    }
+    state_.extra_quotes = 0;
+    PlanNext(flight, now);
+  }
+
+  // True if the question is repeated; after too many repetitions the machine fails.
+  bool AskAgainInFull(const Flight& flight, Time now) {
+    state_.full_next = true;
+    if (++state_.full_repeats <= kMaxFullRepeats) {
+      effects_.emplace_back(PlanDue{});
+      return true;
+    }
+    state_.full_repeats = 0;
+    Judge(std::make_shared<Appraisal>(SingleFailure(
+              Failed("boot.unstable", fmt::format("{} answers in a row showed another boot or policy than the one asked about",
+                                                  kMaxFullRepeats + 1),
+                     Cause::kTpm),
+              Policed(), flight.challenge.nonce_issued, now)),
+          now);
+    return false;
+  }
+
+  void Advance(const Attestation& attestation, const Flight& flight) {
+    Memory& memory = state_.memory;
+    const Memory before = memory;
+    state_.progress = std::make_shared<appraise::BootProgress>(*attestation.progress);
+    if (flight.challenge.full) state_.full_next = false;
+    state_.verified_evidence = flight.challenge.nonce_issued;
+    state_.late_told = false;
+    ++state_.attestations;
+
+    if (!memory.boot || attestation.rebooted) ++memory.boots;
+    memory.boot = ToRecord(*attestation.progress);
+    bool reference_changed = false;
+    if (!memory.bank && attestation.bank) {
+      memory.bank = attestation.bank;
+      reference_changed = true;
+    }
+    if (!memory.baseline && attestation.boot_pcrs) {
+      memory.baseline = appraise::BootBaseline{.pcrs = *attestation.boot_pcrs,
+                                               .approved = state_.enrolment->approve_first_boot};
+      reference_changed = true;
+    }
+    if (reference_changed) state_.reference = MakeReference(*state_.enrolment, memory);
+    if (reference_changed || memory.boots != before.boots || !SameBootRecord(memory.boot, before.boot)) {
+      effects_.emplace_back(Remember{.generation = state_.enrolment->generation,
+                                     .policy_hash = state_.enrolment->PolicyHash(),
+                                     .memory = memory});
+    }
+  }
+
+  void Judge(std::shared_ptr<const Appraisal> appraisal, Time now) {
+    const Verdict verdict = appraisal->verdict();
+    const bool fails = verdict == Verdict::kFail || verdict == Verdict::kError;
+    const std::optional<bool> failed_before = std::exchange(state_.failing, fails);
+    state_.newest = appraisal;
+    if (!fails) {
+      state_.last_good = appraisal->evidence_time;
+      state_.last_failure.clear();
+      if (failed_before == true) effects_.emplace_back(Notify{Notice::kRecovered, now, appraisal});
+      return;
+    }
+    std::string signature = FailureSignature(*appraisal);
+    if (signature == state_.last_failure) return;
+    state_.last_failure = std::move(signature);
+    // After a restart of the verifier a machine that fails as before has its incident.
+    const bool begins = failed_before == false || state_.memory.open_incidents == 0;
+    if (begins) ++state_.memory.open_incidents;
+    if (!state_.attestations_at_failure) state_.attestations_at_failure = state_.attestations;
+    effects_.emplace_back(KeepFailure{.appraisal = appraisal, .opens_incident = begins});
+    if (begins && failed_before != true) effects_.emplace_back(Notify{Notice::kFailed, now, appraisal});
+  }
+
+  void Trouble(const Error& error, Time now) {
+    state_.transport_trouble = error.message;
+    state_.extra_quotes = 0;
+    TellIfLate(now);
+    Duration wait = pace_.interval;
+    for (int i = 0; i < state_.trouble_in_a_row && wait < pace_.max_retry_interval; ++i) wait *= 2;
+    ++state_.trouble_in_a_row;
+    effects_.emplace_back(PlanDue{std::min(wait, std::max(pace_.max_retry_interval, pace_.interval))});
+  }
+
+  void TellIfLate(Time now) {
+    if (state_.late_told || state_.failing == true) return;
+    if (IntegrityAt(state_, pace_, now) != Integrity::kLate) return;
+    state_.late_told = true;
+    effects_.emplace_back(Notify{Notice::kLate, now, nullptr});
+  }
+
+  void PlanNext(const Flight& flight, Time now) {
+    const Duration elapsed = std::max(Duration(0), now - flight.challenge.nonce_issued);
+    effects_.emplace_back(PlanDue{std::max(Duration(0), pace_.interval - elapsed)});
+  }
+
+  bool Policed() const {
+    const auto& policy = state_.reference->policy;
+    return policy != nullptr && !policy->says_nothing();
+  }
+
+  MachineState& state_;
+  const Pace& pace_;
+  Effects effects_;
+};
+
+}  // namespace
+
+std::string_view IntegrityName(Integrity integrity) {
+  switch (integrity) {
+    case Integrity::kPending:
+      return "pending";
+    case Integrity::kPass:
+      return "pass";
+    case Integrity::kFail:
+      return "fail";
+    case Integrity::kLate:
+      return "late";
+    case Integrity::kUnpoliced:
+      return "unpoliced";
+  }
+  return "pending";
+}
+
+std::string_view NoticeName(Notice notice) {
+  switch (notice) {
+    case Notice::kFailed:
+      return "machine.failed";
+    case Notice::kRecovered:
+      return "machine.recovered";
+    case Notice::kLate:
+      return "machine.late";
+  }
+  return "machine.failed";
+}
+
+Integrity IntegrityAt(const MachineState& state, const Pace& pace, Time now) {
+  // A failure does not fade with time: it stays until newer evidence passes.
+  if (state.failing == true) return Integrity::kFail;
+  const Time since = state.verified_evidence.value_or(state.enrolled_at);
+  if (now - since > pace.late_after) return Integrity::kLate;
+  if (!state.verified_evidence || !state.newest) return Integrity::kPending;
+  switch (state.newest->verdict()) {
+    case Verdict::kPass:
+      return Integrity::kPass;
+    case Verdict::kUnpoliced:
+      return Integrity::kUnpoliced;
+    case Verdict::kFail:
+    case Verdict::kError:
+      return Integrity::kFail;
+  }
+  return Integrity::kFail;
+}
+
+Trust TrustAt(const MachineState& state, const Pace& pace, Time now) {
+  const bool trusted = IntegrityAt(state, pace, now) == Integrity::kPass && state.memory.open_incidents == 0;
+  return trusted ? Trust::kTrusted : Trust::kNotTrusted;
+}
+
+MachineState StartState(std::shared_ptr<const Enrolment> enrolment, Memory memory, Time now) {
+  MachineState state;
+  state.reference = MakeReference(*enrolment, memory);
+  state.enrolment = std::move(enrolment);
+  if (memory.boot) state.progress = FromRecord(*memory.boot);
+  state.memory = std::move(memory);
+  state.enrolled_at = now;
+  return state;
+}
+
+Effects Next(MachineState& state, Event event, const Pace& pace) { return Step(state, pace).Run(std::move(event)); }
+
+}  // namespace limequat::verifier

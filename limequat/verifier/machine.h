@@ -1,0 +1,175 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "limequat/appraise/attestation.h"
+#include "limequat/base/time.h"
+#include "limequat/crypto/digest.h"
+#include "limequat/verifier/enrolment.h"
+
+namespace limequat::verifier {
+
+// The decisions of the verifier about one machine, as a pure function:
+// Next(state, event) changes the state and says what to do. No clock, no network,
+// no database, no randomness: they come in with the events. The driver performs
+// the effects (driver.h).
+
+// Bounds. Each is met by a test.
+inline constexpr int kMaxFullRepeats = 3;       // answers in a row that only say "ask again in full"
+inline constexpr int kMaxExtraQuotes = 1;       // quotes within one interval for a list that is ahead (A06)
+
+struct Pace {
+  Duration interval = std::chrono::seconds(2);
+  Duration late_after = std::chrono::seconds(10);
+  Duration max_retry_interval = std::chrono::seconds(60);
+};
+
+// Where the verified evidence of a boot ended, as the database keeps it across a
+// restart of the verifier: a machine cannot use our restart to shorten its list (A05).
+struct BootRecord {
+  std::uint32_t reset_count = 0;
+  std::uint32_t restart_count = 0;
+  std::uint64_t entries = 0;
+  crypto::Digest pcr10;
+  ima::TemplateDigests template_digests = ima::TemplateDigests::kNative;
+  std::uint64_t clock = 0;
+};
+
+// What is remembered about a machine beside its enrolment; survives restarts.
+struct Memory {
+  std::optional<crypto::HashAlgorithm> bank;
+  std::optional<appraise::BootBaseline> baseline;
+  std::optional<BootRecord> boot;
+  std::int64_t boots = 0;
+  std::int64_t open_incidents = 0;
+};
+
+enum class Integrity { kPending, kPass, kFail, kLate, kUnpoliced };
+std::string_view IntegrityName(Integrity integrity);
+
+// One question on its way. An answer is taken only if it belongs to this one.
+struct Flight {
+  appraise::Challenge challenge;
+  std::int64_t generation = 0;
+  crypto::Digest policy_hash{crypto::HashAlgorithm::kSha256};
+};
+
+struct MachineState {
+  std::shared_ptr<const Enrolment> enrolment;
+  Memory memory;
+  // The enrolment's reference with the bank and the baseline of `memory`.
+  std::shared_ptr<const appraise::Reference> reference;
+
+  std::optional<Flight> flight;
+  // Verified evidence of the present boot. After a restart of the verifier it is made
+  // from memory.boot, and the next question is a full one.
+  std::shared_ptr<const appraise::BootProgress> progress;
+  bool full_next = true;
+  bool removed = false;
+
+  // Nonce time of the newest evidence that verified; absent until there is some in
+  // this process (a restarted verifier shows nothing good on old evidence).
+  std::optional<Time> verified_evidence;
+  // The newest appraisal, whatever it found.
+  std::shared_ptr<const appraise::Appraisal> newest;
+  std::string transport_trouble;  // "" after an answer
+  Time enrolled_at{};
+  // Whether the newest appraisal failed, for transitions only; absent before the first.
+  std::optional<bool> failing;
+  std::string last_failure;  // digest of the checks and subjects of the failure kept last
+  bool late_told = false;
+
+  int trouble_in_a_row = 0;
+  int full_repeats = 0;
+  int extra_quotes = 0;
+  std::int64_t attestations = 0;  // verified in this process
+  // What Keylime's API shows while a failure is not acknowledged.
+  std::optional<std::int64_t> attestations_at_failure;
+  std::optional<Time> last_answer;
+  std::optional<Time> last_good;  // evidence time of the newest appraisal that did not fail
+};
+
+// Integrity at `now`: computed from the newest appraisal and the age of the last
+// verified evidence, stored nowhere.
+Integrity IntegrityAt(const MachineState& state, const Pace& pace, Time now);
+// Integrity passes and no incident is open.
+enum class Trust { kTrusted, kNotTrusted };
+Trust TrustAt(const MachineState& state, const Pace& pace, Time now);
+
+// --- events ---
+
+// The planned moment has come. `nonce` is fresh, from the system's generator.
+struct Due {
+  Time now{};
+  Bytes nonce;
+};
+// An answer was verified and appraised (or could not be read: an Error that is not
+// kUnavailable), or none came (kUnavailable).
+struct Answered {
+  Time now{};
+  std::int64_t generation = 0;
+  crypto::Digest policy_hash{crypto::HashAlgorithm::kSha256};
+  Bytes nonce;
+  Result<appraise::Attestation> attestation;
+};
+// Another enrolment or another policy.
+struct EnrolmentChanged {
+  Time now{};
+  std::shared_ptr<const Enrolment> enrolment;
+  bool forget_baseline = false;  // a new enrolment starts with none
+};
+struct IncidentsCounted {
+  Time now{};
+  std::int64_t open = 0;
+};
+struct Removed {};
+
+using Event = std::variant<Due, Answered, EnrolmentChanged, IncidentsCounted, Removed>;
+
+// --- effects ---
+
+// Ask the machine, verify and appraise what it answers, and come back with Answered.
+struct Ask {
+  Flight flight;
+  std::shared_ptr<const Enrolment> enrolment;
+  std::shared_ptr<const appraise::Reference> reference;
+  // What is known of the boot so far; null: nothing.
+  std::shared_ptr<const appraise::BootProgress> before;
+};
+struct PlanDue {
+  Duration after{};
+};
+// Write if generation and policy hash are still these (attack A14).
+struct Remember {
+  std::int64_t generation = 0;
+  crypto::Digest policy_hash{crypto::HashAlgorithm::kSha256};
+  Memory memory;
+};
+// Keep this failed appraisal in full, and open an incident if `opens_incident`.
+struct KeepFailure {
+  std::shared_ptr<const appraise::Appraisal> appraisal;
+  bool opens_incident = false;
+};
+enum class Notice { kFailed, kRecovered, kLate };
+std::string_view NoticeName(Notice notice);  // "machine.failed", ...
+struct Notify {
+  Notice notice = Notice::kFailed;
+  Time at{};
+  std::shared_ptr<const appraise::Appraisal> appraisal;  // may be null for kLate
+};
+
+using Effect = std::variant<Ask, PlanDue, Remember, KeepFailure, Notify>;
+using Effects = std::vector<Effect>;
+
+// The state of a machine that was enrolled at `now` or loaded from the database.
+MachineState StartState(std::shared_ptr<const Enrolment> enrolment, Memory memory, Time now);
+
+Effects Next(MachineState& state, Event event, const Pace& pace);
+
+}  // namespace limequat::verifier

@@ -1,0 +1,407 @@
+#include "limequat/verifier/machine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "limequat/verifier/testing.h"
+
+namespace limequat::verifier {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr crypto::HashAlgorithm kSha256 = crypto::HashAlgorithm::kSha256;
+const Time kStart = FromUnixSeconds(1'800'000'000);
+
+template <class T>
+const T* Only(const Effects& effects) {
+  const T* found = nullptr;
+  for (const Effect& effect : effects) {
+    const T* candidate = std::get_if<T>(&effect);
+    if (candidate == nullptr) continue;
+    EXPECT_EQ(found, nullptr) << "more than one effect of this kind";
+    found = candidate;
+  }
+  return found;
+}
+
+// A machine under test with its own clock; each helper is one event.
+class MachineTest : public ::testing::Test {
+ protected:
+  MachineTest() { Restart({}); }
+
+  void Restart(Memory memory) { state_ = StartState(enrolment_, std::move(memory), now_); }
+
+  Effects Give(Event event) { return Next(state_, std::move(event), pace_); }
+
+  // Lets the moment come and returns the question.
+  Ask AskNow() {
+    const Effects effects = Give(Due{.now = now_, .nonce = Nonce()});
+    const Ask* ask = Only<Ask>(effects);
+    EXPECT_NE(ask, nullptr);
+    return ask != nullptr ? *ask : Ask{};
+  }
+
+  Bytes Nonce() { return ToBytes("nonce-" + std::to_string(++nonces_)); }
+
+  Answered AnswerTo(const Ask& ask, Result<appraise::Attestation> attestation) const {
+    return {.now = now_ + milliseconds(100),
+            .generation = ask.flight.generation,
+            .policy_hash = ask.flight.policy_hash,
+            .nonce = ask.flight.challenge.nonce,
+            .attestation = std::move(attestation)};
+  }
+
+  static appraise::BootProgress Progress(std::uint64_t entries, std::uint32_t reset_count = 1) {
+    return {.clock_info = {.clock = 1000 + entries, .reset_count = reset_count, .restart_count = 0, .safe = true},
+            .replay = ima::Replay(crypto::Hash(kSha256, AsBytes(std::to_string(entries))), entries, ima::TemplateDigests::kNative),
+            .policy_hash = crypto::Digest(kSha256),
+            .transport_key_pem = "pem",
+            .failures = {},
+            .failures_not_kept = 0};
+  }
+
+  static tpm::PcrValues BootPcrs() {
+    tpm::PcrValues values;
+    values.Set(0, crypto::Hash(kSha256, AsBytes("pcr 0")));
+    return values;
+  }
+
+  // Verified evidence with these findings.
+  appraise::Attestation Verified(const Ask& ask, std::uint64_t entries, Findings findings, std::uint32_t reset_count = 1) const {
+    appraise::Attestation attestation;
+    attestation.appraisal = {.findings = std::move(findings),
+                             .policed = true,
+                             .evidence_time = ask.flight.challenge.nonce_issued,
+                             .evaluated_at = now_};
+    attestation.progress = Progress(entries, reset_count);
+    attestation.bank = kSha256;
+    if (ask.flight.challenge.full) attestation.boot_pcrs = BootPcrs();
+    return attestation;
+  }
+
+  appraise::Attestation Good(const Ask& ask, std::uint64_t entries = 10) const {
+    return Verified(ask, entries, {Passed("tpm.quote.signature")});
+  }
+
+  appraise::Attestation Bad(const Ask& ask, std::string_view path = "/root/intruder") const {
+    Finding finding = Failed("ima.path", "not listed");
+    finding.subject.path = path;
+    return Verified(ask, 11, {Passed("tpm.quote.signature"), finding});
+  }
+
+  Integrity IntegrityNow() const { return IntegrityAt(state_, pace_, now_); }
+
+  Pace pace_{.interval = seconds(2), .late_after = seconds(10), .max_retry_interval = seconds(60)};
+  std::shared_ptr<Enrolment> enrolment_ = testing::MakeTestEnrolment();
+  Time now_ = kStart;
+  int nonces_ = 0;
+  MachineState state_;
+};
+
+TEST_F(MachineTest, FirstQuestionIsFullAndCoversTheBoot) {
+  const Ask ask = AskNow();
+  EXPECT_TRUE(ask.flight.challenge.full);
+  EXPECT_EQ(ask.flight.challenge.ima_from, 0U);
+  EXPECT_TRUE(ask.flight.challenge.pcrs.ContainsAll(appraise::kFullPcrs));
+  EXPECT_EQ(ask.before, nullptr);
+}
+
+TEST_F(MachineTest, NothingIsGoodBeforeEvidence) { EXPECT_EQ(IntegrityNow(), Integrity::kPending); }
+
+TEST_F(MachineTest, VerifiedEvidencePassesAndTheNextQuestionGoesOn) {
+  const Ask first = AskNow();
+  const Effects effects = Give(AnswerTo(first, Good(first, 42)));
+  EXPECT_EQ(IntegrityNow(), Integrity::kPass);
+  EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kTrusted);
+  ASSERT_NE(Only<PlanDue>(effects), nullptr);
+  EXPECT_EQ(Only<PlanDue>(effects)->after, milliseconds(1900));
+  const Ask second = AskNow();
+  EXPECT_FALSE(second.flight.challenge.full);
+  EXPECT_EQ(second.flight.challenge.ima_from, 42U);
+}
+
+TEST_F(MachineTest, Attack_A03_HeldQuoteAgesFromItsNonce) {
+  const Ask ask = AskNow();
+  const Time asked = now_;
+  now_ += seconds(11);  // the answer was held back
+  Give(AnswerTo(ask, Good(ask)));
+  EXPECT_EQ(state_.verified_evidence, asked);
+  EXPECT_EQ(IntegrityNow(), Integrity::kLate);
+}
+
+TEST_F(MachineTest, Attack_A03_NonceIsUsedOnce) {
+  const Ask ask = AskNow();
+  Give(AnswerTo(ask, Good(ask)));
+  const Effects again = Give(AnswerTo(ask, Good(ask)));
+  EXPECT_TRUE(again.empty());
+  EXPECT_EQ(state_.attestations, 1);
+}
+
+TEST_F(MachineTest, Attack_A03_AnswerToAnotherNonceIsDropped) {
+  const Ask ask = AskNow();
+  Answered other = AnswerTo(ask, Good(ask));
+  other.nonce = ToBytes("another");
+  EXPECT_TRUE(Give(std::move(other)).empty());
+  EXPECT_EQ(IntegrityNow(), Integrity::kPending);
+}
+
+TEST_F(MachineTest, Attack_A14_AnswerOfAnOlderGenerationIsDropped) {
+  const Ask ask = AskNow();
+  Answered stale = AnswerTo(ask, Good(ask));
+  stale.generation += 1;
+  EXPECT_TRUE(Give(std::move(stale)).empty());
+  EXPECT_EQ(IntegrityNow(), Integrity::kPending);
+}
+
+TEST_F(MachineTest, Attack_A14_AnswerUnderAnotherPolicyIsDropped) {
+  const Ask ask = AskNow();
+  Answered stale = AnswerTo(ask, Good(ask));
+  stale.policy_hash = crypto::Hash(kSha256, AsBytes("another policy"));
+  EXPECT_TRUE(Give(std::move(stale)).empty());
+  EXPECT_EQ(IntegrityNow(), Integrity::kPending);
+}
+
+TEST_F(MachineTest, Attack_A14_AnswerOnItsWayWhenThePolicyChangesIsDropped) {
+  const Ask ask = AskNow();
+  auto changed = std::make_shared<Enrolment>(*enrolment_);
+  changed->generation = 7;
+  Give(EnrolmentChanged{.now = now_, .enrolment = changed, .forget_baseline = false});
+  EXPECT_TRUE(Give(AnswerTo(ask, Good(ask))).empty());
+  EXPECT_EQ(IntegrityNow(), Integrity::kPending);
+}
+
+TEST_F(MachineTest, Attack_A20_ChangedPolicyAsksForTheWholeList) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first, 42)));
+  auto changed = std::make_shared<Enrolment>(*enrolment_);
+  changed->generation = 7;
+  const Effects effects = Give(EnrolmentChanged{.now = now_, .enrolment = changed, .forget_baseline = false});
+  EXPECT_NE(Only<PlanDue>(effects), nullptr);
+  EXPECT_EQ(IntegrityNow(), Integrity::kPending) << "the verdict of another policy must not stay";
+  const Ask ask = AskNow();
+  EXPECT_TRUE(ask.flight.challenge.full);
+  EXPECT_EQ(ask.flight.challenge.ima_from, 0U);
+  ASSERT_NE(ask.before, nullptr) << "the list's length stays a measure (A05)";
+  EXPECT_EQ(ask.before->entries(), 42U);
+}
+
+TEST_F(MachineTest, Attack_A20_OnePollingLoop) {
+  AskNow();
+  EXPECT_TRUE(Give(Due{.now = now_, .nonce = Nonce()}).empty());
+}
+
+TEST_F(MachineTest, Attack_A20_NothingAfterRemoval) {
+  const Ask ask = AskNow();
+  Give(Removed{});
+  EXPECT_TRUE(Give(AnswerTo(ask, Good(ask))).empty());
+  EXPECT_TRUE(Give(Due{.now = now_, .nonce = Nonce()}).empty());
+}
+
+TEST_F(MachineTest, FailureIsKeptToldOnceAndAskedOn) {
+  const Ask ask = AskNow();
+  const Effects effects = Give(AnswerTo(ask, Bad(ask)));
+  EXPECT_EQ(IntegrityNow(), Integrity::kFail);
+  ASSERT_NE(Only<KeepFailure>(effects), nullptr);
+  EXPECT_TRUE(Only<KeepFailure>(effects)->opens_incident);
+  ASSERT_NE(Only<Notify>(effects), nullptr);
+  EXPECT_EQ(Only<Notify>(effects)->notice, Notice::kFailed);
+  EXPECT_NE(Only<PlanDue>(effects), nullptr) << "a failed machine keeps being attested";
+
+  const Ask second = AskNow();
+  const Effects same = Give(AnswerTo(second, Bad(second)));
+  EXPECT_EQ(Only<KeepFailure>(same), nullptr);
+  EXPECT_EQ(Only<Notify>(same), nullptr);
+}
+
+TEST_F(MachineTest, AnotherFailureIsKeptUnderTheOpenIncident) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first, "/a")));
+  const Ask second = AskNow();
+  const Effects effects = Give(AnswerTo(second, Bad(second, "/b")));
+  ASSERT_NE(Only<KeepFailure>(effects), nullptr);
+  EXPECT_FALSE(Only<KeepFailure>(effects)->opens_incident);
+}
+
+TEST_F(MachineTest, RecoveryPassesButIsNotTrustedWhileTheIncidentIsOpen) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first)));
+  const Ask second = AskNow();
+  const Effects effects = Give(AnswerTo(second, Good(second)));
+  ASSERT_NE(Only<Notify>(effects), nullptr);
+  EXPECT_EQ(Only<Notify>(effects)->notice, Notice::kRecovered);
+  EXPECT_EQ(IntegrityNow(), Integrity::kPass);
+  EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kNotTrusted);
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kTrusted);
+}
+
+TEST_F(MachineTest, FailureThatGoesOnAfterTheIncidentWasClosedOpensAnother) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first, "/a")));
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  const Ask second = AskNow();
+  const Effects effects = Give(AnswerTo(second, Bad(second, "/b")));
+  ASSERT_NE(Only<KeepFailure>(effects), nullptr);
+  EXPECT_TRUE(Only<KeepFailure>(effects)->opens_incident);
+}
+
+TEST_F(MachineTest, FailureDoesNotFadeIntoLate) {
+  const Ask ask = AskNow();
+  Give(AnswerTo(ask, Bad(ask)));
+  now_ += seconds(3600);
+  EXPECT_EQ(IntegrityNow(), Integrity::kFail);
+}
+
+TEST_F(MachineTest, SilenceIsLateAndToldOnce) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first)));
+  now_ += seconds(11);
+  EXPECT_EQ(IntegrityNow(), Integrity::kLate);
+  const Effects effects = Give(Due{.now = now_, .nonce = Nonce()});
+  ASSERT_NE(Only<Notify>(effects), nullptr);
+  EXPECT_EQ(Only<Notify>(effects)->notice, Notice::kLate);
+  const Effects again = Give(AnswerTo(*Only<Ask>(effects), Unavailable("x", "no answer")));
+  EXPECT_EQ(Only<Notify>(again), nullptr);
+}
+
+TEST_F(MachineTest, EnrolledButNeverSeenIsLate) {
+  now_ += seconds(11);
+  EXPECT_EQ(IntegrityNow(), Integrity::kLate);
+}
+
+TEST_F(MachineTest, TransportTroubleBacksOffToItsBound) {
+  Duration last{};
+  for (int i = 0; i < 12; ++i) {
+    const Ask ask = AskNow();
+    const Effects effects = Give(AnswerTo(ask, Unavailable("http.client.connect", "refused")));
+    ASSERT_NE(Only<PlanDue>(effects), nullptr);
+    EXPECT_GE(Only<PlanDue>(effects)->after, last);
+    last = Only<PlanDue>(effects)->after;
+  }
+  EXPECT_EQ(last, pace_.max_retry_interval);
+  EXPECT_EQ(state_.transport_trouble, "refused");
+}
+
+TEST_F(MachineTest, TransportTroubleIsNoVerdict) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first)));
+  const Ask second = AskNow();
+  Give(AnswerTo(second, Unavailable("http.client.timeout", "timeout")));
+  EXPECT_EQ(IntegrityNow(), Integrity::kPass);
+}
+
+TEST_F(MachineTest, MalformedAnswerFails) {
+  const Ask ask = AskNow();
+  Give(AnswerTo(ask, Malformed("tpm.attest.magic", "bad magic")));
+  EXPECT_EQ(IntegrityNow(), Integrity::kFail);
+  ASSERT_NE(FindCheck(state_.newest->findings, "evidence.malformed"), nullptr);
+}
+
+TEST_F(MachineTest, Attack_A01_RebootIsAskedAgainInFull) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first)));
+  const Ask second = AskNow();
+  ASSERT_FALSE(second.flight.challenge.full);
+  appraise::Attestation rebooted;
+  rebooted.advice = appraise::Advice::kAskInFull;
+  rebooted.rebooted = true;
+  const Effects effects = Give(AnswerTo(second, std::move(rebooted)));
+  ASSERT_NE(Only<PlanDue>(effects), nullptr);
+  EXPECT_EQ(Only<PlanDue>(effects)->after, Duration(0));
+  EXPECT_EQ(state_.attestations, 1) << "nothing was appraised";
+  EXPECT_TRUE(AskNow().flight.challenge.full);
+}
+
+TEST_F(MachineTest, EndlessAskInFullFails) {
+  for (int i = 0; i <= kMaxFullRepeats; ++i) {
+    const Ask ask = AskNow();
+    appraise::Attestation again;
+    again.advice = appraise::Advice::kAskInFull;
+    Give(AnswerTo(ask, std::move(again)));
+  }
+  EXPECT_EQ(IntegrityNow(), Integrity::kFail);
+  ASSERT_NE(FindCheck(state_.newest->findings, "boot.unstable"), nullptr);
+}
+
+TEST_F(MachineTest, Attack_A06_ListAheadIsAskedOnceMoreNotForEver) {
+  int immediate = 0;
+  for (int i = 0; i < 5; ++i) {
+    const Ask ask = AskNow();
+    appraise::Attestation attestation = Good(ask);
+    attestation.list_is_ahead = true;
+    const Effects effects = Give(AnswerTo(ask, std::move(attestation)));
+    if (Only<PlanDue>(effects)->after == Duration(0)) ++immediate;
+    if (i == 1) EXPECT_EQ(immediate, kMaxExtraQuotes);
+  }
+  EXPECT_LE(immediate, 3);
+}
+
+TEST_F(MachineTest, FirstEvidenceGivesBankAndApprovedBaseline) {
+  const Ask ask = AskNow();
+  const Effects effects = Give(AnswerTo(ask, Good(ask)));
+  const Remember* remember = Only<Remember>(effects);
+  ASSERT_NE(remember, nullptr);
+  EXPECT_EQ(remember->memory.bank, kSha256);
+  ASSERT_TRUE(remember->memory.baseline.has_value());
+  EXPECT_TRUE(remember->memory.baseline->approved);
+  EXPECT_EQ(state_.reference->baseline->pcrs, BootPcrs());
+}
+
+TEST_F(MachineTest, Attack_A01_BaselineIsNotReplacedByALaterBoot) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first)));
+  state_.full_next = true;
+  const Ask second = AskNow();
+  appraise::Attestation other = Good(second);
+  tpm::PcrValues changed;
+  changed.Set(0, crypto::Hash(kSha256, AsBytes("another firmware")));
+  other.boot_pcrs = changed;
+  Give(AnswerTo(second, std::move(other)));
+  EXPECT_EQ(state_.memory.baseline->pcrs, BootPcrs());
+}
+
+TEST_F(MachineTest, UnchangedListWritesNothing) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first)));
+  const Ask second = AskNow();
+  EXPECT_EQ(Only<Remember>(Give(AnswerTo(second, Good(second)))), nullptr);
+  const Ask third = AskNow();
+  EXPECT_NE(Only<Remember>(Give(AnswerTo(third, Good(third, 12)))), nullptr);
+}
+
+TEST_F(MachineTest, RestartedVerifierShowsNothingGoodAndAsksInFull) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first, 42)));
+  ASSERT_EQ(IntegrityNow(), Integrity::kPass);
+  Restart(state_.memory);
+  EXPECT_EQ(IntegrityNow(), Integrity::kPending);
+  const Ask ask = AskNow();
+  EXPECT_TRUE(ask.flight.challenge.full);
+  ASSERT_NE(ask.before, nullptr) << "a shortened list must be seen across our restart (A05)";
+  EXPECT_EQ(ask.before->entries(), 42U);
+}
+
+TEST_F(MachineTest, RestartedVerifierDoesNotOpenTheSameIncidentTwice) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first)));
+  Restart(state_.memory);
+  const Ask second = AskNow();
+  const Effects effects = Give(AnswerTo(second, Bad(second)));
+  ASSERT_NE(Only<KeepFailure>(effects), nullptr);
+  EXPECT_FALSE(Only<KeepFailure>(effects)->opens_incident);
+  EXPECT_EQ(Only<Notify>(effects), nullptr);
+}
+
+TEST_F(MachineTest, UnpolicedIsNeverPass) {
+  const Ask ask = AskNow();
+  appraise::Attestation attestation = Good(ask);
+  attestation.appraisal.policed = false;
+  Give(AnswerTo(ask, std::move(attestation)));
+  EXPECT_EQ(IntegrityNow(), Integrity::kUnpoliced);
+  EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kNotTrusted);
+}
+
+}  // namespace
+}  // namespace limequat::verifier

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "limequat/base/result.h"
+#include "limequat/base/time.h"
+#include "limequat/crypto/digest.h"
+#include "limequat/sql/database.h"
+#include "limequat/verifier/enrolment.h"
+#include "limequat/verifier/machine.h"
+
+namespace limequat::verifier {
+
+// Bounds of what is kept for one machine; the oldest goes first.
+inline constexpr int kFailuresKept = 20;
+
+struct StoredPolicy {
+  std::string name;
+  crypto::Digest hash;
+  std::string body;
+};
+
+struct StoredMachine {
+  Enrolment enrolment;                         // without its policy
+  std::optional<crypto::Digest> policy_hash;   // of the policy it is bound to
+  Memory memory;
+};
+
+struct Incident {
+  std::int64_t number = 0;
+  std::string agent_id;
+  std::string ek_fingerprint;
+  Time opened{};
+  std::optional<Time> closed;
+  std::string closed_by;
+  std::string note;
+  std::string check;
+  std::string detail;
+  std::string cause;
+};
+
+struct Failure {
+  Time at{};
+  std::string document;  // appraise::ToJson of the appraisal, whole
+};
+
+// What the verifier keeps: machines, policies by content, incidents, the last
+// failures of each machine, notices that wait for delivery. Every verdict is
+// computed; none is stored. Thread-safe. Errors are those of sql.
+class Store {
+ public:
+  static Result<std::unique_ptr<Store>> Open(const std::string& url);
+
+  // --- machines ---
+  // Every machine. A row that cannot be read does not hide the others (CVE-2025-1057
+  // of Keylime): it is reported beside them.
+  struct Loaded {
+    std::vector<StoredMachine> machines;
+    std::vector<std::pair<std::string, Error>> unreadable;  // identifier, why
+  };
+  Result<Loaded> LoadMachines();
+  // Adds the machine, or replaces the enrolment if `replace`; the generation it got.
+  // kConflict ("verifier.enrolled") if it exists and `replace` is not set. Bank and
+  // baseline are forgotten; incidents and failures stay (attack A19).
+  Result<std::int64_t> PutMachine(const Enrolment& enrolment, const std::optional<crypto::Digest>& policy, bool replace);
+  // kNotFound ("verifier.unknown_agent").
+  Status RemoveMachine(const wire::AgentId& id);
+  // Writes `memory` if the machine still has this generation and policy (A14);
+  // otherwise nothing happens, and `done` gets kConflict ("verifier.stale").
+  void Remember(const wire::AgentId& id, const Remember& remember, sql::Database::Completion done);
+
+  // --- policies ---
+  // Stores the content under its hash and points the name at it. The machines bound
+  // to the name follow it: their identifiers are returned, with the new generations.
+  struct Rebound {
+    std::string agent_id;
+    std::int64_t generation = 0;
+  };
+  Result<std::vector<Rebound>> PutPolicy(const StoredPolicy& policy, Time now);
+  // nullopt if the name is unknown.
+  Result<std::optional<StoredPolicy>> FindPolicy(std::string_view name);
+  Result<std::optional<StoredPolicy>> FindPolicyByHash(const crypto::Digest& hash);
+  // Names and hashes, without bodies.
+  Result<std::vector<StoredPolicy>> ListPolicies();
+
+  // --- failures and incidents ---
+  // How many incidents of the machine are open. Called on the writer's thread, in
+  // the order of the commits, so that an older count never overtakes a newer one.
+  using Counted = std::move_only_function<void(Result<std::int64_t>)>;
+  // Keeps the failure in full and opens an incident if asked to, in one transaction.
+  void KeepFailure(const Enrolment& enrolment, const KeepFailure& failure, Counted done);
+  void RecountOpenIncidents(const Enrolment& enrolment, Counted done);
+  Result<std::vector<Failure>> LoadFailures(std::string_view agent_id);
+  // Incidents of one machine or (nullopt) all, newest first, numbers below `before`
+  // (0: from the newest), at most `limit`.
+  Result<std::vector<Incident>> ListIncidents(const std::optional<std::string>& agent_id, bool open_only, std::int64_t before, std::size_t limit);
+  Result<std::int64_t> CountOpenIncidents(std::string_view agent_id, std::string_view ek_fingerprint);
+  // kNotFound ("verifier.unknown_incident"), kConflict ("verifier.incident_closed").
+  Result<Incident> CloseIncident(std::int64_t number, Time now, std::string_view by, std::string_view note);
+
+  sql::Database& database() { return *database_; }
+
+ private:
+  explicit Store(std::unique_ptr<sql::Database> database) : database_(std::move(database)) {}
+  std::unique_ptr<sql::Database> database_;
+};
+
+}  // namespace limequat::verifier

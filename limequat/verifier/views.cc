@@ -1,0 +1,139 @@
+#include "limequat/verifier/views.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+namespace limequat::verifier {
+
+namespace {
+
+// Index of "emergency" in Keylime's default labels: what a failure that does not go
+// away by itself has.
+constexpr std::int64_t kHighestSeverity = 6;
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kEventIds = {{
+    {"ima.path", "ima.validation.ima-ng.not_in_allowlist"},
+    {"ima.digest", "ima.validation.ima-ng.runtime_policy_hash"},
+    {"ima.template_digest", "ima.validation.ima_hash"},
+    {"ima.pcr", "ima.validation.ima_pcr"},
+    {"ima.violation", "ima.validation.tomtou"},
+    {"ima.replay", "ima.pcr_mismatch"},
+    {"ima.continuity", "ima.quote_progress"},
+    {"ima.offset", "qoute_validation.invalid_ima_entry_nb"},
+    {"tpm.quote.selection", "pcr_validation.missing_pcrs"},
+    {"tpm.quote.transport_key", "pcr_validation.invalid_pcr_16"},
+    {"tpm.quote.algorithms", "qoute_validation.invalid_hash_alg"},
+    {"evidence.malformed", "qoute_validation.invalid_data"},
+}};
+
+const Finding* FirstFailed(const MachineState& state) {
+  if (!state.newest) return nullptr;
+  for (const Finding& finding : state.newest->findings) {
+    if (!finding.passed()) return &finding;
+  }
+  return nullptr;
+}
+
+std::string BaselineOf(const MachineState& state) {
+  if (!state.memory.baseline) return "none";
+  return state.memory.baseline->approved ? "approved" : "unapproved";
+}
+
+std::string PolicyOf(const Enrolment& enrolment) {
+  if (!enrolment.reference.policy) return "none";
+  return fmt::format("{} ({})", enrolment.policy_name, enrolment.PolicyHash().hex().substr(0, 12));
+}
+
+}  // namespace
+
+std::string KeylimeEventId(const Finding& finding) {
+  for (const auto& [check, event] : kEventIds) {
+    if (finding.check == check) return std::string(event);
+  }
+  const std::uint32_t pcr = finding.subject.pcr.value_or(0);
+  if (finding.check == "boot.baseline") return fmt::format("measured_boot.invalid_pcr_{}", pcr);
+  if (finding.check == "pcr.policy") return fmt::format("pcr_validation.invalid_pcr_{}", pcr);
+  if (finding.check.starts_with("tpm.")) return "qoute_validation.quote_validation";
+  return "internal.limequat." + finding.check;
+}
+
+wire::MachineView ViewOf(const MachineState& state, const Pace& pace, Time now) {
+  const Enrolment& enrolment = *state.enrolment;
+  wire::MachineView view;
+  view.agent_id = enrolment.id.text();
+  view.integrity = IntegrityName(IntegrityAt(state, pace, now));
+  view.trusted = TrustAt(state, pace, now) == Trust::kTrusted;
+  view.open_incidents = state.memory.open_incidents;
+  view.identity = enrolment.identity;
+  view.baseline = BaselineOf(state);
+  view.policy = PolicyOf(enrolment);
+  view.address = fmt::format("{}:{}", enrolment.host, enrolment.port);
+  if (state.verified_evidence) {
+    view.evidence_time = FormatRfc3339(*state.verified_evidence);
+    view.evidence_age_seconds = std::chrono::duration<double>(now - *state.verified_evidence).count();
+  }
+  view.attestations = state.attestations;
+  view.boots = state.memory.boots;
+  // Entries known from before a restart of the verifier are not verified ones.
+  view.ima_entries = state.verified_evidence && state.progress ? static_cast<std::int64_t>(state.progress->entries()) : 0;
+  if (!state.transport_trouble.empty()) {
+    view.last_problem = state.transport_trouble;
+  } else if (const Finding* failed = FirstFailed(state)) {
+    view.last_problem = failed->check;
+  }
+  return view;
+}
+
+wire::IncidentView ViewOf(const Incident& incident) {
+  wire::IncidentView view{.number = incident.number,
+                          .agent_id = incident.agent_id,
+                          .opened = FormatRfc3339(incident.opened),
+                          .closed = {},
+                          .closed_by = incident.closed_by,
+                          .note = incident.note,
+                          .check = incident.check,
+                          .detail = incident.detail,
+                          .cause = incident.cause};
+  if (incident.closed) view.closed = FormatRfc3339(*incident.closed);
+  return view;
+}
+
+wire::AgentStatus KeylimeStatusOf(const MachineState& state, const Pace& pace, Time now) {
+  const Enrolment& enrolment = *state.enrolment;
+  wire::AgentStatus status;
+  const Integrity integrity = IntegrityAt(state, pace, now);
+  status.operational_state = wire::OperationalState::kStart;
+  status.attestation_status = "PENDING";
+  if (integrity == Integrity::kFail || state.memory.open_incidents > 0) {
+    status.operational_state = wire::OperationalState::kInvalidQuote;
+    status.attestation_status = "FAIL";
+  } else if (integrity == Integrity::kPass) {
+    status.operational_state = wire::OperationalState::kGetQuote;
+    status.attestation_status = "PASS";
+  } else if (integrity == Integrity::kUnpoliced) {
+    status.operational_state = wire::OperationalState::kGetQuote;
+  } else if (integrity == Integrity::kLate) {
+    status.operational_state = wire::OperationalState::kGetQuoteRetry;
+    status.attestation_status = "TIMEOUT";
+  }
+  status.ip = enrolment.host;
+  status.port = enrolment.port;
+  status.tpm_policy = wire::WriteTpmPolicy(enrolment.tpm_policy);
+  status.meta_data = enrolment.metadata;
+  status.has_runtime_policy = enrolment.reference.policy && !enrolment.reference.policy->says_nothing();
+  status.accept_hash_algs = enrolment.accept_hash_algs;
+  status.accept_enc_algs = enrolment.accept_enc_algs;
+  status.accept_sign_algs = enrolment.accept_sign_algs;
+  if (state.memory.bank) status.hash_alg = crypto::HashName(*state.memory.bank);
+  if (integrity == Integrity::kFail) status.severity_level = kHighestSeverity;
+  if (const Finding* failed = FirstFailed(state)) status.last_event_id = KeylimeEventId(*failed);
+  status.attestation_count = state.attestations_at_failure.value_or(state.attestations);
+  if (state.last_answer) status.last_received_quote = ToUnixSeconds(*state.last_answer);
+  if (state.last_good) status.last_successful_attestation = ToUnixSeconds(*state.last_good);
+  status.attestation_period_seconds = std::chrono::duration_cast<std::chrono::seconds>(pace.interval).count();
+  return status;
+}
+
+}  // namespace limequat::verifier
