@@ -54,4 +54,14 @@ Result<EcPoint> PointOf(const PublicKey& key) {
                  .y = Coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, *curve)};
 }
 
+Result<Bytes> RsaModulusOf(const PublicKey& key) {
+  const ErrorQueueScope scope;
+  if (key.type() != KeyType::kRsa) return Unsupported("crypto.key.rsa", "an RSA key is needed");
+  const BnPtr modulus = IntegerOf(key.impl().pkey.get(), OSSL_PKEY_PARAM_RSA_N);
+  LQ_CHECK(modulus != nullptr);
+  Bytes bytes(static_cast<std::size_t>(BN_num_bytes(modulus.get())));
+  BN_bn2bin(modulus.get(), bytes.data());
+  return bytes;
+}
+
 }  // namespace limequat::crypto

@@ -104,5 +104,7 @@ struct EcPoint {
   Bytes y;
 };
 Result<EcPoint> PointOf(const PublicKey& key);
+// Modulus of an RSA key, big-endian, without leading zeros. kUnsupported for others.
+Result<Bytes> RsaModulusOf(const PublicKey& key);
 
 }  // namespace limequat::crypto
