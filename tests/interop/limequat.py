@@ -96,20 +96,17 @@ class LimequatServers:
 class LimequatAgent(Service):
     """`limequat-agent` on a machine; what it keeps stays in its folder over restarts."""
 
-    def __init__(self, folder, machine, servers, agent_id, port, contact_port, boot_log=None):
+    def __init__(self, folder, machine, servers, agent_id, port, contact_port):
         work = Path(folder) / "limequat-agent"
         work.mkdir()
         self.agent_id = agent_id
         trusted = work / "clients.pem"
         trusted.write_text("".join(Path(authority).read_text() for authority in servers.client_cas))
-        evidence = {"ima_log": machine.ima_log}
-        if boot_log:
-            evidence["boot_log"] = boot_log
         configuration = write_toml(work / "agent.toml", {
             "agent": {"id": agent_id, "listen": "127.0.0.1", "port": port, "contact_ip": "127.0.0.1",
                       "contact_port": contact_port, "state_dir": work / "state"},
             "registrar": {"host": "127.0.0.1", "port": servers.registrar_port},
             "tls": {"trusted_client_ca": trusted},
             "tpm": {"tcti": machine.tcti},
-            "evidence": evidence})
+            "evidence": {"ima_log": machine.ima_log, "boot_log": machine.boot_log}})
         super().__init__("limequat-agent", [program("limequat-agent"), "--config", configuration], work)

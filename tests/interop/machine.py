@@ -1,20 +1,23 @@
-"""A light machine: a software TPM with an endorsement certificate, boot measurements in PCRs 0-9 and an
-IMA list that grows as a kernel's does (the list first, then PCR 10)."""
+"""The lab's light machine, for tests: a software TPM, a recorded boot log in PCRs 0-9, an IMA list that grows."""
 
+import atexit
 import hashlib
 import json
 import struct
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools" / "lab"))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools" / "lab"))
 
-from limequat_lab import host, swtpm, tpm  # noqa: E402
+from limequat_lab import light, swtpm, tpm  # noqa: E402
 from limequat_lab.errors import UnavailableError  # noqa: E402
+from limequat_lab.host import FreePorts, find_program  # noqa: E402
+from limequat_lab.processes import Processes  # noqa: E402
 
-from process import Service, Unavailable, wait_until  # noqa: E402
+from process import Unavailable  # noqa: E402
 
-BANKS = swtpm.PCR_BANKS
+_SOFTWARE = ("init", "sh", "mount", "getty", "agent")
 
 
 class Manufacturer(swtpm.Manufacturer):
@@ -23,6 +26,8 @@ class Manufacturer(swtpm.Manufacturer):
     def __init__(self, folder):
         super().__init__(Path(folder))
         try:
+            for name in ("swtpm", "swtpm_setup"):
+                find_program(name)
             self.prepare()
         except UnavailableError as reason:
             raise Unavailable(str(reason)) from None
@@ -38,11 +43,11 @@ class Manufacturer(swtpm.Manufacturer):
 
 class Tpm(tpm.Tpm):
     _FLUSH_CONTEXT, _GET_CAPABILITY, _CAPABILITY_HANDLES = 0x165, 0x17A, 1
-    _KEYS, _SESSIONS = 0x80000000, 0x02000000
+    _TRANSIENT_KEYS, _LOADED_SESSIONS = 0x80000000, 0x02000000
 
     def flush_transient(self):
         """What a resource manager does when a program dies: its keys and sessions leave the TPM's few slots."""
-        for first in (self._KEYS, self._SESSIONS):
+        for first in (self._TRANSIENT_KEYS, self._LOADED_SESSIONS):
             answer = self._command(self._GET_CAPABILITY, struct.pack(">III", self._CAPABILITY_HANDLES, first, 32))
             count, = struct.unpack_from(">I", answer, 5)
             for handle in struct.unpack_from(f">{count}I", answer, 9):
@@ -50,76 +55,45 @@ class Tpm(tpm.Tpm):
 
 
 class Machine:
-    """`power_on` boots it: PCRs, `boot_aggregate` and a few measured programs are there when it returns."""
+    """One machine in the new folder `folder`.  `power_on` boots it: its PCRs and first measurements are there then."""
 
     def __init__(self, folder, manufacturer):
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True)
-        self.ima_log = self.folder / "ascii_runtime_measurements"
-        self._state = self.folder / "tpm"
-        manufacturer.make_tpm(self._state)
-        self._port, = host.free_ports(1, neighbours=2)
-        self.tcti = f"swtpm:host=127.0.0.1,port={self._port}"
-        self.tpm = Tpm(self._port)
-        self._swtpm = None
-        self._entries = []
+        software = {f"/usr/bin/{name}": hashlib.sha256(name.encode()).hexdigest() for name in _SOFTWARE}
+        settings = light.Settings("machine", FreePorts().take(neighbours=2), 0, software)
+        processes = Processes(Path(folder) / "processes")
+        atexit.register(processes.end_all)
+        boot_log = (ROOT / "data" / "lab" / "shim-grub.eventlog").read_bytes()
+        self._light = light.LightMachine.create(Path(folder) / "machine", processes, settings, boot_log)
+        self._light.finish(manufacturer)
+        self.tpm = Tpm(settings.tpm_port)
+        self.tcti = self._light.tcti
+        self.ima_log = self._light.folder / light.IMA_LIST
+        self.boot_log = self._light.folder / light.BOOT_LOG
 
     def power_on(self):
-        self._swtpm = Service("swtpm-machine", [
-            "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self._state}",
-            "--server", f"type=tcp,port={self._port}", "--ctrl", f"type=tcp,port={self._port + 1}",
-            "--flags", "not-need-init,startup-clear", "--log", f"file={self.folder}/swtpm.txt,level=1",
-        ], self.folder).start()
-        wait_until(self._answers, "the TPM answers", services=[self._swtpm])
-        for pcr in range(10):
-            self.tpm.extend(pcr, {bank: hashlib.new(bank, f"boot {pcr}".encode()).digest() for bank in BANKS})
-        self._entries = []
-        self.ima_log.write_text("")
-        aggregate = hashlib.sha256(b"".join(self.tpm.read("sha256", pcr) for pcr in range(10)))
-        self.measure("boot_aggregate", aggregate.hexdigest())
-        for program in ("init", "sh", "mount", "getty", "agent"):
-            self.run_program(f"/usr/bin/{program}", f"{program} 1.0".encode())
-        return self
+        self._light.start()
 
     def power_off(self):
-        if self._swtpm:
-            self._swtpm.kill()
+        self._light.stop()
 
     def run_program(self, path, content):
         """What the kernel does before it runs a program: hash the file and measure it."""
-        self.measure(path, hashlib.sha256(content).hexdigest())
-
-    def measure(self, path, digest):
-        name = path.encode()
-        data = struct.pack("<I", 8 + 32) + b"sha256:\0" + bytes.fromhex(digest)
-        data += struct.pack("<I", len(name) + 1) + name + b"\0"
-        line = f"10 {hashlib.sha1(data).hexdigest()} ima-ng sha256:{digest} {path}\n"
-        with self.ima_log.open("a") as log:
-            log.write(line)
-        self._entries.append((path, digest))
-        self.tpm.extend(10, {bank: hashlib.new(bank, data).digest() for bank in BANKS})
-
-    def runtime_policy(self, also):
-        """A Keylime runtime policy that allows all that has run, and the paths and digests in `also`."""
-        allowed = {}
-        for path, digest in [*self._entries, *also.items()]:
-            allowed.setdefault(path, []).append(digest)
-        return {
-            "meta": {"version": 1, "generator": 3}, "release": 0, "digests": allowed, "excludes": [],
-            "keyrings": {}, "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": None},
-            "ima-buf": {}, "verification-keys": "",
-        }
-
-    def write_runtime_policy(self, also=None):
-        path = self.folder / "policy.json"
-        path.write_text(json.dumps(self.runtime_policy(also or {})))
-        return path
+        self._light.measure(path, content)
 
     def entry_count(self):
-        return len(self._entries)
+        return len(self.ima_log.read_text().splitlines())
 
-    def _answers(self):
-        try:
-            return self.tpm.read("sha256", 0)
-        except UnavailableError:   # it does not listen yet
-            return None
+    def write_runtime_policy(self, also=None):
+        """The file of a Keylime runtime policy that allows all that has run, and the paths and digests in `also`."""
+        allowed = {}
+        for line in self.ima_log.read_text().splitlines():
+            _, _, _, digest, path = line.rstrip(" ").split(" ")
+            allowed.setdefault(path, []).append(digest.removeprefix("sha256:"))
+        for path, digest in (also or {}).items():
+            allowed.setdefault(path, []).append(digest)
+        file = self._light.folder / "policy.json"
+        file.write_text(json.dumps({
+            "meta": {"version": 1, "generator": 3}, "release": 0, "digests": allowed, "excludes": [],
+            "keyrings": {}, "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": None},
+            "ima-buf": {}, "verification-keys": ""}))
+        return file

@@ -214,7 +214,8 @@ class PythonAgent(Service):
         environment = installation.environment(work)
         environment.update({
             "KEYLIME_AGENT_CONFIG": self._write_configuration(installation, work / "agent.conf", options),
-            "INTEROP_IMA_LOG": machine.ima_log, "INTEROP_REPAIR": int(repair), "TPM2TOOLS_TCTI": machine.tcti})
+            "INTEROP_IMA_LOG": machine.ima_log, "INTEROP_BOOT_LOG": machine.boot_log, "INTEROP_REPAIR": int(repair),
+            "TPM2TOOLS_TCTI": machine.tcti})
         super().__init__("python-agent", [installation.agent / "bin/python3", HERE / "python_agent.py"], work,
                          environment)
 

@@ -12,7 +12,7 @@ import requests
 from keylime import config, keylime_agent, registrar_client
 
 config.IMA_ML = os.environ["INTEROP_IMA_LOG"]
-config.MEASUREDBOOT_ML = os.environ.get("INTEROP_BOOT_LOG", "/nonexistent")
+config.MEASUREDBOOT_ML = os.environ["INTEROP_BOOT_LOG"]
 config.MOUNT_SECURE = False   # no tmpfs is mounted on the test machine
 
 

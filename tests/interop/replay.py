@@ -153,10 +153,7 @@ class ServerReplay:
 
 
 class AgentReplay:
-    """Mixed into a SiteTest that has a `machine` and a registered `agent` on it, with a boot log.
-
-    `agent_api` is an Endpoint for it.
-    """
+    """Mixed into a SiteTest that has a `machine`, and in `agent_api` an Endpoint of the agent on it."""
 
     def test_7_versions(self):
         exchange = Recording("pull-pass").find("server-agent", "GET", "/version")
@@ -179,7 +176,7 @@ class AgentReplay:
             self.assertEqual(results["ima_measurement_list_entry"], entry)
             expected = "" if entry else self.machine.ima_log.read_text()
             self.assertEqual(results["ima_measurement_list"], expected)
-            self.assertEqual(base64.b64decode(results["mb_measurement_list"]), self.boot_log.read_bytes())
+            self.assertEqual(base64.b64decode(results["mb_measurement_list"]), self.machine.boot_log.read_bytes())
 
     @staticmethod
     def _query_of(recording, partial):

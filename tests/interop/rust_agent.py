@@ -27,7 +27,7 @@ class RustAgent(Service):
             "CONFIG": configuration, "KEYLIME_DIR": work, "UUID": agent_id, "IP": "127.0.0.1", "PORT": port,
             "CONTACT_IP": "127.0.0.1", "CONTACT_PORT": contact_port, "REGISTRAR_IP": "127.0.0.1",
             "REGISTRAR_PORT": servers.registrar_port, "TRUSTED_CLIENT_CA": trusted, "RUN_AS": "",
-            "IMA_ML_PATH": machine.ima_log, "MEASUREDBOOT_ML_PATH": work / "none",
+            "IMA_ML_PATH": machine.ima_log, "MEASUREDBOOT_ML_PATH": machine.boot_log,
             "ENABLE_REVOCATION_NOTIFICATIONS": "false", "EXPONENTIAL_BACKOFF_INITIAL_DELAY": 500}
         environment = {f"KEYLIME_AGENT_{option}": value for option, value in options.items()}
         environment.update({"TCTI": machine.tcti, "RUST_LOG": "keylime_agent=info,keylime=info"})

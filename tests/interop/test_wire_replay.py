@@ -3,9 +3,9 @@
 import replay
 import scenario
 from authority import Authority
-from limequat import CORPUS, LimequatAgent
+from limequat import LimequatAgent
 from peers import Installation
-from process import Unavailable, free_port, wait_until
+from process import free_port, wait_until
 from wire import Endpoint
 
 
@@ -25,14 +25,11 @@ class ReplayAtLimequat(scenario.LimequatSite, replay.ServerReplay, replay.AgentR
     def set_up_site(cls):
         cls.ek_authority = Authority(cls.folder / "tpm-maker", "Maker of TPMs")
         cls.ek_trust = cls.ek_authority.folder
-        cls.boot_log = CORPUS / "eventlog" / "keylime-keylime__binary_bios_measurements-secureboot.bin"
-        if not cls.boot_log.exists():
-            raise Unavailable("the corpus (shared/corpus beside the repository) is not there")
         cls.start_servers()
         cls.set_up_replay()
         cls.start_machine()
         port = free_port()
-        agent = LimequatAgent(cls.folder, cls.machine, cls.servers, replay.AGENT_OF_OURS, port, port, cls.boot_log)
+        agent = LimequatAgent(cls.folder, cls.machine, cls.servers, replay.AGENT_OF_OURS, port, port)
         cls.services.append(agent.start())
 
         def registered():
