@@ -179,8 +179,8 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
     LQ_CHECK(X509_STORE_add_cert(store.get(), anchor.impl().x509.get()) == 1);
   }
   for (const Certificate& certificate : intermediates) {
-    LQ_CHECK(X509_add_cert(untrusted.get(), certificate.impl().x509.get(), X509_ADD_FLAG_UP_REF) ==
-             1);
+    LQ_CHECK(X509_add_cert(untrusted.get(), certificate.impl().x509.get(),
+                           X509_ADD_FLAG_DEFAULT) == 1);
   }
   ChainOptions judged = options;
   const StoreContextPtr context =
