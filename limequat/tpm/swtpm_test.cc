@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(EndorsementKeys, ActivationTest,
                          ::testing::Values(EkKind{"Rsa2048", "rsa2048:null:aes128cfb", "sha256"},
                                            EkKind{"EccP256", "ecc256:null:aes128cfb", "sha256"},
                                            EkKind{"EccP384", "ecc384:null:aes256cfb", "sha384"}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& kind) { return kind.param.name; });
 
 TEST_F(SwtpmTest, QuoteOfALiveTpm) {
   const Swtpm tpm;
