@@ -24,27 +24,61 @@ class ByteReader {
   // Everything that has not been read.
   ByteView rest() const { return input_.subspan(offset_); }
 
-  Result<std::uint8_t> U8(std::string_view field);
-  Result<std::uint16_t> U16Be(std::string_view field);
-  Result<std::uint32_t> U32Be(std::string_view field);
-  Result<std::uint64_t> U64Be(std::string_view field);
-  Result<std::uint16_t> U16Le(std::string_view field);
-  Result<std::uint32_t> U32Le(std::string_view field);
-  Result<std::uint64_t> U64Le(std::string_view field);
+  Result<std::uint8_t> U8(std::string_view field) { return LittleEndian<std::uint8_t>(field); }
+  Result<std::uint16_t> U16Be(std::string_view field) { return BigEndian<std::uint16_t>(field); }
+  Result<std::uint32_t> U32Be(std::string_view field) { return BigEndian<std::uint32_t>(field); }
+  Result<std::uint64_t> U64Be(std::string_view field) { return BigEndian<std::uint64_t>(field); }
+  Result<std::uint16_t> U16Le(std::string_view field) { return LittleEndian<std::uint16_t>(field); }
+  Result<std::uint32_t> U32Le(std::string_view field) { return LittleEndian<std::uint32_t>(field); }
+  Result<std::uint64_t> U64Le(std::string_view field) { return LittleEndian<std::uint64_t>(field); }
 
   // `count` bytes. `count` may come from the input: it is compared with what is
   // left before anything is touched.
-  Result<ByteView> Take(std::size_t count, std::string_view field);
+  Result<ByteView> Take(std::size_t count, std::string_view field) {
+    if (count > remaining()) return Short(count, field);
+    const ByteView taken = input_.subspan(offset_, count);
+    offset_ += count;
+    return taken;
+  }
 
   // A TPM2B: 16-bit big-endian size, then that many bytes (TPM 2.0 part 2, 10.4).
-  Result<ByteView> SizedU16Be(std::string_view field);
+  Result<ByteView> SizedU16Be(std::string_view field) { return Sized(U16Be(field), 2, field); }
   // An IMA template field: 32-bit little-endian size, then that many bytes.
-  Result<ByteView> SizedU32Le(std::string_view field);
+  Result<ByteView> SizedU32Le(std::string_view field) { return Sized(U32Le(field), 4, field); }
 
   // kMalformed ("bytes.trailing") unless everything has been read.
   Status ExpectEnd(std::string_view structure) const;
 
  private:
+  // These are here to be inlined: lists of measurements are read field by field, and
+  // a Result that is returned from a call costs more than what it carries.
+  template <class T>
+  Result<T> BigEndian(std::string_view field) {
+    if (sizeof(T) > remaining()) return Short(sizeof(T), field);
+    T value = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+      value = static_cast<T>((std::uint64_t{value} << 8U) | input_[offset_++]);
+    return value;
+  }
+  template <class T>
+  Result<T> LittleEndian(std::string_view field) {
+    if (sizeof(T) > remaining()) return Short(sizeof(T), field);
+    T value = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i) {
+      value = static_cast<T>(value | (std::uint64_t{input_[offset_++]} << (8U * i)));
+    }
+    return value;
+  }
+  // `size` was read from the `width` bytes before the present place.
+  template <class T>
+  Result<ByteView> Sized(const Result<T>& size, std::size_t width, std::string_view field) {
+    if (!size) return size.error();
+    Result<ByteView> bytes = Take(*size, field);
+    if (!bytes) offset_ -= width;  // a failed read consumes nothing
+    return bytes;
+  }
+  Error Short(std::size_t count, std::string_view field) const;
+
   ByteView input_;
   std::size_t offset_ = 0;
 };

@@ -45,7 +45,9 @@ bool IsAllZero(ByteView bytes) {
 Result<std::optional<Entry>> ListReader::Next() {
   if (error_) return *error_;
   if (offset_ == list_.size()) return std::optional<Entry>();
-  Entry entry;
+  // Filled in place: a record is read as often as there are hash calls.
+  Result<std::optional<Entry>> next(std::in_place, std::in_place);
+  Entry& entry = **next;
   entry.index = first_ + index_;
   Result<std::size_t> size = format_ == Format::kAscii ? ReadAscii(entry) : ReadBinary(entry);
   if (!size) {
@@ -56,7 +58,7 @@ Result<std::optional<Entry>> ListReader::Next() {
   entry.violation = IsAllZero(entry.template_digest);
   offset_ += *size;
   ++index_;
-  return std::optional<Entry>(entry);
+  return next;
 }
 
 }  // namespace limequat::ima

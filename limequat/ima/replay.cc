@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "limequat/base/check.h"
-#include "limequat/base/result_macros.h"
 #include "limequat/ima/template_data.h"
 #include "limequat/tpm/pcr.h"
 
@@ -85,9 +84,10 @@ Result<std::optional<Prefix>> FindQuotedPrefix(ByteView list, Format format, Rep
   reader.NumberFrom(start.entries());
   Replay replay = std::move(start);
   while (replay.pcr() != quoted) {
-    LQ_ASSIGN_OR_RETURN(const std::optional<Entry> entry, reader.Next());
-    if (!entry) return std::optional<Prefix>();
-    replay.Extend(*entry);
+    const Result<std::optional<Entry>> entry = reader.Next();
+    if (!entry) return entry.error();
+    if (!*entry) return std::optional<Prefix>();
+    replay.Extend(**entry);
   }
   return std::optional<Prefix>(Prefix{.entries = reader.index(), .bytes = reader.offset()});
 }
