@@ -1,0 +1,145 @@
+#include "limequat/device/swtpm_for_test.h"
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "limequat/base/result_macros.h"
+
+namespace limequat::device {
+
+namespace {
+
+constexpr int kLaunchAttempts = 20;
+constexpr auto kStartTime = std::chrono::seconds(20);
+
+sockaddr_in Loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+// Binds a port and lets it go: the port, or 0.
+std::uint16_t TryPort(std::uint16_t port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in address = Loopback(port);
+  socklen_t size = sizeof address;
+  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  std::uint16_t found = 0;
+  if (::bind(socket, generic, size) == 0 &&
+      ::getsockname(socket, static_cast<sockaddr*>(static_cast<void*>(&address)), &size) == 0) {
+    found = ntohs(address.sin_port);
+  }
+  ::close(socket);
+  return found;
+}
+
+// The TCTI takes the control channel to be one port above.
+std::uint16_t PortPair() {
+  while (true) {
+    const std::uint16_t port = TryPort(0);
+    if (port != 0 && port < 65535 && TryPort(static_cast<std::uint16_t>(port + 1)) != 0)
+      return port;
+  }
+}
+
+enum class Answer { kYes, kNo };
+
+Answer Accepts(std::uint16_t port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(port);
+  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  const int result = ::connect(socket, generic, sizeof address);
+  ::close(socket);
+  return result == 0 ? Answer::kYes : Answer::kNo;
+}
+
+pid_t Spawn(const std::vector<std::string>& arguments, const std::string& log) {
+  std::vector<char*> pointers;
+  for (const std::string& argument : arguments)
+    pointers.push_back(const_cast<char*>(argument.c_str()));
+  pointers.push_back(nullptr);
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);
+  const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
+  ::execvp(pointers.front(), pointers.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SwTpm>> SwTpm::Start() {
+  std::unique_ptr<SwTpm> tpm(new SwTpm());
+  std::string pattern = (std::filesystem::temp_directory_path() / "limequat-swtpm-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) return Internal("test.swtpm", "no temporary folder");
+  tpm->folder_ = pattern;
+  LQ_RETURN_IF_ERROR(tpm->Launch());
+  return tpm;
+}
+
+SwTpm::~SwTpm() {
+  Stop();
+  if (!folder_.empty()) std::filesystem::remove_all(folder_);
+}
+
+std::string SwTpm::tcti() const { return fmt::format("swtpm:host=127.0.0.1,port={}", port_); }
+
+Status SwTpm::Reboot() {
+  Stop();
+  return Launch();
+}
+
+void SwTpm::Stop() {
+  if (process_ <= 0) return;
+  ::kill(process_, SIGTERM);
+  ::waitpid(process_, nullptr, 0);
+  process_ = -1;
+}
+
+Status SwTpm::Launch() {
+  for (int attempt = 0; attempt < kLaunchAttempts; ++attempt) {
+    port_ = PortPair();
+    process_ = Spawn({"swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + folder_, "--server",
+                      fmt::format("type=tcp,port={},bindaddr=127.0.0.1", port_), "--ctrl",
+                      fmt::format("type=tcp,port={},bindaddr=127.0.0.1", port_ + 1), "--flags",
+                      "not-need-init,startup-clear"},
+                     folder_ + "/log");
+    const auto end = std::chrono::steady_clock::now() + kStartTime;
+    int status = 0;
+    while (std::chrono::steady_clock::now() < end && ::waitpid(process_, &status, WNOHANG) == 0) {
+      if (Accepts(static_cast<std::uint16_t>(port_ + 1)) == Answer::kYes) return {};
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    // Either not installed, or another program took the port in between.
+    process_ = -1;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+      return NotFound("test.swtpm", "swtpm is not installed");
+    }
+  }
+  return Internal("test.swtpm", "swtpm does not start");
+}
+
+}  // namespace limequat::device

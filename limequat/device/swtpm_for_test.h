@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <sys/types.h>
+
+#include "limequat/base/result.h"
+
+namespace limequat::device {
+
+// A TPM in software (swtpm) on the loopback, with a fresh seed, without a resource
+// manager and with three slots for transient objects. For tests.
+class SwTpm {
+ public:
+  // kNotFound if swtpm is not installed: the test is then skipped with this reason.
+  static Result<std::unique_ptr<SwTpm>> Start();
+  ~SwTpm();
+
+  // For Tpm::Open.
+  std::string tcti() const;
+  // A power cycle: the same TPM, one reset later.
+  Status Reboot();
+  void Stop();
+
+ private:
+  SwTpm() = default;
+  Status Launch();
+  std::string folder_;
+  std::uint16_t port_ = 0;
+  pid_t process_ = -1;
+};
+
+}  // namespace limequat::device
