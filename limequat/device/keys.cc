@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,6 +36,28 @@ Status SatisfyPolicyOr(ESYS_CONTEXT* esys, ESYS_TR session) {
       Esys_PolicyOR(esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &branches);
   if (code != TSS2_RC_SUCCESS) return TpmError("policy_or", code);
   return {};
+}
+
+}  // namespace
+
+namespace {
+
+// swtpm 0.7 answers TPM_RC_FAILURE when the seed of a credential does not decrypt,
+// without being in failure mode: then it would refuse everything but its self-test.
+enum class Health { kWell, kFailed };
+Health CheckHealth(ESYS_CONTEXT* esys, ESYS_TR key) {
+  TPM2B_PUBLIC* area = nullptr;
+  const TSS2_RC code =
+      Esys_ReadPublic(esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area, nullptr, nullptr);
+  const EsysPtr<TPM2B_PUBLIC> owned(area);
+  return code == TSS2_RC_SUCCESS ? Health::kWell : Health::kFailed;
+}
+
+// Whether `code` of TPM2_ActivateCredential is about what came from the network.
+bool BlamesCredential(TSS2_RC code) {
+  constexpr std::array<TPM2_RC, 5> kBlame{TPM2_RC_INTEGRITY, TPM2_RC_SIZE, TPM2_RC_VALUE,
+                                          TPM2_RC_INSUFFICIENT, TPM2_RC_ECC_POINT};
+  return std::ranges::any_of(kBlame, [code](TPM2_RC blame) { return IsTpmError(code, blame); });
 }
 
 }  // namespace
@@ -204,12 +227,10 @@ Result<Secret> Tpm::ActivateCredential(const Key& ak, const Key& ek,
       Esys_ActivateCredential(impl_->esys, ak.esys_, ek.esys_, ESYS_TR_PASSWORD, session.handle(),
                               ESYS_TR_NONE, &id_object, &secret, &information);
   const EsysPtr<TPM2B_DIGEST> owned(information);
-  for (const TPM2_RC wrong :
-       {TPM2_RC_INTEGRITY, TPM2_RC_SIZE, TPM2_RC_VALUE, TPM2_RC_INSUFFICIENT, TPM2_RC_ECC_POINT}) {
-    if (IsTpmError(code, wrong)) {
-      return Untrusted("device.credential",
-                       "credential: it was not made for this endorsement key and attestation key");
-    }
+  if (BlamesCredential(code) ||
+      (IsTpmError(code, TPM2_RC_FAILURE) && CheckHealth(impl_->esys, ak.esys_) == Health::kWell)) {
+    return Untrusted("device.credential",
+                     "credential: it was not made for this endorsement key and attestation key");
   }
   if (code != TSS2_RC_SUCCESS) return TpmError("activate_credential", code);
   return Secret(Bytes(information->buffer, information->buffer + information->size));
