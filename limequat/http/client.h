@@ -39,8 +39,9 @@ struct ClientRequest {
   Method method = Method::kGet;
   std::string target = "/";
   Headers headers;
-  std::string body;                 // sent with Content-Length; content type from headers
-  std::size_t max_response = 16U << 20U;  // a longer body ends as kMalformed ("http.client.too_long")
+  std::string body;  // sent with Content-Length; content type from headers
+  std::size_t max_response =
+      16U << 20U;  // a longer body ends as kMalformed ("http.client.too_long")
   // Sending it twice does no harm although the method is POST or PATCH.
   bool may_repeat = false;
 };
@@ -56,14 +57,14 @@ struct ClientOptions {
   std::vector<crypto::Certificate> chain;
   std::string private_key_pem;
   std::size_t max_connections_per_endpoint = 4;
-  std::size_t max_waiting_per_endpoint = 256;   // further requests end as kUnavailable
+  std::size_t max_waiting_per_endpoint = 256;  // further requests end as kUnavailable
   // All endpoints together, those being opened included; further requests wait in
   // order, at most max_waiting of them (kUnavailable beyond). Idle ones give way, the oldest first.
   std::size_t max_connections = 16'384;
   std::size_t max_waiting = 16'384;
   std::size_t max_connecting = 64;                         // handshakes at once
   std::size_t max_response_bytes_in_flight = 256U << 20U;  // all bodies being received together
-  std::chrono::milliseconds connect_timeout{5'000};  // name look-up, connect and handshake
+  std::chrono::milliseconds connect_timeout{5'000};        // name look-up, connect and handshake
   std::chrono::milliseconds idle_timeout{60'000};
 };
 
@@ -85,10 +86,12 @@ class Client {
   // that the server had closed is sent again once if nothing of an answer was read
   // and the method is GET, PUT or DELETE or may_repeat is set. Redirects are not
   // followed. `done` is never called inside Send or under a lock and must not block.
-  void Send(const Endpoint& endpoint, ClientRequest request, Deadline deadline, CancelToken cancel, Completion done);
+  void Send(const Endpoint& endpoint, ClientRequest request, Deadline deadline, CancelToken cancel,
+            Completion done);
 
   // Send and wait: for command-line tools. Not to be called on a thread of the runtime.
-  Result<ClientResponse> SendAndWait(const Endpoint& endpoint, ClientRequest request, Deadline deadline, CancelToken cancel = {});
+  Result<ClientResponse> SendAndWait(const Endpoint& endpoint, ClientRequest request,
+                                     Deadline deadline, CancelToken cancel = {});
 
   // Closes kept connections of this host and port (a machine was removed).
   void Forget(const Endpoint& endpoint);

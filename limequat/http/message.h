@@ -40,6 +40,8 @@ class Headers {
   // Replaces. A name that is no token, or CR, LF or NUL in the value, makes the
   // message one that cannot be sent: kInternal, answered 500.
   Headers& Set(std::string_view name, std::string_view value);
+  // As Set, but keeps what is there.
+  Headers& Add(std::string_view name, std::string_view value);
   // The first value, or nullopt.
   std::optional<std::string_view> Find(std::string_view name) const;
   auto begin() const { return fields_.begin(); }

@@ -56,16 +56,19 @@ class Responder {
 // Starts on a worker of the route's lane, must not block there, and answers later:
 // after a group commit (sql::Database::WriteAsync) or an outgoing call
 // (Client::Send). No worker waits in between.
-using AsyncHandler = std::function<void(std::shared_ptr<const Request>, std::shared_ptr<Context>, Responder)>;
+using AsyncHandler =
+    std::function<void(std::shared_ptr<const Request>, std::shared_ptr<Context>, Responder)>;
 
 // Checked in this order: route, method, access, size, then the body is read.
 struct RouteOptions {
   Lane lane = Lane::kAdministration;
-  std::size_t max_body = 64U << 10U;               // a longer body is answered 413, unread
-  std::chrono::milliseconds timeout{30'000};       // end of the head to the complete Response, and each call of a Producer or event source: 503
-  std::chrono::milliseconds stall_timeout{30'000}; // no byte of the answer leaves for this long: closed
+  std::size_t max_body = 64U << 10U;          // a longer body is answered 413, unread
+  std::chrono::milliseconds timeout{30'000};  // end of the head to the complete Response, and each
+                                              // call of a Producer or event source: 503
+  std::chrono::milliseconds stall_timeout{
+      30'000};  // no byte of the answer leaves for this long: closed
   std::chrono::milliseconds max_duration{3'600'000};  // of a produced body or event stream in all
-  std::size_t max_running = 1024;                  // requests and streams of this route at once; beyond: 503
+  std::size_t max_running = 1024;  // requests and streams of this route at once; beyond: 503
 };
 
 // Patterns are split on '/'; a segment "{name}" matches one non-empty segment, not
@@ -86,15 +89,18 @@ class Router {
   using Refusal = std::function<Response(const Request& request, int status, const Error& why)>;
 
   Router();
-  Router& Add(Method method, std::string_view pattern, Access access, RouteOptions options, Handler handler);
-  Router& AddAsync(Method method, std::string_view pattern, Access access, RouteOptions options, AsyncHandler handler);
+  Router& Add(Method method, std::string_view pattern, Access access, RouteOptions options,
+              Handler handler);
+  Router& AddAsync(Method method, std::string_view pattern, Access access, RouteOptions options,
+                   AsyncHandler handler);
   Router& OnRefusal(Refusal refusal);
 
   const std::vector<Route>& routes() const { return routes_; }
 
   struct Match {
-    const Route* route = nullptr;      // nullptr: none
-    bool method_differs = false;       // a pattern fits, with another method only
+    const Route* route = nullptr;  // nullptr: none
+    bool method_differs = false;   // a pattern fits, with another method only
+    std::vector<Method> allowed;   // then: the methods that exist (RFC 9110, 15.5.6)
     std::vector<std::pair<std::string, std::string>> parameters;
   };
   Match Find(Method method, std::string_view path) const;

@@ -75,7 +75,8 @@ class Runtime {
 
   Strand CreateStrand();
   // Runs `work` on `strand` after `delay`.
-  [[nodiscard]] Timer After(std::chrono::milliseconds delay, const Strand& strand, std::move_only_function<void()> work);
+  [[nodiscard]] Timer After(std::chrono::milliseconds delay, const Strand& strand,
+                            std::move_only_function<void()> work);
 
   std::size_t queued(Lane lane) const;
 

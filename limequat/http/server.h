@@ -31,12 +31,12 @@ struct ServerTls {
 };
 
 struct ServerLimits {
-  std::size_t max_connections = 4096;             // more are closed at once
+  std::size_t max_connections = 4096;  // more are closed at once
   std::size_t max_connections_per_address = 1024;
   std::size_t max_header_bytes = 32U << 10U;
   std::chrono::milliseconds handshake_timeout{5'000};
-  std::chrono::milliseconds header_timeout{5'000};   // from the first byte of a request
-  std::chrono::milliseconds idle_timeout{75'000};    // between requests
+  std::chrono::milliseconds header_timeout{5'000};  // from the first byte of a request
+  std::chrono::milliseconds idle_timeout{75'000};   // between requests
   // All bodies together, from the first byte received until their Request is destroyed: 503 beyond.
   std::size_t max_body_bytes_in_flight = 256U << 20U;
 };
@@ -56,7 +56,9 @@ class Server {
  public:
   // Binds and listens; requests are served from here on. kUnavailable
   // ("http.listen") if the address cannot be bound, kMalformed for bad key material.
-  static Result<std::unique_ptr<Server>> Listen(Runtime& runtime, std::shared_ptr<const Router> router, ListenOptions options);
+  static Result<std::unique_ptr<Server>> Listen(Runtime& runtime,
+                                                std::shared_ptr<const Router> router,
+                                                ListenOptions options);
   ~Server();  // as Stop
 
   std::uint16_t port() const;
