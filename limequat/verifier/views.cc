@@ -126,7 +126,14 @@ wire::AgentStatus KeylimeStatusOf(const MachineState& state, const Pace& pace, T
   status.accept_hash_algs = enrolment.accept_hash_algs;
   status.accept_enc_algs = enrolment.accept_enc_algs;
   status.accept_sign_algs = enrolment.accept_sign_algs;
-  if (state.memory.bank) status.hash_alg = crypto::HashName(*state.memory.bank);
+  if (state.memory.bank) {
+    // Known once a quote has verified; what was announced had to equal what was signed.
+    const tpm::PublicArea& ak = enrolment.reference.ak;
+    const bool rsa = ak.type() == tpm::AlgorithmId::kRsa;
+    status.hash_alg = crypto::HashName(*state.memory.bank);
+    status.enc_alg = rsa ? "rsa" : "ecc";
+    status.sign_alg = ak.scheme() == tpm::AlgorithmId::kNull ? (rsa ? "rsassa" : "ecdsa") : tpm::AlgorithmName(ak.scheme());
+  }
   if (integrity == Integrity::kFail) status.severity_level = kHighestSeverity;
   if (const Finding* failed = FirstFailed(state)) status.last_event_id = KeylimeEventId(*failed);
   status.attestation_count = state.attestations_at_failure.value_or(state.attestations);

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "limequat/base/result.h"
+#include "limequat/http/client.h"
+#include "limequat/http/runtime.h"
+#include "limequat/wire/own_api.h"
+#include "limequat/wire/registration.h"
+
+namespace limequat::tenant {
+
+// One service as an operator reaches it.
+struct ServiceAddress {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+struct OperatorIdentity {
+  std::vector<crypto::Certificate> chain;
+  std::string private_key_pem;
+  std::vector<crypto::Certificate> server_authorities;
+};
+
+// The registrar and the verifier for an operator: each call is one exchange over
+// mutual TLS. Errors: kUnavailable if nobody answers, kUntrusted if it is not our
+// server, kPermissionDenied if we may not, and the service's own error (with its
+// identifier and text) otherwise.
+class Services {
+ public:
+  static Result<std::unique_ptr<Services>> Create(http::Runtime& runtime, const OperatorIdentity& identity, ServiceAddress registrar,
+                                                  ServiceAddress verifier);
+
+  // --- registrar ---
+  Result<wire::RegistrarIdentity> FindRegistered(std::string_view agent_id);
+  Result<std::vector<std::string>> ListRegistered();
+  Status RemoveRegistered(std::string_view agent_id);
+
+  // --- verifier ---
+  Status Enrol(std::string_view agent_id, const wire::OwnEnrolment& enrolment);
+  Status Remove(std::string_view agent_id);
+  Result<std::vector<wire::MachineView>> ListMachines();
+  Result<wire::MachineView> FindMachine(std::string_view agent_id);
+  Result<wire::FindingsView> Findings(std::string_view agent_id);
+  struct Pushed {
+    std::string hash;
+    std::int64_t machines = 0;
+  };
+  Result<Pushed> PushPolicy(std::string_view name, std::string body);
+  struct NamedPolicy {
+    std::string name;
+    std::string hash;
+  };
+  Result<std::vector<NamedPolicy>> ListPolicies();
+  Result<std::string> FetchPolicy(std::string_view name);
+  Result<std::vector<wire::IncidentView>> ListIncidents(const std::optional<std::string>& agent_id, bool open_only);
+  Result<wire::IncidentView> CloseIncident(std::int64_t number, std::string_view note);
+
+ private:
+  Services(std::unique_ptr<http::Client> client, http::Endpoint registrar, http::Endpoint verifier)
+      : client_(std::move(client)), registrar_(std::move(registrar)), verifier_(std::move(verifier)) {}
+  Result<std::string> Call(const http::Endpoint& endpoint, http::Method method, std::string target, std::string body = {});
+  Result<json::Value> CallJson(const http::Endpoint& endpoint, http::Method method, std::string target, std::string body = {});
+
+  std::unique_ptr<http::Client> client_;
+  http::Endpoint registrar_;
+  http::Endpoint verifier_;
+};
+
+}  // namespace limequat::tenant

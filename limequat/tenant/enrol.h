@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "limequat/base/result.h"
+#include "limequat/tenant/client.h"
+#include "limequat/wire/agent_id.h"
+
+namespace limequat::tenant {
+
+// What an operator says when adding a machine.
+struct AddOptions {
+  // A policy that was pushed, by name; or the text of one for this machine alone; or
+  // neither: the machine is unpoliced.
+  std::string policy_name;
+  std::optional<std::string> policy_text;
+  bool approve_current_boot = false;
+  bool waive_identity = false;  // enrol although the EK certificate could not be verified
+  bool waive_sha1 = false;
+  bool waive_boot_aggregate_bank = false;
+  // Instead of what the machine registered, for machines behind a forwarded port.
+  std::optional<std::string> contact_host;
+  std::optional<std::uint16_t> contact_port;
+};
+
+// What was enrolled, for people.
+struct Added {
+  std::string identity;         // "verified", "waived"
+  std::string identity_detail;  // why it is not verified
+  std::string address;
+};
+
+// Enrols a machine that is registered and activated: takes its keys and its
+// certificate from the registrar and gives them to the verifier. What the machine
+// says of itself is never asked. kNotFound if it is not registered,
+// kPermissionDenied ("tenant.identity_unverified") if its EK was not verified and no
+// waiver was given for it, kUnsupported if it serves without TLS, kConflict if it is
+// enrolled already.
+Result<Added> AddMachine(Services& services, const wire::AgentId& id, const AddOptions& options);
+
+}  // namespace limequat::tenant
