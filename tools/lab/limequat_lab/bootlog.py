@@ -72,7 +72,8 @@ def change_last_event(log: bytes, pcr: int) -> bytes:
 def _events(log: bytes) -> Iterator[Event]:
     # The first record has the old format: PCR, type, a SHA-1 digest, data.
     _, _, _, size = struct.unpack_from("<II20sI", log)
-    if log[32 : 32 + len(_SIGNATURE)] != _SIGNATURE:
+    (specification,) = struct.unpack_from(f"{size}s", log, 32)
+    if not specification.startswith(_SIGNATURE):
         raise MalformedError("not a crypto-agile boot log")
     at = 32 + size
     while at < len(log):

@@ -168,7 +168,7 @@ class Lab:
     def _require_own(self) -> None:
         if not self.folder.exists():
             raise NotFoundError(f"no lab in {self.folder}; make one: limequat lab up")
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             if self._stored()["format"] == _FORMAT:
                 return
         raise UsageError(f"{self.folder} is not a lab; nothing was changed there")

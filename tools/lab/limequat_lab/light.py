@@ -116,6 +116,7 @@ class LightMachine:
     def start_agent(self) -> None:
         """Runs the agent, if there is one, as a process of this computer."""
         if self.settings.agent and not self.agent_running():
+            self.tpm.flush_transient()  # of an agent that was killed
             configuration = self.folder / AGENT_CONFIGURATION
             self._processes.start(
                 self._agent, [self.settings.agent, "--config", configuration], self.folder / "agent.log"
@@ -123,6 +124,8 @@ class LightMachine:
 
     def stop_agent(self) -> None:
         self._processes.end(self._agent)
+        if self.running:
+            self.tpm.flush_transient()
 
     def agent_running(self) -> bool:
         return self._processes.pid(self._agent) is not None

@@ -96,7 +96,7 @@ class Processes:
         self._record(name).unlink(missing_ok=True)
 
     def end_all(self, grace: float = GRACE_SECONDS) -> None:
-        for name in self.names():
+        for name in sorted({*self.names(), *self._children}):
             self.end(name, grace)
 
     def _record(self, name: str) -> Path:

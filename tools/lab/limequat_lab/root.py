@@ -101,6 +101,8 @@ class RootFolder:
         """Copies a file and, if `source` is a link to it, the link, under the names of this computer."""
         real = source.resolve(strict=True)
         target = self.host_path(place or _merged(real))
+        if target.is_symlink():  # busybox has a program of this name
+            target.unlink()
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(real, target)

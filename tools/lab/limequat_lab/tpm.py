@@ -17,9 +17,12 @@ DIGEST_SIZES = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
 _NAMES = {number: name for name, number in ALGORITHMS.items()}
 
 _NO_SESSIONS, _SESSIONS = 0x8001, 0x8002
-_SHUTDOWN, _STARTUP, _GET_CAPABILITY, _PCR_READ, _READ_CLOCK, _PCR_EXTEND = 0x145, 0x144, 0x17A, 0x17E, 0x181, 0x182
+_STARTUP, _SHUTDOWN, _FLUSH_CONTEXT = 0x144, 0x145, 0x165
+_GET_CAPABILITY, _PCR_READ, _READ_CLOCK, _PCR_EXTEND = 0x17A, 0x17E, 0x181, 0x182
 _CLEAR = b"\0\0"
-_CAPABILITY_PCRS = 5
+_CAPABILITY_HANDLES, _CAPABILITY_PCRS = 1, 5
+_TRANSIENT_OBJECTS, _LOADED_SESSIONS = 0x80000000, 0x02000000  # the first handle of each kind
+_MOST_HANDLES = 64
 # TPM_RS_PW with an empty password: PCRs need an authorization session, and have no secret.
 _EMPTY_PASSWORD = struct.pack(">IHBH", 0x40000009, 0, 0, 0)
 _CONTROL_INIT = 2  # swtpm's PTM_INIT: power off and on
@@ -55,6 +58,14 @@ class Tpm:
         if answer != bytes(4):
             raise TpmError(f"the emulator did not restart the TPM: {answer.hex()}")
         self.startup()
+
+    def flush_transient(self) -> None:
+        """What a resource manager does when a program ends: its keys and sessions leave the TPM (28.4)."""
+        for kind in (_TRANSIENT_OBJECTS, _LOADED_SESSIONS):
+            answer = self._command(_GET_CAPABILITY, struct.pack(">III", _CAPABILITY_HANDLES, kind, _MOST_HANDLES))
+            (count,) = struct.unpack_from(">I", answer, 5)
+            for handle in struct.unpack_from(f">{count}I", answer, 9):
+                self._command(_FLUSH_CONTEXT, struct.pack(">I", handle))
 
     def clock(self) -> Clock:
         """TPM2_ReadClock (29.1)."""
