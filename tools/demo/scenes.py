@@ -1,0 +1,138 @@
+"""The scenes of the demo. Each does something to a machine and waits until the fleet shows it."""
+
+import time
+import tomllib
+from pathlib import Path
+
+from attacker import Attacker, Insider
+from fleet import Fleet, NotObservedError
+from limequat_lab.lab import Lab
+from limequat_lab.light import AGENT_CONFIGURATION, LightMachine
+from limequat_lab.site import to_toml
+from limequat_lab.tamper import KNOWN_PROGRAM
+from terminal import Terminal
+
+POLICY = "demo"
+_SOON = 20.0
+_BOOT = 60.0
+
+
+def require(holds: bool, what: str) -> None:
+    if not holds:
+        raise NotObservedError(what)
+
+
+class Demo:
+    """The lab, the fleet and the terminal that all scenes share."""
+
+    def __init__(self, lab: Lab, fleet: Fleet, terminal: Terminal, folder: Path) -> None:
+        self.lab, self.fleet, self.terminal, self._folder = lab, fleet, terminal, folder
+
+    # The beginning
+
+    def enrol(self, machines: list[str]) -> None:
+        """A policy from what the machines were made of, and their boot baseline."""
+        self._push_policy(self._policy_file(), machines)
+        for name in machines:
+            self.fleet.run("agent", "add", name, "--policy", POLICY, "--approve-current-boot", show=name == machines[0])
+        for name in machines:
+            self.fleet.wait_for(name, "pass", _SOON)
+        self.fleet.run("agent", "list", show=True)
+        require(all(self.fleet.machine(name)["trusted"] for name in machines), "every machine is trusted")
+        self.terminal.good("every machine has shown verified evidence: identity, boot, and each file it ran")
+
+    def _policy_file(self) -> Path:
+        return self._folder / "policy.json"
+
+    def _push_policy(self, file: Path, machines: list[str]) -> None:
+        root = self.lab.root_of(self.lab.machine(machines[0])).folder
+        words = ["policy", "create", "runtime", "--root", str(root), "--output", str(file)]
+        if file.exists():
+            # The old digests stay good for what already ran in this boot.
+            words += ["--base", str(file)]
+        self.fleet.run(*words, show=True)
+        self.fleet.run("policy", "push", POLICY, str(file), show=True)
+
+    # The scenes
+
+    def intruder(self, machine: str) -> None:
+        self.terminal.scene(1, "Intruder", f"an unknown program is put on {machine} and run")
+        began = time.monotonic()
+        done = self.lab.tamper(machine, "unknown-program")
+        self.fleet.wait_for(machine, "fail", _SOON)
+        took = time.monotonic() - began
+        named = [f for f in self.fleet.findings(machine) if f.get("subject", {}).get("path") == done.path]
+        require(bool(named), f"a finding names {done.path}")
+        require(any(done.digest in f["detail"] for f in named), "the finding shows the digest of what ran")
+        require(all("policy" not in f["next"].split()[:2] for f in named), "the next step is to investigate, not to allow it")
+        self.fleet.run("explain", machine, show=True, expect=(1,))
+        self.terminal.good(f"detected {took * 1000:.0f} ms after the program was brought in")
+
+    def reboot(self, machine: str) -> None:
+        self.terminal.scene(2, "Reboot", "the program is removed and the machine starts again; what happened stays known")
+        boots = self.fleet.machine(machine)["boots"]
+        began = time.monotonic()
+        self.lab.repair(machine)
+        self.lab.reboot(machine)
+        self.fleet.wait_for(machine, "pass", _BOOT)
+        took = time.monotonic() - began
+        shown = self.fleet.machine(machine)
+        require(shown["boots"] == boots + 1, "the reboot was recognised by the TPM's reset count")
+        require(shown["open_incidents"] >= 1 and not shown["trusted"], "the incident is open and the machine untrusted")
+        self.fleet.run("incident", "list", show=True)
+        self.terminal.good(f"recognised and verified anew from boot_aggregate on in {took:.1f} s; integrity passes, trust does not")
+        for incident in self.fleet.json("incident", "list", "--agent", machine)["incidents"]:
+            self.fleet.run("incident", "close", str(incident["number"]), "--note", "program removed, machine rebooted", show=True)
+        self.fleet.wait(f"{machine} is trusted", lambda: self.fleet.machine(machine)["trusted"], _SOON)
+        self.terminal.good("an operator closed the incident: trusted again")
+
+    def new_software(self, machine: str) -> None:
+        self.terminal.scene(3, "New software", "the policy learns the next version first, then the program is replaced and run")
+        digest = self.lab.prepare_update(machine)
+        self._push_policy(self._policy_file(), [machine])
+        self.fleet.wait_for(machine, "pass", _SOON)
+        before = self.fleet.machine(machine)["ima_entries"]
+        require(self.lab.apply_update(machine) == digest, "the machine runs the version that the policy knows")
+        took = self.fleet.wait("the new version was measured", lambda: self.fleet.machine(machine)["ima_entries"] > before, _SOON)
+        shown = self.fleet.machine(machine)
+        require(shown["integrity"] == "pass" and shown["trusted"], "no alarm")
+        self.terminal.good(f"{KNOWN_PROGRAM} runs in its new version, verified after {took * 1000:.0f} ms, no alarm; "
+                           f"the policy's change had the whole list of {before} entries appraised again")
+
+    def silence(self, quiet: str, attacked: str) -> None:
+        self.terminal.scene(4, "Silence, and somebody who answers instead", f"the agent of {quiet} stops; {attacked} is impersonated")
+        machine = self.lab.machine(attacked)
+        assert isinstance(machine, LightMachine)
+        site = self.lab.site().folder
+        operator = (site / "operator" / "operator.pem", site / "operator" / "operator.key")
+        recorded = Insider(machine.settings.agent_port, *operator).get(
+            "/v2.6/quotes/integrity?nonce=recordedlongago00000&mask=0x7ff&partial=0&ima_ml_entry=0")
+        self.lab.set_agent(quiet, running=False)
+        moved = self._move_agent(machine)
+        attacker = Attacker(machine.settings.agent_port, machine.folder / "agent" / "server.pem", machine.folder / "agent" / "server.key")
+        try:
+            attacker.replay(recorded)
+            self.fleet.wait("the replayed quote is refused", lambda: "tpm.quote.nonce" in self.fleet.failed_checks(attacked), _SOON)
+            self.terminal.good("a replayed quote was refused by name: tpm.quote.nonce")
+            attacker.shorten(Insider(moved, *operator))
+            self.fleet.wait("the shortened list is refused",
+                            lambda: bool({"ima.continuity", "ima.replay"} & self.fleet.failed_checks(attacked)), _SOON)
+            self.terminal.good("a shortened list was refused by name: "
+                               + ", ".join(sorted({"ima.continuity", "ima.replay"} & self.fleet.failed_checks(attacked))))
+        finally:
+            attacker.end()
+        self.fleet.wait_for(quiet, "late", _SOON)
+        self.fleet.run("agent", "list", show=True)
+        self.terminal.good(f"{quiet} is late, not good: its last evidence is too old")
+
+    def _move_agent(self, machine: LightMachine) -> int:
+        """Starts the machine's own agent on another port, so that its place is free; returns that port."""
+        machine.stop_agent()
+        configuration = machine.folder / AGENT_CONFIGURATION
+        sections = tomllib.loads(configuration.read_text())
+        port = self.lab.free_port()
+        sections["agent"]["port"] = sections["agent"]["contact_port"] = port
+        configuration.write_text(to_toml(sections))
+        machine.start_agent()
+        machine.wait_until_listening(port)
+        return port
