@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -56,17 +57,26 @@ void SetSerial(X509* x509) {
   LQ_CHECK(serial != nullptr && X509_set_serialNumber(x509, serial.get()) == 1);
 }
 
+TimePtr Asn1Time(Time time) {
+  TimePtr asn1(ASN1_TIME_set(nullptr, ToUnixSeconds(time)));
+  LQ_CHECK(asn1 != nullptr);
+  return asn1;
+}
+
 Status SetValidity(X509* x509, const CertificateRequest& request) {
+  using std::chrono::sys_days;
+  using std::chrono::year;
+  // RFC 5280, 4.1.2.5: four digits of the year.
+  constexpr Time kFirst = sys_days(year(0) / 1 / 1);
+  constexpr Time kEnd = sys_days(year(10000) / 1 / 1);
+  if (request.not_before < kFirst || request.not_after >= kEnd) {
+    return Malformed("crypto.issue.time", "X.509 has the years 0 to 9999 only");
+  }
   if (request.not_after < request.not_before) {
     return Malformed("crypto.issue.time", "the validity period ends before it begins");
   }
-  const TimePtr not_before(ASN1_TIME_set(nullptr, ToUnixSeconds(request.not_before)));
-  const TimePtr not_after(ASN1_TIME_set(nullptr, ToUnixSeconds(request.not_after)));
-  if (not_before == nullptr || not_after == nullptr) {
-    return Malformed("crypto.issue.time", "X.509 has no such time");
-  }
-  LQ_CHECK(X509_set1_notBefore(x509, not_before.get()) == 1);
-  LQ_CHECK(X509_set1_notAfter(x509, not_after.get()) == 1);
+  LQ_CHECK(X509_set1_notBefore(x509, Asn1Time(request.not_before).get()) == 1);
+  LQ_CHECK(X509_set1_notAfter(x509, Asn1Time(request.not_after).get()) == 1);
   return {};
 }
 
