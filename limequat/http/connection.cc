@@ -315,21 +315,21 @@ Awaitable<bool> Connection::RefuseUnread(Turn& turn, int status, Error why) {
 }
 
 Status Connection::RunHandler(Turn& turn) {
+  const std::uint64_t ticket = OpenTicket();
   const Router::Route* route = turn.route;
   const std::shared_ptr<HeldRequest> held = turn.held;
   const std::shared_ptr<Exchange> exchange = turn.exchange;
   if (const Handler* handler = std::get_if<Handler>(&route->handler)) {
     return PostJob(
-        turn,
-        [handler, held, exchange](Delivery& delivery) {
+        turn, ticket,
+        [handler, held, exchange, running = turn.running](Delivery& delivery) {
           delivery.response = (*handler)(held->request, *exchange);
         },
         LanePool::Bound::kChecked);
   }
   const AsyncHandler* handler = std::get_if<AsyncHandler>(&route->handler);
   // Answers by itself; the job's own delivery is empty and does not count.
-  Responder responder([weak = weak_from_this(), io = std::weak_ptr<IoThread>(io_),
-                       ticket = ticket_ + 1,
+  Responder responder([weak = weak_from_this(), io = std::weak_ptr<IoThread>(io_), ticket,
                        running = turn.running](Result<Response> response) mutable {
     const std::shared_ptr<IoThread> thread = io.lock();
     if (!thread) return;
@@ -343,7 +343,7 @@ Status Connection::RunHandler(Turn& turn) {
         });
   });
   return PostJob(
-      turn,
+      turn, ticket,
       [handler, held, exchange, responder = std::move(responder)](Delivery&) mutable {
         (*handler)(std::shared_ptr<const Request>(held, &held->request), exchange,
                    std::move(responder));
@@ -383,11 +383,14 @@ void Connection::RunGuarded(Job& job, Delivery& delivery) {
   delivery.response = Internal("http.handler_exception", "a defect in a handler");
 }
 
-Status Connection::PostJob(Turn& turn, Job job, LanePool::Bound bound) {
-  const std::uint64_t ticket = ++ticket_;
+std::uint64_t Connection::OpenTicket() {
   delivery_.reset();
+  return ++ticket_;
+}
+
+Status Connection::PostJob(Turn& turn, std::uint64_t ticket, Job job, LanePool::Bound bound) {
   auto work = [self = shared_from_this(), ticket, job = std::move(job), exchange = turn.exchange,
-               running = turn.running, until = turn.exchange->deadline()]() mutable {
+               until = turn.exchange->deadline()]() mutable {
     Delivery delivery;
     if (exchange->cancel().cancelled() || Clock::now() >= until) {
       delivery.response = Unavailable("http.cancelled", "nobody waits for this any more");
@@ -398,11 +401,12 @@ Status Connection::PostJob(Turn& turn, Job job, LanePool::Bound bound) {
       job = nullptr;  // before Leave: what it holds may refer to what Stop guards
       self->server_->gate().Leave();
     }
+    job = nullptr;  // before the delivery: it counts as running
     if (!delivery.response && !delivery.piece && !delivery.events) return;  // answers by itself
     const std::shared_ptr<IoThread> io = self->io_;
-    io->Post(
-        [self = std::move(self), ticket, delivery = std::move(delivery),
-         running = std::move(running)]() mutable { self->Deliver(ticket, std::move(delivery)); });
+    io->Post([self = std::move(self), ticket, delivery = std::move(delivery)]() mutable {
+      self->Deliver(ticket, std::move(delivery));
+    });
   };
   return server_->runtime().lane(turn.route->options.lane).Post(std::move(work), bound);
 }
@@ -525,8 +529,8 @@ Awaitable<std::optional<std::string>> Connection::NextPiece(
     const Clock::time_point until = std::min(Clock::now() + turn.route->options.timeout, turn.end);
     turn.exchange->SetDeadline(until);
     const Status posted = PostJob(
-        turn,
-        [response, exchange = turn.exchange](Delivery& delivery) {
+        turn, OpenTicket(),
+        [response, exchange = turn.exchange, running = turn.running](Delivery& delivery) {
           delivery.piece = std::get<Producer>(response->body)(*exchange);
         },
         LanePool::Bound::kIgnored);
@@ -535,6 +539,7 @@ Awaitable<std::optional<std::string>> Connection::NextPiece(
       co_return std::nullopt;
     }
     if (!co_await AwaitDelivery(until)) {
+      turn.exchange->Cancel();
       error = Unavailable("http.timeout", "the next piece was not there in time");
       co_return std::nullopt;
     }
@@ -646,8 +651,9 @@ Awaitable<bool> Connection::PumpEvents(Turn& turn, const std::shared_ptr<Respons
       const Clock::time_point until = Clock::now() + options.timeout;
       turn.exchange->SetDeadline(until);
       const Status posted = PostJob(
-          turn,
-          [response, waker, subscribed, exchange = turn.exchange](Delivery& delivery) {
+          turn, OpenTicket(),
+          [response, waker, subscribed, exchange = turn.exchange,
+           running = turn.running](Delivery& delivery) {
             EventStream& source = std::get<EventStream>(response->body);
             if (!subscribed) source.subscribe(waker);
             delivery.events = source.next(*exchange);

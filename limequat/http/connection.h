@@ -93,8 +93,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<void> Close();
 
   static void RunGuarded(Job& job, Delivery& delivery);
-  Status PostJob(Turn& turn, Job job, LanePool::Bound bound);
-  // Suspends until PostJob's delivery is there; false: the time passed or the connection ended.
+  // What is delivered with another ticket than the last one is ignored.
+  std::uint64_t OpenTicket();
+  Status PostJob(Turn& turn, std::uint64_t ticket, Job job, LanePool::Bound bound);
+  // Suspends until the delivery is there; false: the time passed or the connection ended.
   Awaitable<bool> AwaitDelivery(Clock::time_point until);
   void Deliver(std::uint64_t ticket, Delivery delivery);
   void WatchPeer();

@@ -1,12 +1,12 @@
 #include "limequat/http/parser.h"
 
 #include <algorithm>
-#include <array>
+#include <limits>
 
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
-#include "limequat/base/check.h"
+#include "limequat/http/body_reader.h"
 
 namespace limequat::http {
 namespace {
@@ -40,29 +40,43 @@ std::optional<Method> ToMethod(beast::http::verb verb) {
 void Fail(BoostError& error) { error = beast::http::error::bad_value; }
 
 // Memory follows what has arrived, not what was announced.
-void Reserve(std::string& body, const boost::optional<std::uint64_t>& announced) {
-  if (announced)
-    body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*announced, kFirstReserve)));
+void Reserve(std::string& body, std::uint64_t announced) {
+  body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(announced, kFirstReserve)));
 }
 
-// What a parser of Beast calls back into, for requests.
-class RequestSink final : public beast::http::basic_parser<true> {
+// Beast parses heads only. Its reader of bodies asserts on a final chunk that comes in
+// certain pieces (Boost 1.81), and input must never reach an assertion.
+template <bool kRequest>
+class HeadSink : public beast::http::basic_parser<kRequest> {
+ public:
+  Headers headers;
+
+ protected:
+  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int,
+                       BoostError&) override {}
+  void on_response_impl(int, beast::string_view, int, BoostError&) override {}
+  void on_header_impl(BoostError&) final {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, BoostError&) final {}
+  std::size_t on_body_impl(beast::string_view, BoostError&) final { return 0; }
+  void on_chunk_header_impl(std::uint64_t, beast::string_view, BoostError&) final {}
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view, BoostError&) final { return 0; }
+  void on_finish_impl(BoostError&) final {}
+};
+
+class RequestSink final : public HeadSink<true> {
  public:
   std::optional<Method> method;
   bool is_head = false;
   bool http11 = false;
   std::string target;
-  Headers headers;
-  std::string body;
   bool expects_continue = false;
   bool unknown_expectation = false;
-  int hosts = 0;
   int status = 400;
   std::string_view why;
 
   // RFC 9112: whatever a proxy in front could understand differently is refused.
   bool CheckHead() {
-    if (http11 ? hosts != 1 : hosts > 1) return Refuse(400, "exactly one Host is required");
+    if (http11 ? hosts_ != 1 : hosts_ > 1) return Refuse(400, "exactly one Host is required");
     if (transfer_encodings_ > 0 && !http11) return Refuse(400, "Transfer-Encoding in HTTP/1.0");
     return true;
   }
@@ -84,10 +98,9 @@ class RequestSink final : public beast::http::basic_parser<true> {
 
   void on_field_impl(field name, beast::string_view name_text, beast::string_view value,
                      BoostError& error) override {
-    if (in_trailer_) return;  // RFC 9110, 6.5.1: trailers are not headers
     switch (name) {
       case field::host:
-        ++hosts;
+        ++hosts_;
         break;
       case field::content_length:
         if (++content_lengths_ > 1 || value.find(',') != beast::string_view::npos) {
@@ -110,81 +123,23 @@ class RequestSink final : public beast::http::basic_parser<true> {
     headers.Add(View(name_text), View(value));
   }
 
-  void on_header_impl(BoostError&) override { in_trailer_ = true; }
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length, BoostError&) override {
-    Reserve(body, length);
-  }
-  std::size_t on_body_impl(beast::string_view data, BoostError&) override {
-    body.append(data.data(), data.size());
-    return data.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, BoostError&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view data, BoostError&) override {
-    body.append(data.data(), data.size());
-    return data.size();
-  }
-  void on_finish_impl(BoostError&) override {}
-  void on_response_impl(int, beast::string_view, int, BoostError&) override {}
-
-  bool in_trailer_ = false;
+  int hosts_ = 0;
   int content_lengths_ = 0;
   int transfer_encodings_ = 0;
 };
 
-class ResponseSink final : public beast::http::basic_parser<false> {
+class ResponseSink final : public HeadSink<false> {
  public:
-  ClientResponse response;
-  std::size_t max_body = 0;
-  bool too_long = false;
-
-  bool informational() const { return response.status / 100 == 1; }
+  int status = 0;
 
  private:
-  void on_response_impl(int status, beast::string_view, int, BoostError&) override {
-    response.status = status;
-  }
+  void on_response_impl(int code, beast::string_view, int, BoostError&) override { status = code; }
 
   void on_field_impl(field name, beast::string_view name_text, beast::string_view value,
                      BoostError& error) override {
-    if (in_trailer_) return;
     if (name == field::transfer_encoding && !beast::iequals(value, "chunked")) Fail(error);
-    response.headers.Add(View(name_text), View(value));
+    headers.Add(View(name_text), View(value));
   }
-
-  void on_header_impl(BoostError&) override { in_trailer_ = true; }
-
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length, BoostError& error) override {
-    if (length && *length > max_body) {
-      too_long = true;
-      Fail(error);
-      return;
-    }
-    Reserve(response.body, length);
-  }
-
-  std::size_t Add(beast::string_view data, BoostError& error) {
-    if (data.size() > max_body - response.body.size()) {
-      too_long = true;
-      Fail(error);
-      return 0;
-    }
-    response.body.append(data.data(), data.size());
-    return data.size();
-  }
-
-  std::size_t on_body_impl(beast::string_view data, BoostError& error) override {
-    return Add(data, error);
-  }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, BoostError&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view data,
-                                 BoostError& error) override {
-    return Add(data, error);
-  }
-  void on_finish_impl(BoostError&) override {}
-  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int,
-                       BoostError&) override {}
-
-  bool in_trailer_ = false;
 };
 
 // Finds the end of a head in bytes that come in pieces. Beast by itself would take the
@@ -210,18 +165,54 @@ class HeadScanner {
   std::size_t scanned_ = 0;
 };
 
-// A line that goes on behind a line break is obsolete and read in different ways (RFC 9112, 5.2).
+// A line that goes on behind a line break is obsolete and read in different ways
+// (RFC 9112, 5.2).
 bool HasFoldedLine(std::string_view head) {
   return head.find("\r\n ") != std::string_view::npos ||
          head.find("\r\n\t") != std::string_view::npos;
 }
 
+template <class Sink>
+void StartBody(const Sink& sink, std::size_t max_lines, BodyReader& reader, std::string& body) {
+  if (sink.is_done()) {
+    reader.StartEmpty();
+  } else if (sink.chunked()) {
+    reader.StartChunks(max_lines);
+  } else if (const auto length = sink.content_length()) {
+    reader.StartLength(*length);
+    Reserve(body, *length);
+  } else {
+    reader.StartToEnd();
+  }
+}
+
+// A complete head, and nothing else, goes into the parser.
+template <class Sink>
+BoostError PutHead(Sink& sink, std::string_view head) {
+  BoostError error;
+  sink.put(boost::asio::buffer(head.data(), head.size()), error);
+  if (!error && !sink.is_header_done()) Fail(error);
+  return error;
+}
+
+template <class Sink>
+void EmplaceSink(std::optional<Sink>& sink, std::size_t max_header) {
+  sink.emplace();
+  sink->header_limit(static_cast<std::uint32_t>(max_header + 1));
+  sink->body_limit(boost::none);  // BodyReader's matter
+}
+
 }  // namespace
+
+// --- requests ---------------------------------------------------------------------
 
 struct RequestParser::Impl {
   std::optional<RequestSink> sink;
-  HeadScanner head;
+  HeadScanner scanner;
+  BodyReader reader;
+  std::string body;
   std::size_t max_header = 0;
+  bool head_done = false;
   int failure_status = 400;
   std::string failure;
 
@@ -231,27 +222,27 @@ struct RequestParser::Impl {
     return Parsed::kFailed;
   }
 
-  Parsed Refuse(const BoostError& error) {
-    if (!sink->why.empty()) return Refuse(sink->status, sink->why);
-    if (error == beast::http::error::header_limit) return Refuse(431, "the header is too long");
-    if (error == beast::http::error::bad_version) return Refuse(505, "not HTTP/1.0 or HTTP/1.1");
-    return Refuse(400, error.message());
-  }
-
   Parsed FeedHead(std::string_view& input) {
     // A TLS greeting or other binary bytes: no use waiting for the end of the head.
     if (!input.empty() && (input.front() < '!' || input.front() > '~')) {
       return Refuse(400, "not HTTP");
     }
-    const std::optional<std::size_t> size = head.Find(input);
+    const std::optional<std::size_t> size = scanner.Find(input);
     if (!size) return Refuse(431, "the header is too long");
     if (*size == 0) return Parsed::kNeedMore;
-    if (HasFoldedLine(input.substr(0, *size))) return Refuse(400, "a folded header line");
-    BoostError error;
-    input.remove_prefix(sink->put(boost::asio::buffer(input.data(), *size), error));
-    if (error) return Refuse(error);
-    if (!sink->is_header_done()) return Refuse(400, "an empty line in the header");
-    return sink->CheckHead() ? Parsed::kHead : Refuse(sink->status, sink->why);
+    const std::string_view head = input.substr(0, *size);
+    if (HasFoldedLine(head)) return Refuse(400, "a folded header line");
+    if (const BoostError error = PutHead(*sink, head)) {
+      if (!sink->why.empty()) return Refuse(sink->status, sink->why);
+      if (error == beast::http::error::bad_version) return Refuse(505, "not HTTP/1.0 or HTTP/1.1");
+      return Refuse(400, error.message());
+    }
+    if (!sink->CheckHead()) return Refuse(sink->status, sink->why);
+    input.remove_prefix(*size);
+    head_done = true;
+    // A request without a length has no body: need_eof is for responses.
+    StartBody(*sink, max_header, reader, body);
+    return Parsed::kHead;
   }
 };
 
@@ -259,28 +250,23 @@ RequestParser::RequestParser() : impl_(std::make_unique<Impl>()) {}
 RequestParser::~RequestParser() = default;
 
 void RequestParser::Reset(std::size_t max_header) {
-  impl_->sink.emplace();
-  impl_->sink->header_limit(static_cast<std::uint32_t>(max_header));
-  impl_->sink->body_limit(boost::none);  // the route's limit, which is not known yet
-  impl_->head.Reset(max_header);
+  EmplaceSink(impl_->sink, max_header);
+  impl_->scanner.Reset(max_header);
+  impl_->body.clear();
   impl_->max_header = max_header;
+  impl_->head_done = false;
 }
 
 Parsed RequestParser::Feed(std::string_view& input) {
-  RequestSink& sink = *impl_->sink;
-  if (!sink.is_header_done()) return impl_->FeedHead(input);
-  while (!sink.is_done()) {
-    if (input.empty()) return Parsed::kNeedMore;
-    BoostError error;
-    input.remove_prefix(sink.put(boost::asio::buffer(input.data(), input.size()), error));
-    if (error == beast::http::error::need_more) {
-      // A chunk's extensions and the trailers count as a header.
-      if (input.size() <= impl_->max_header) return Parsed::kNeedMore;
-      return impl_->Refuse(431, "a line between chunks is too long");
-    }
-    if (error) return impl_->Refuse(error);
+  if (!impl_->head_done) return impl_->FeedHead(input);
+  switch (impl_->reader.Feed(input, impl_->body, std::numeric_limits<std::size_t>::max())) {
+    case BodyReader::Progress::kNeedMore:
+      return Parsed::kNeedMore;
+    case BodyReader::Progress::kDone:
+      return Parsed::kDone;
+    default:
+      return impl_->Refuse(400, "malformed chunks");
   }
-  return Parsed::kDone;
 }
 
 int RequestParser::failure_status() const { return impl_->failure_status; }
@@ -297,50 +283,55 @@ bool RequestParser::chunked() const { return impl_->sink->chunked(); }
 std::uint64_t RequestParser::content_length() const {
   return impl_->sink->content_length().value_or(0);
 }
-bool RequestParser::complete() const { return impl_->sink->is_done(); }
-std::string& RequestParser::body() { return impl_->sink->body; }
+bool RequestParser::complete() const { return impl_->head_done && impl_->reader.done(); }
+std::string& RequestParser::body() { return impl_->body; }
+
+// --- responses --------------------------------------------------------------------
 
 struct ResponseParser::Impl {
   std::optional<ResponseSink> sink;
-  HeadScanner head;
+  HeadScanner scanner;
+  BodyReader reader;
+  ClientResponse response;
   std::size_t max_header = 0;
   std::size_t max_body = 0;
   int informational = 0;
   bool begun = false;
+  bool head_done = false;
+  bool too_long = false;
   std::string failure;
-
-  void Start() {
-    sink.emplace();
-    sink->header_limit(static_cast<std::uint32_t>(max_header));
-    sink->body_limit(boost::none);
-    sink->max_body = max_body;
-    head.Reset(max_header);
-  }
 
   Parsed Refuse(std::string_view why) {
     failure = why;
     return Parsed::kFailed;
   }
 
-  Parsed FeedOne(std::string_view& input) {
-    while (!sink->is_done()) {
-      std::size_t usable = input.size();
-      if (!sink->is_header_done()) {
-        const std::optional<std::size_t> size = head.Find(input);
-        if (!size) return Refuse("the header is too long");
-        usable = *size;
-      }
-      if (usable == 0) return Parsed::kNeedMore;
-      BoostError error;
-      input.remove_prefix(sink->put(boost::asio::buffer(input.data(), usable), error));
-      if (error == beast::http::error::need_more && sink->is_header_done()) {
-        if (input.size() <= max_header) return Parsed::kNeedMore;
-        return Refuse("a line between chunks is too long");
-      }
-      if (error) return Refuse(sink->too_long ? "the body is too long" : error.message());
-      if (!sink->is_header_done()) return Refuse("an empty line in the header");
+  Parsed TooLong() {
+    too_long = true;
+    return Refuse("the body is too long");
+  }
+
+  // One head; informational ones are dropped.
+  Parsed FeedHead(std::string_view& input) {
+    const std::optional<std::size_t> size = scanner.Find(input);
+    if (!size) return Refuse("the header is too long");
+    if (*size == 0) return Parsed::kNeedMore;
+    if (const BoostError error = PutHead(*sink, input.substr(0, *size)))
+      return Refuse(error.message());
+    input.remove_prefix(*size);
+    if (sink->status / 100 == 1) {
+      if (sink->status == 101) return Refuse("an upgrade nobody asked for");
+      if (++informational > kMaxInformational) return Refuse("too many 1xx answers");
+      EmplaceSink(sink, max_header);
+      scanner.Reset(max_header);
+      return Parsed::kHead;
     }
-    return Parsed::kDone;
+    head_done = true;
+    response.status = sink->status;
+    response.headers = std::move(sink->headers);
+    StartBody(*sink, max_header, reader, response.body);
+    if (!reader.done() && sink->content_length().value_or(0) > max_body) return TooLong();
+    return Parsed::kHead;
   }
 };
 
@@ -350,36 +341,45 @@ ResponseParser::ResponseParser(std::size_t max_header) : impl_(std::make_unique<
 ResponseParser::~ResponseParser() = default;
 
 void ResponseParser::Reset(std::size_t max_body) {
+  EmplaceSink(impl_->sink, impl_->max_header);
+  impl_->scanner.Reset(impl_->max_header);
+  impl_->response = {};
   impl_->max_body = max_body;
   impl_->informational = 0;
   impl_->begun = false;
-  impl_->Start();
+  impl_->head_done = false;
+  impl_->too_long = false;
 }
 
 Parsed ResponseParser::Feed(std::string_view& input) {
   impl_->begun = impl_->begun || !input.empty();
-  for (;;) {
-    const Parsed parsed = impl_->FeedOne(input);
-    if (parsed != Parsed::kDone || !impl_->sink->informational()) return parsed;
-    if (++impl_->informational > kMaxInformational) return impl_->Refuse("too many 1xx answers");
-    if (impl_->sink->response.status == 101) return impl_->Refuse("an upgrade nobody asked for");
-    impl_->Start();
+  while (!impl_->head_done) {
+    const Parsed parsed = impl_->FeedHead(input);
+    if (parsed != Parsed::kHead) return parsed;
   }
+  switch (impl_->reader.Feed(input, impl_->response.body, impl_->max_body)) {
+    case BodyReader::Progress::kNeedMore:
+      return Parsed::kNeedMore;
+    case BodyReader::Progress::kDone:
+      return Parsed::kDone;
+    case BodyReader::Progress::kTooLong:
+      return impl_->TooLong();
+    case BodyReader::Progress::kMalformed:
+      break;
+  }
+  return impl_->Refuse("malformed chunks");
 }
 
 Parsed ResponseParser::FeedEnd() {
-  ResponseSink& sink = *impl_->sink;
-  BoostError error;
-  if (!sink.is_header_done()) return impl_->Refuse("the answer ends in its header");
-  sink.put_eof(error);
-  if (error || !sink.is_done()) return impl_->Refuse("the answer ends before its body does");
-  return Parsed::kDone;
+  if (!impl_->head_done) return impl_->Refuse("the answer ends in its header");
+  if (impl_->reader.FeedEnd() == BodyReader::Progress::kDone) return Parsed::kDone;
+  return impl_->Refuse("the answer ends before its body does");
 }
 
 std::string_view ResponseParser::failure() const { return impl_->failure; }
-bool ResponseParser::too_long() const { return impl_->sink->too_long; }
+bool ResponseParser::too_long() const { return impl_->too_long; }
 bool ResponseParser::begun() const { return impl_->begun; }
 bool ResponseParser::keep_alive() const { return impl_->sink->keep_alive(); }
-ClientResponse& ResponseParser::response() { return impl_->sink->response; }
+ClientResponse& ResponseParser::response() { return impl_->response; }
 
 }  // namespace limequat::http

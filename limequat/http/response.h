@@ -18,7 +18,7 @@ struct Framing {
   bool keep_alive = true;
   bool chunked = false;
   std::optional<std::size_t> content_length = std::nullopt;
-  std::string_view request_id;  // echoed, may be empty
+  std::string_view request_id = {};  // echoed, may be empty
 };
 
 // Appends the head of `response` to `out`. Headers that belong to the connection

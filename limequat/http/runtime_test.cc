@@ -1,1 +1,181 @@
+#include "limequat/http/runtime.h"
+
+#include <atomic>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "limequat/http/test_support.h"
+
+namespace limequat::http {
+namespace {
+
+RuntimeOptions OneWorker(std::size_t max_queued) {
+  RuntimeOptions options;
+  options.evidence = {.workers = 1, .max_queued = max_queued};
+  return options;
+}
+
+TEST(Runtime, RunsWorkOnItsLane) {
+  Runtime runtime({});
+  for (const Lane lane : {Lane::kHealth, Lane::kEvidence, Lane::kAdministration}) {
+    Gate ran;
+    ASSERT_TRUE(runtime.Post(lane, [&] { ran.Open(); }));
+    EXPECT_TRUE(ran.Wait()) << LaneName(lane);
+  }
+}
+
+TEST(Runtime, FullQueueRefusesAndLeavesOtherLanesAlone) {
+  Runtime runtime(OneWorker(2));
+  Gate busy;
+  Gate release;
+  ASSERT_TRUE(runtime.Post(Lane::kEvidence, [&] {
+    busy.Open();
+    EXPECT_TRUE(release.Wait());
+  }));
+  ASSERT_TRUE(busy.Wait());
+  std::atomic<int> ran = 0;
+  ASSERT_TRUE(runtime.Post(Lane::kEvidence, [&] { ++ran; }));
+  ASSERT_TRUE(runtime.Post(Lane::kEvidence, [&] { ++ran; }));
+  EXPECT_EQ(runtime.queued(Lane::kEvidence), 2U);
+  const Status refused = runtime.Post(Lane::kEvidence, [&] { ran += 100; });
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().id, "runtime.queue_full");
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  Gate healthy;
+  ASSERT_TRUE(runtime.Post(Lane::kHealth, [&] { healthy.Open(); }));
+  EXPECT_TRUE(healthy.Wait());
+  release.Open();
+  EXPECT_TRUE(Eventually([&] { return ran == 2; }));
+}
+
+TEST(Runtime, WorkThatThrowsDoesNotEndItsWorker) {
+  Runtime runtime(OneWorker(8));
+  Gate ran;
+  ASSERT_TRUE(runtime.Post(Lane::kEvidence, [] { throw std::runtime_error("a defect"); }));
+  ASSERT_TRUE(runtime.Post(Lane::kEvidence, [&] { ran.Open(); }));
+  EXPECT_TRUE(ran.Wait());
+}
+
+TEST(Runtime, StopLetsRunningWorkEndAndDropsTheQueue) {
+  Runtime runtime(OneWorker(8));
+  Gate busy;
+  Gate release;
+  std::atomic<bool> ended = false;
+  std::atomic<bool> queued_ran = false;
+  ASSERT_TRUE(runtime.Post(Lane::kEvidence, [&] {
+    busy.Open();
+    EXPECT_TRUE(release.Wait());
+    ended = true;
+  }));
+  auto token = std::make_shared<int>(1);
+  ASSERT_TRUE(runtime.Post(Lane::kEvidence, [&queued_ran, token] { queued_ran = true; }));
+  ASSERT_TRUE(busy.Wait());
+  std::thread stopper([&] { runtime.Stop(); });
+  EXPECT_TRUE(Eventually([&] {
+    const Status status = runtime.Post(Lane::kEvidence, [] {});
+    return !status && status.error().id == "runtime.stopped";
+  }));
+  release.Open();
+  stopper.join();
+  EXPECT_TRUE(ended);
+  EXPECT_FALSE(queued_ran);
+  EXPECT_EQ(token.use_count(), 1);
+  runtime.Stop();  // again: nothing
+}
+
+TEST(Strand, KeepsTheOrder) {
+  RuntimeOptions options;
+  options.io_threads = 3;
+  Runtime runtime(options);
+  const Strand strand = runtime.CreateStrand();
+  std::vector<int> seen;  // unguarded on purpose: the strand is the guard
+  Gate done;
+  std::thread other([&] {
+    for (int i = 0; i < 1000; ++i) strand.Post([&, i] { seen.push_back(i); });
+    strand.Post([&] { done.Open(); });
+  });
+  EXPECT_TRUE(done.Wait());
+  other.join();
+  ASSERT_EQ(seen.size(), 1000U);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], i);
+}
+
+TEST(Strand, OutlivesTheRuntimeAndDropsWork) {
+  auto runtime = std::make_unique<Runtime>(RuntimeOptions{});
+  const Strand strand = runtime->CreateStrand();
+  runtime->Stop();
+  auto token = std::make_shared<int>(1);
+  strand.Post([token] { ADD_FAILURE(); });
+  EXPECT_EQ(token.use_count(), 1);
+  runtime.reset();
+  strand.Post([token] { ADD_FAILURE(); });
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(Timer, RunsOnceOnTheStrand) {
+  Runtime runtime({});
+  const Strand strand = runtime.CreateStrand();
+  Gate fired;
+  std::atomic<int> calls = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  const Timer timer = runtime.After(20ms, strand, [&] {
+    ++calls;
+    fired.Open();
+  });
+  ASSERT_TRUE(fired.Wait());
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 20ms);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Timer, CancelledDestroyedAndReplacedDoNotRun) {
+  Runtime runtime({});
+  const Strand strand = runtime.CreateStrand();
+  auto token = std::make_shared<int>(1);
+  const auto never = [token] { ADD_FAILURE(); };
+  Timer cancelled = runtime.After(30ms, strand, never);
+  Timer replaced = runtime.After(30ms, strand, never);
+  {
+    const Timer destroyed = runtime.After(30ms, strand, never);
+  }
+  Timer far = runtime.After(1h, strand, never);
+  Gate fired;
+  cancelled.Cancel();
+  replaced = runtime.After(60ms, strand, [&] { fired.Open(); });
+  far.Cancel();
+  EXPECT_TRUE(fired.Wait());
+  // What they held is given back without waiting for the time: `never` and `token` are left.
+  EXPECT_TRUE(Eventually([&] { return token.use_count() == 2; }));
+}
+
+TEST(Timer, OutlivesTheRuntime) {
+  auto runtime = std::make_unique<Runtime>(RuntimeOptions{});
+  const Strand strand = runtime->CreateStrand();
+  Timer timer = runtime->After(1h, strand, [] { ADD_FAILURE(); });
+  runtime.reset();
+  timer.Cancel();
+}
+
+TEST(StopSignal, ReportsTheSignal) {
+  StopSignal signals;
+  ASSERT_EQ(pthread_kill(pthread_self(), SIGTERM), 0);
+  EXPECT_EQ(signals.Wait(), SIGTERM);
+  ASSERT_EQ(pthread_kill(pthread_self(), SIGINT), 0);
+  EXPECT_EQ(signals.Wait(), SIGINT);
+}
+
+TEST(StopSignal, EndsWhenCancelled) {
+  StopSignal signals;
+  CancelSource source;
+  std::thread canceller([&] { source.Cancel(); });
+  EXPECT_EQ(signals.Wait(source.token()), 0);
+  canceller.join();
+}
+
+}  // namespace
+}  // namespace limequat::http
