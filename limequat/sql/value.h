@@ -12,8 +12,8 @@
 
 namespace limequat::sql {
 
-// A parameter or a column: NULL, 64-bit integer, double, text (UTF-8; may hold NUL
-// bytes where the database can: never cut silently, see Statement), bytes.
+// A parameter or a column: NULL, 64-bit integer, double, text (UTF-8; NUL is kept by
+// SQLite, and never cut silently by a database that cannot hold it), bytes.
 using Value = std::variant<std::monostate, std::int64_t, double, std::string, Bytes>;
 using Parameters = std::vector<Value>;
 
