@@ -1,10 +1,15 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "limequat/base/result.h"
+#include "limequat/http/runtime.h"
+#include "limequat/telemetry/log.h"
 
 // What the long-running programs have in common: their options, how they report an
 // error, and how they wait for the end.
@@ -24,6 +29,37 @@ struct ProgramActions {
   std::function<Result<std::string>(const std::string& config)> print;  // --print-config: the effective configuration
   std::function<Status(const std::string& config)> run;                 // until a signal ends it
 };
+
+// The actions of a service: `load` reads its configuration, `start` builds and serves
+// it; what `start` returned lives until SIGINT or SIGTERM.
+template <class Config, class Service>
+ProgramActions ServiceActions(std::string name, Result<Config> (*load)(const std::filesystem::path&),
+                              Result<std::unique_ptr<Service>> (*start)(http::Runtime&, const Config&)) {
+  return {.check = [load](const std::string& file) -> Status {
+            const auto config = load(file);
+            if (!config) return config.error();
+            return {};
+          },
+          .print = [load](const std::string& file) -> Result<std::string> {
+            const auto config = load(file);
+            if (!config) return config.error();
+            return ToToml(*config);
+          },
+          .run = [name = std::move(name), load, start](const std::string& file) -> Status {
+            const auto config = load(file);
+            if (!config) return config.error();
+            const auto level = telemetry::ParseLevel(config->log.level);
+            if (!level) return level.error();
+            telemetry::StartLog(name, {.level = *level, .json = config->log.format == "json"});
+            // Before any thread, so that every thread has the signals blocked.
+            http::StopSignal stop;
+            http::Runtime runtime({});
+            const auto service = start(runtime, *config);
+            if (!service) return service.error();
+            telemetry::LogInfo("program.stopping", {{"signal", stop.Wait()}});
+            return {};
+          }};
+}
 
 // Reads the command line, does what it says, and returns the exit status.
 int RunProgram(int argc, char** argv, const ProgramInfo& info, const ProgramActions& actions);

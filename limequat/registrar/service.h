@@ -16,7 +16,7 @@ namespace limequat::registrar {
 class Service {
  public:
   // Builds everything in order and serves. Errors name what is wrong with the
-  // configuration's files, the database or the ports. kUntrusted ("registrar.lab")
+  // configuration's files, the database or the ports. kUntrusted ("config.lab")
   // if an operators' authority is a lab's and the configuration is not (attack A17).
   static Result<std::unique_ptr<Service>> Start(http::Runtime& runtime, const config::RegistrarConfig& config);
 
