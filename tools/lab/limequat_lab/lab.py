@@ -16,6 +16,7 @@ from .assembly import Assembly, Plan, system_of
 from .channel import Result
 from .errors import NotFoundError, UnavailableError, UsageError
 from .guest import Guest
+from .host import FreePorts
 from .kernel import default_cache
 from .light import LightMachine
 from .processes import Processes
@@ -138,6 +139,10 @@ class Lab:
     def apply_update(self, name: str) -> str:
         with self._busy_with(name) as machine:
             return apply_update(machine, self.root_of(machine))
+
+    def free_port(self) -> int:
+        """A port of this computer on which nobody listens."""
+        return FreePorts().take()
 
     def run(self, name: str, script: str) -> Result:
         """Runs a shell script in a guest.  Raises UsageError for a light machine, which has no shell."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from . import swtpm
 from .bootlog import parse_boot_log, replay_boot_log
-from .errors import MalformedError
-from .host import LOOPBACK
+from .errors import MalformedError, UnavailableError
+from .host import LOOPBACK, accepts_connections
 from .ima import Entry, MeasurementList
-from .processes import Processes
+from .processes import Processes, wait_until
 from .tpm import Tpm
 
 BOOT_LOG = "binary_bios_measurements"
@@ -121,6 +121,11 @@ class LightMachine:
             self._processes.start(
                 self._agent, [self.settings.agent, "--config", configuration], self.folder / "agent.log"
             )
+
+    def wait_until_listening(self, port: int, seconds: float = 10) -> None:
+        """Returns when somebody listens on `port`.  Raises UnavailableError if nobody does in time."""
+        if not wait_until(lambda: accepts_connections(port), seconds):
+            raise UnavailableError(f"nobody listens on port {port}; see {self.folder}/agent.log")
 
     def stop_agent(self) -> None:
         self._processes.end(self._agent)
