@@ -3,10 +3,9 @@
 #include <memory>
 #include <string>
 
-#include "limequat/base/byte_reader.h"
 #include "limequat/crypto/certificate.h"
 #include "limequat/crypto/key.h"
-#include "limequat/tpm/public_area.h"
+#include "limequat/tpm/testing/public_area_bytes.h"
 #include "limequat/verifier/enrolment.h"
 
 // What the tests of this module share: enrolments that are valid and cheap to make.
@@ -14,13 +13,10 @@
 namespace limequat::verifier::testing {
 
 // TPM2B_PUBLIC of an ECDSA P-256 attestation key, or of one with other attributes.
-inline Bytes MakeAkTpm2b(std::uint32_t attributes = 0x00050072) {
-  const crypto::EcPoint point = *crypto::PointOf(crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key());
-  ByteWriter tpmt;
-  tpmt.U16Be(0x0023).U16Be(0x000b).U32Be(attributes).U16Be(0);
-  tpmt.U16Be(0x0010).U16Be(0x0018).U16Be(0x000b).U16Be(0x0003).U16Be(0x0010);
-  tpmt.SizedU16Be(point.x).SizedU16Be(point.y);
-  return ByteWriter().SizedU16Be(tpmt.bytes()).Take();
+inline Bytes MakeAkTpm2b(std::uint32_t attributes = tpm::testing::kAkAttributes) {
+  tpm::testing::Template area = tpm::testing::AkTemplate(tpm::AlgorithmId::kEcdsa);
+  area.attributes = attributes;
+  return tpm::testing::MakePublicArea(area, crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key()).tpm2b();
 }
 
 inline std::string MakeCertificatePem() {
