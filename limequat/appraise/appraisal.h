@@ -23,21 +23,23 @@ struct Appraisal {
   // When the nonce was issued: the moment the evidence speaks about (attack A03).
   Time evidence_time{};
   Time evaluated_at{};
-  // Findings beyond kMaxFindings were counted, not kept.
+  // Findings that did not pass beyond kMaxFindings: counted, not kept.
   std::uint64_t not_shown = 0;
 
   // kError without any finding or if nothing could be evaluated; kFail if any
-  // finding did not pass; else kUnpoliced or kPass.
+  // finding did not pass, kept or counted; else kUnpoliced or kPass.
   Verdict verdict() const;
 };
 
 // How many findings one appraisal keeps; the rest is counted.
 inline constexpr std::size_t kMaxFindings = 1000;
 
-// Adds a finding, or counts it.
+// Adds a finding; beyond kMaxFindings it is counted, or, if it passed, dropped.
 void Add(Appraisal& appraisal, Finding finding);
 
-// The result document of docs (command-line contract, "Results"). `show` findings at most; 0: all.
+// The result document of the command-line contract ("Results"). `show` findings at
+// most (0: all), those that did not pass first; "findings_not_shown" counts the others.
+// Paths are escaped.
 json::Value ToJson(const Appraisal& appraisal, std::size_t show = 0);
 json::Value ToJson(const Finding& finding);
 

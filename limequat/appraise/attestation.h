@@ -36,8 +36,10 @@ struct BootBaseline {
 
 // Exceptions that an operator granted to one machine.
 struct Waivers {
-  bool sha1 = false;                  // quotes and banks of SHA-1 (attack A08)
-  bool boot_aggregate_bank = false;   // boot_aggregate made in a bank that is not quoted (attack A01)
+  // Quotes and banks of SHA-1 (attack A08).
+  bool sha1 = false;
+  // A boot_aggregate that was made in a bank that is not quoted (attack A01).
+  bool boot_aggregate_bank = false;
 };
 
 // What one machine is held against. Comes from the database, not from the machine.
@@ -71,18 +73,18 @@ struct Answer {
   std::string hash_alg;  // claims; compared with what is signed
   std::string enc_alg;
   std::string sign_alg;
-  std::optional<std::string> transport_key_pem;   // "pubkey"; absent: as before
-  std::optional<std::string_view> ima_list;       // ASCII; absent: the machine has no IMA list
-  std::uint64_t ima_first = 0;                    // number of its first entry
+  std::optional<std::string> transport_key_pem;  // "pubkey"; absent: as before
+  std::optional<std::string_view> ima_list;      // ASCII; absent: the machine has no IMA list
+  std::uint64_t ima_first = 0;                   // number of its first entry
 };
 
 // Where the verified evidence of the present boot ends. Nothing in it comes from
 // entries that no quote covers (attack A06).
 struct BootProgress {
-  tpm::ClockInfo clock_info;          // of the last verified quote
-  ima::Replay replay;                 // PCR 10 after the last verified entry
+  tpm::ClockInfo clock_info;  // of the last verified quote
+  ima::Replay replay;         // PCR 10 after the last verified entry
   std::uint64_t entries() const { return replay.entries(); }
-  crypto::Digest policy_hash;         // the entries were appraised with this policy (zero: none)
+  crypto::Digest policy_hash;  // the entries were appraised with this policy (zero: none)
   std::string transport_key_pem;
   // What failed in this boot so far: stays until the next boot or a new appraisal
   // of the whole list.
@@ -91,16 +93,21 @@ struct BootProgress {
 };
 
 enum class Advice {
-  kAccept,     // appraised; see the appraisal
-  kAskInFull,  // a new boot, or a state that needs the list from its beginning: ask again in full, nothing was appraised
+  // Appraised; see the appraisal.
+  kAccept,
+  // A new boot, or a state that needs the list from its beginning: ask again in full.
+  // Nothing was appraised: there are no findings, and the verdict is kError.
+  kAskInFull,
 };
 
 struct Attestation {
   Advice advice = Advice::kAccept;
   Appraisal appraisal;
-  // Set if the quote verified and the list replayed to it: what to remember.
+  // Set if the quote verified and a list with entries replayed to it: what to remember
+  // instead of what was known before.
   std::optional<BootProgress> progress;
-  // The signed values of PCRs 0-9 of a verified full quote: the baseline, if there was none.
+  // The signed values of PCRs 0-9 of a verified full quote: the (unapproved) baseline, if
+  // there was none.
   std::optional<tpm::PcrValues> boot_pcrs;
   std::optional<crypto::HashAlgorithm> bank;
   // Whether entries behind the quoted ones exist: worth asking once more within the interval.
@@ -114,23 +121,34 @@ struct Attestation {
 // Pure: no clock, no network; `now` is only written into the appraisal.
 //
 // Findings besides those of VerifyQuote and AppraiseEntry:
-//   tpm.quote.bank            the signed bank is the machine's bank and extended (PCR 0 not zero, A08)
+//   tpm.ak.attributes         see tpm::CheckAttestationKey (A12)
+//   tpm.quote.bank            the signed bank is the machine's bank, and PCR 0 of it is
+//                             not zero (A08)
 //   tpm.quote.transport_key   PCR 16 is the hash of the transport key
-//   tpm.quote.algorithms      the announced algorithms are the signed ones and accepted
-//   tpm.clock                 reset and restart counts and clock did not go back (A18: equality and order only)
-//   boot.baseline             PCRs 0-9 are the approved (or first seen) ones (A01)
+//   tpm.quote.algorithms      the announced hash and scheme are the signed ones, those of
+//                             the attestation key, and accepted
+//   tpm.clock                 reset count, restart count and clock did not go back (A18:
+//                             equality and order only)
+//   boot.baseline             PCRs 0-9 are the approved (or first seen) ones; asked of
+//                             each full answer (A01)
 //   pcr.policy                PCRs named by the machine's TPM policy have listed values
 //   ima.list                  there is a list, and it has at least its first entry (A02)
 //   ima.offset                the list starts where it was asked to, or at 0 (A05)
-//   ima.continuity            a full list of the same boot reproduces the stored digest at the stored offset; it is not shorter (A05)
+//   ima.continuity            a list from the beginning leads to the digest verified
+//                             before in this boot, at its entry; it is not shorter (A05)
 //   ima.replay                a prefix of the list leads to the quoted PCR 10 (A06)
-//   ima.boot_aggregate        see ima::CheckBootAggregate; asked of each full list (A01)
+//   ima.boot_aggregate        see ima::CheckBootAggregate; asked of each full answer (A01)
 //   policy.unevaluated        the policy has members this version cannot evaluate
+//
+// If the quote does not verify, or the TPM's counters went back, the rest is not
+// evaluated and says so. `progress` is then empty: the caller keeps what it has, unless
+// the machine was enrolled anew or its baseline or waivers changed; then it passes null
+// and asks in full.
 //
 // An Error means the answer could not be read at all; the caller records it as the
 // failed finding "evidence.malformed".
-Result<Attestation> AppraiseAttestation(const Reference& reference, const Challenge& challenge, const Answer& answer,
-                                        const BootProgress* before, Time now);
+Result<Attestation> AppraiseAttestation(const Reference& reference, const Challenge& challenge,
+                                        const Answer& answer, const BootProgress* before, Time now);
 
 // The PCRs to ask for: the full set at the beginning of a boot, else PCR 10, and
 // always what the policy and the enrolment need (the effective mask is the union).

@@ -19,21 +19,28 @@ namespace limequat::appraise {
 //   ima.path             the path is not listed (cause tamper; next: investigate)
 //   ima.digest           the path is listed with other digests (cause tamper or policy-lag)
 //   ima.exclude_limit    an exclude expression hit its limit (counts as not excluded)
-//   ima.boot_aggregate_repeated   a second boot_aggregate (attack A04: needs a policy that allows kexec)
+//   ima.boot_aggregate_repeated   a second boot_aggregate (attack A04: needs a policy that allows
+//   kexec)
 // Entries that are fine add nothing. `policy` may be null: then only what needs no
 // policy is checked. Paths in details are escaped; `next` never holds one (A15).
 void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy, Appraisal& out);
 
-// A whole list against a policy, for `limequat appraise ima` and tests: replay (if
-// `pcr` is given, "ima.replay" must reach it: the prefix that does is what counts,
-// entries after it are told by "ima.unquoted" which passes), then each entry. With
-// no `pcr`, "ima.replay" is not evaluated but the verdict does not fail for it: the
-// caller asked about the list alone and the finding says so.
-// kMalformed/kUnsupported if the list cannot be read up to the quoted entry.
+// A whole list against a policy, for `limequat appraise ima` and tests:
+//   ima.replay           if `pcr` is given: a prefix of the list leads to it (native or
+//                        zero-padded template digests), and only that prefix counts
+//   ima.unquoted         entries behind it exist; passes
+//   ima.list             there is an entry; says so if there was no PCR to compare with
+//   ima.boot_aggregate   not evaluated, unless the policy lists boot_aggregate: there
+//                        are no quoted PCRs to compute it from
+//   policy.unevaluated   the policy has members this version cannot evaluate
+// then each entry. Without `pcr` nothing vouches for the list: the caller asked about
+// its text alone. kMalformed/kUnsupported if the list cannot be read up to the quoted
+// entry.
 struct PcrClaim {
   crypto::Digest value;
 };
-Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const policy::RuntimePolicy& policy,
+Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format,
+                                  const policy::RuntimePolicy& policy,
                                   const std::optional<PcrClaim>& pcr, Time evaluated_at);
 
 }  // namespace limequat::appraise

@@ -1,0 +1,212 @@
+#include "limequat/appraise/attestation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/appraise/attestation_steps.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/tpm/signature.h"
+
+namespace limequat::appraise {
+
+namespace {
+
+// A verified quote and what it was verified with.
+struct Verified {
+  const tpm::VerifiedQuote& quote;
+  const tpm::Signature& signature;
+  BankChoice bank;
+  // Of any boot: what the transport key and the counters are held against.
+  const BootProgress* last;
+  BootRelation relation;
+};
+
+crypto::Digest PolicyHash(const Reference& reference) {
+  if (reference.policy == nullptr) return crypto::Digest(crypto::HashAlgorithm::kSha256);
+  return reference.policy->hash();
+}
+
+// Whether what is remembered cannot be gone on from, so that a part of the list
+// proves nothing: a new boot, a lost or another state, another policy (attack A20).
+bool NeedsFullAnswer(const Reference& reference, const Challenge& challenge, const Verified& it) {
+  if (challenge.full || it.relation == BootRelation::kEarlier) return false;
+  if (it.relation != BootRelation::kSame) return true;
+  return it.last->policy_hash != PolicyHash(reference) ||
+         it.last->entries() != challenge.ima_from || it.last->entries() == 0 ||
+         it.last->replay.pcr().algorithm() != it.bank.bank;
+}
+
+// Nothing else can be said of an answer whose quote does not verify.
+void AddUnverified(Findings findings, Appraisal& out) {
+  for (Finding& finding : findings) Add(out, std::move(finding));
+  for (const std::string_view check : {"tpm.quote.bank", "tpm.quote.algorithms",
+                                       "tpm.quote.transport_key", "tpm.clock", "ima.replay"}) {
+    Add(out, NotEvaluated(check, "the quote did not verify", Cause::kNone));
+  }
+}
+
+std::string TransportKeyOf(const Answer& answer, const BootProgress* last) {
+  if (answer.transport_key_pem) return *answer.transport_key_pem;
+  return last == nullptr ? std::string() : last->transport_key_pem;
+}
+
+// What holds for this answer alone, and is found anew each time.
+void AppraiseQuote(const Case& about, const Verified& it, Findings findings, Appraisal& out) {
+  for (Finding& finding : findings) Add(out, std::move(finding));
+  Add(out, CheckBank(about, it.bank, it.quote));
+  Add(out, CheckAlgorithms(about, it.signature));
+  Add(out, CheckTransportKey(about, TransportKeyOf(about.answer, it.last), it.quote));
+  AppraisePcrPolicy(about, it.quote, out);
+  if (about.reference.policy == nullptr) return;
+  for (const std::string& member : about.reference.policy->unevaluated()) {
+    Add(out, NotEvaluated("policy.unevaluated",
+                          fmt::format("the policy's '{}' is not evaluated by this version",
+                                      EscapeForDisplay(member, 64))));
+  }
+}
+
+bool Passed(const Appraisal& appraisal, std::string_view check) {
+  const Finding* finding = FindCheck(appraisal.findings, check);
+  return finding != nullptr && finding->passed();
+}
+
+// The failures of this boot: those known, and what was found now. A full answer was
+// appraised from the beginning and replaces them.
+void Remember(const Case& about, const Appraisal& found, BootProgress& progress) {
+  if (!about.challenge.full && about.before != nullptr) {
+    progress.failures = about.before->failures;
+    progress.failures_not_kept = about.before->failures_not_kept;
+  }
+  for (const Finding& finding : found.findings) {
+    if (finding.passed()) continue;
+    if (progress.failures.size() < kMaxFindings) {
+      progress.failures.push_back(finding);
+    } else {
+      ++progress.failures_not_kept;
+    }
+  }
+  progress.failures_not_kept += found.not_shown;
+}
+
+BootProgress ProgressOf(const Case& about, const Verified& it, const QuotedEntries& entries,
+                        const Appraisal& appraisal, const Appraisal& found) {
+  BootProgress progress{.clock_info = it.quote.clock_info(),
+                        .replay = entries.replay,
+                        .policy_hash = PolicyHash(about.reference),
+                        .transport_key_pem = {},
+                        .failures = {},
+                        .failures_not_kept = 0};
+  if (about.before != nullptr) {
+    // A clock that went back is not taken as the new measure.
+    progress.clock_info.clock = std::max(progress.clock_info.clock, about.before->clock_info.clock);
+  }
+  if (Passed(appraisal, "tpm.quote.transport_key")) {
+    progress.transport_key_pem = TransportKeyOf(about.answer, it.last);
+  } else if (it.last != nullptr) {
+    progress.transport_key_pem = it.last->transport_key_pem;
+  }
+  Remember(about, found, progress);
+  return progress;
+}
+
+void AddEarlierFailures(const Case& about, Appraisal& out) {
+  if (about.challenge.full || about.before == nullptr) return;
+  for (const Finding& failure : about.before->failures) Add(out, failure);
+  out.not_shown += about.before->failures_not_kept;
+}
+
+// Appraises a verified quote with its list.
+void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
+  Appraisal found;
+  Add(found, CheckClock(it.quote.clock_info(), it.last));
+  const bool bank_is_good = Passed(out.appraisal, "tpm.quote.bank");
+  if (about.challenge.full) {
+    AppraiseBaseline(about, it.quote, found);
+    if (bank_is_good) out.boot_pcrs = BootPcrs(it.quote, about.bank);
+  }
+  if (bank_is_good) out.bank = about.bank;
+  const crypto::Digest* quoted = it.quote.Pcr(about.bank, tpm::kImaPcr);
+  const std::optional<QuotedEntries> entries = FindQuotedEntries(about, *quoted, found);
+  if (entries) {
+    AppraiseQuotedEntries(about, *entries, it.quote, found);
+    out.list_is_ahead = entries->is_ahead;
+    // A boot without entries leaves nothing to go on from.
+    if (bank_is_good && entries->replay.entries() > 0) {
+      out.progress = ProgressOf(about, it, *entries, out.appraisal, found);
+    }
+  }
+  AddEarlierFailures(about, out.appraisal);
+  for (Finding& finding : found.findings) Add(out.appraisal, std::move(finding));
+  out.appraisal.not_shown += found.not_shown;
+}
+
+Appraisal NewAppraisal(const Reference& reference, const Challenge& challenge, Time now) {
+  Appraisal appraisal;
+  appraisal.policed = reference.policy != nullptr && !reference.policy->says_nothing();
+  appraisal.evidence_time = challenge.nonce_issued;
+  appraisal.evaluated_at = now;
+  return appraisal;
+}
+
+}  // namespace
+
+tpm::PcrSet PcrsToAsk(const Reference& reference, bool full) {
+  tpm::PcrSet pcrs = (full ? kFullPcrs : tpm::PcrSet::Of(tpm::kImaPcr)) | reference.requested;
+  for (const auto& [pcr, allowed] : reference.pcr_policy) pcrs = pcrs | tpm::PcrSet::Of(pcr);
+  return pcrs - tpm::PcrSet::Of(kTransportKeyPcr);
+}
+
+Result<Attestation> AppraiseAttestation(const Reference& reference, const Challenge& challenge,
+                                        const Answer& answer, const BootProgress* before,
+                                        Time now) {
+  LQ_ASSIGN_OR_RETURN(const tpm::Signature signature, tpm::ParseSignature(answer.quote.signature));
+  LQ_ASSIGN_OR_RETURN(const tpm::UnverifiedQuote claimed,
+                      tpm::ParseQuoteAttest(answer.quote.attest));
+  const BankChoice bank = ChooseBank(reference, before, claimed.selection);
+  LQ_ASSIGN_OR_RETURN(
+      tpm::QuoteVerification verification,
+      tpm::VerifyQuote(reference.ak.key(), answer.quote.attest, signature, answer.quote.pcrs.values,
+                       RequirementsOf(reference, challenge, bank.bank)));
+
+  Attestation out;
+  out.appraisal = NewAppraisal(reference, challenge, now);
+  Add(out.appraisal, tpm::CheckAttestationKey(reference.ak));
+  if (!verification.quote) {
+    AddUnverified(std::move(verification.findings), out.appraisal);
+    return out;
+  }
+  const BootRelation relation = CompareBoots(verification.quote->clock_info(), before);
+  const Verified it{.quote = *verification.quote,
+                    .signature = signature,
+                    .bank = bank,
+                    .last = before,
+                    .relation = relation};
+  out.rebooted = relation == BootRelation::kAnother || relation == BootRelation::kEarlier;
+  if (NeedsFullAnswer(reference, challenge, it)) {
+    out.advice = Advice::kAskInFull;
+    out.appraisal.findings.clear();
+    return out;
+  }
+  // A state of another boot, or in a bank that the enrolment has changed since, cannot
+  // be gone on from.
+  const bool joins =
+      relation == BootRelation::kSame && before->replay.pcr().algorithm() == bank.bank;
+  const Case about{.reference = reference,
+                   .challenge = challenge,
+                   .answer = answer,
+                   .before = joins ? before : nullptr,
+                   .bank = bank.bank};
+  AppraiseQuote(about, it, std::move(verification.findings), out.appraisal);
+  if (relation == BootRelation::kEarlier) {
+    Add(out.appraisal, CheckClock(it.quote.clock_info(), before));
+    Add(out.appraisal, NotEvaluated("ima.replay", "the TPM's counters went back", Cause::kNone));
+    return out;
+  }
+  AppraiseBoot(about, it, out);
+  return out;
+}
+
+}  // namespace limequat::appraise

@@ -1,0 +1,184 @@
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/appraise/attestation_steps.h"
+#include "limequat/appraise/ima_appraisal.h"
+#include "limequat/ima/boot_aggregate.h"
+#include "limequat/ima/list.h"
+
+namespace limequat::appraise {
+
+namespace {
+
+using ima::TemplateDigests;
+
+// A list and the state that it goes on from.
+struct Part {
+  ByteView bytes;
+  ima::Replay start;
+};
+
+// The list cannot be read as far as the quote goes. Other templates than ours are a
+// matter of configuration; everything else should not come from a kernel.
+Finding Unreadable(const Error& error) {
+  const bool unsupported = error.code == ErrorCode::kUnsupported;
+  const std::string detail =
+      fmt::format("the list cannot be read up to the quote: {}", error.message);
+  return unsupported ? NotEvaluated("ima.replay", detail) : Failed("ima.replay", detail);
+}
+
+Finding CheckOffset(const Case& about) {
+  constexpr std::string_view kCheck = "ima.offset";
+  const std::uint64_t first = about.answer.ima_first;
+  const std::uint64_t asked = about.challenge.full ? 0 : about.challenge.ima_from;
+  if (first != asked && first != 0) {
+    return Failed(kCheck,
+                  fmt::format("the list begins at entry {}, entry {} was asked for", first, asked));
+  }
+  return Passed(kCheck, fmt::format("entry {}", first));
+}
+
+// A list from the beginning must pass through the state that was verified before: it
+// is not shorter, and nothing in front was exchanged (attack A05).
+std::optional<std::size_t> FindKnownState(const Case& about, ByteView list, Appraisal& out) {
+  constexpr std::string_view kCheck = "ima.continuity";
+  const ima::Replay& known = about.before->replay;
+  const auto prefix = ima::FindQuotedPrefix(list, ima::Format::kAscii,
+                                            ima::Replay(about.bank, known.kind()), known.pcr());
+  if (!prefix) {
+    Add(out,
+        Failed(kCheck, fmt::format("the list cannot be read up to entry {}, which was verified "
+                                   "before: {}",
+                                   known.entries(), prefix.error().message)));
+    return std::nullopt;
+  }
+  if (!*prefix || (*prefix)->entries != known.entries()) {
+    Add(out, Failed(kCheck, fmt::format("the list does not lead to the state that was verified "
+                                        "before in this boot, at entry {}: it is shorter, or was "
+                                        "changed",
+                                        known.entries())));
+    return std::nullopt;
+  }
+  Add(out, Passed(kCheck, fmt::format("the list leads to the state verified before, at entry {}",
+                                      known.entries())));
+  return (*prefix)->bytes;
+}
+
+// Finds the quoted state in `part`; nothing if it is not there.
+std::optional<QuotedEntries> ReplayFrom(const Part& part, const crypto::Digest& quoted,
+                                        std::optional<Finding>& unreadable) {
+  const auto prefix = ima::FindQuotedPrefix(part.bytes, ima::Format::kAscii, part.start, quoted);
+  if (!prefix) {
+    unreadable = Unreadable(prefix.error());
+    return std::nullopt;
+  }
+  if (!*prefix) return std::nullopt;
+  const std::uint64_t end = part.start.entries() + (*prefix)->entries;
+  return QuotedEntries{.bytes = part.bytes.first((*prefix)->bytes),
+                       .first = part.start.entries(),
+                       .replay = ima::Replay(quoted, end, part.start.kind()),
+                       .is_ahead = (*prefix)->bytes < part.bytes.size()};
+}
+
+// The quoted part of a list. The first evidence of a boot decides how its kernel
+// makes template digests; later evidence is held to it (attack A08).
+std::optional<QuotedEntries> FindQuoted(const Case& about, const Part& part,
+                                        const crypto::Digest& quoted, Appraisal& out) {
+  std::optional<Finding> unreadable;
+  std::optional<QuotedEntries> found = ReplayFrom(part, quoted, unreadable);
+  const bool undecided = about.before == nullptr && about.bank != crypto::HashAlgorithm::kSha1;
+  if (!found && undecided) {
+    const Part padded{.bytes = part.bytes,
+                      .start = ima::Replay(about.bank, TemplateDigests::kZeroPadded)};
+    found = ReplayFrom(padded, quoted, unreadable);
+  }
+  if (found) {
+    Add(out, Passed("ima.replay", fmt::format("{} entries lead to PCR {} ({} template digests)",
+                                              found->replay.entries(), tpm::kImaPcr,
+                                              ima::TemplateDigestsName(found->replay.kind()))));
+  } else if (unreadable) {
+    Add(out, *std::move(unreadable));
+  } else {
+    Add(out, Failed("ima.replay", fmt::format("no part of the list leads from entry {} to the "
+                                              "quoted PCR {} = {}",
+                                              part.start.entries(), tpm::kImaPcr, quoted.hex())));
+  }
+  return found;
+}
+
+// Entries of a full list that were appraised before are appraised again: the policy
+// may be another one.
+QuotedEntries FromTheBeginning(QuotedEntries entries, ByteView list, std::size_t before) {
+  entries.bytes = list.first(before + entries.bytes.size());
+  entries.first = 0;
+  return entries;
+}
+
+Finding CheckList(const QuotedEntries& entries) {
+  if (entries.replay.entries() == 0) {
+    return Failed("ima.list",
+                  "nothing was measured in this boot: the list is empty, or the quote covers none "
+                  "of it",
+                  Cause::kConfiguration);
+  }
+  return Passed("ima.list", fmt::format("{} entries verified", entries.replay.entries()));
+}
+
+std::optional<QuotedEntries> Join(const Case& about, ByteView list, const crypto::Digest& quoted,
+                                  Appraisal& out) {
+  if (about.before == nullptr) {
+    const Part whole{.bytes = list, .start = ima::Replay(about.bank, TemplateDigests::kNative)};
+    return FindQuoted(about, whole, quoted, out);
+  }
+  const ima::Replay& known = about.before->replay;
+  if (about.answer.ima_first != 0) {
+    return FindQuoted(about, {.bytes = list, .start = known}, quoted, out);
+  }
+  const std::optional<std::size_t> offset = FindKnownState(about, list, out);
+  if (!offset) return std::nullopt;
+  auto entries = FindQuoted(about, {.bytes = list.subspan(*offset), .start = known}, quoted, out);
+  if (!entries || !about.challenge.full) return entries;
+  return FromTheBeginning(*std::move(entries), list, *offset);
+}
+
+}  // namespace
+
+std::optional<QuotedEntries> FindQuotedEntries(const Case& about, const crypto::Digest& quoted,
+                                               Appraisal& out) {
+  if (!about.answer.ima_list) {
+    Add(out, Failed("ima.list", "the machine has no IMA measurement list", Cause::kConfiguration));
+    return std::nullopt;
+  }
+  Finding offset = CheckOffset(about);
+  const bool usable = offset.passed();
+  Add(out, std::move(offset));
+  if (!usable) return std::nullopt;
+  std::optional<QuotedEntries> entries = Join(about, AsBytes(*about.answer.ima_list), quoted, out);
+  if (entries) Add(out, CheckList(*entries));
+  return entries;
+}
+
+void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
+                           const tpm::VerifiedQuote& quote, Appraisal& out) {
+  const policy::RuntimePolicy* policy = about.reference.policy.get();
+  if (policy != nullptr && policy->says_nothing()) policy = nullptr;
+  ima::ListReader reader(entries.bytes, ima::Format::kAscii);
+  reader.NumberFrom(entries.first);
+  while (true) {
+    const auto entry = reader.Next();
+    if (!entry) return Add(out, Unreadable(entry.error()));
+    if (!*entry) return;
+    if ((*entry)->index == 0) {
+      Finding finding = ima::CheckBootAggregate(**entry, quote.pcrs());
+      if (finding.outcome == Outcome::kNotEvaluated &&
+          about.reference.waivers.boot_aggregate_bank) {
+        finding = Passed(finding.check, "waived for this machine: " + finding.detail);
+      }
+      Add(out, std::move(finding));
+    }
+    AppraiseEntry(**entry, policy, out);
+  }
+}
+
+}  // namespace limequat::appraise

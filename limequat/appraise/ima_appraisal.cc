@@ -1,0 +1,201 @@
+#include "limequat/appraise/ima_appraisal.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/ima/boot_aggregate.h"
+#include "limequat/tpm/pcr.h"
+
+namespace limequat::appraise {
+
+namespace {
+
+// An unknown or changed file is looked into, not waved through: the next step never
+// is to extend the policy (and it holds nothing of the evidence, attack A15).
+constexpr std::string_view kInvestigate = "limequat incident list";
+constexpr std::size_t kShownPath = 512;
+// Findings stay in memory for a whole boot: a path keeps no more than the kernel allows.
+constexpr std::size_t kKeptPath = 4096;
+constexpr std::size_t kShownDigests = 4;
+
+std::string Path(const ima::Entry& entry) { return EscapeForDisplay(entry.path, kShownPath); }
+
+std::string FileDigest(const ima::Entry& entry) {
+  return fmt::format("{}:{}", EscapeForDisplay(entry.digest_algorithm, 32),
+                     HexEncode(entry.file_digest));
+}
+
+void AddFailure(const ima::Entry& entry, std::string_view check, std::string detail,
+                Appraisal& out) {
+  Finding finding = Failed(check, std::move(detail), Cause::kTamper);
+  finding.subject.path = std::string(entry.path.substr(0, kKeptPath));
+  finding.subject.pcr = entry.pcr;
+  finding.subject.event = entry.index;
+  finding.next = std::string(kInvestigate);
+  Add(out, std::move(finding));
+}
+
+std::string Joined(const std::vector<std::string>& digests) {
+  std::string text;
+  for (const std::string& digest : digests) {
+    if (!text.empty()) text += ", ";
+    text += digest;
+  }
+  return text;
+}
+
+void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy, Appraisal& out) {
+  const policy::PathAnswer answer = policy.Look(entry.path, entry.file_digest);
+  if (answer == policy::PathAnswer::kListed) return;
+  // Entry 0 is held against the quoted PCRs of its own boot; a policy made from files
+  // cannot list it. One that does list it is obeyed.
+  const bool first = entry.index == 0 && entry.path == ima::kBootAggregate;
+  if (first && answer == policy::PathAnswer::kUnknownPath) return;
+  switch (policy.Excludes(entry.path)) {
+    case policy::Exclusion::kExcluded:
+      return;
+    case policy::Exclusion::kLimitHit:
+      AddFailure(entry, "ima.exclude_limit",
+                 fmt::format("an exclude expression gave up on {}: it counts as not excluded",
+                             Path(entry)),
+                 out);
+      break;
+    case policy::Exclusion::kNo:
+      break;
+  }
+  if (answer == policy::PathAnswer::kUnknownPath) {
+    AddFailure(entry, "ima.path",
+               fmt::format("{} ({}) ran or was read; the policy does not know this path",
+                           Path(entry), FileDigest(entry)),
+               out);
+    return;
+  }
+  AddFailure(entry, "ima.digest",
+             fmt::format("{} is {}, the policy lists {}", Path(entry), FileDigest(entry),
+                         Joined(policy.DigestsOf(entry.path, kShownDigests))),
+             out);
+}
+
+}  // namespace
+
+void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy, Appraisal& out) {
+  if (entry.pcr != tpm::kImaPcr) {
+    AddFailure(entry, "ima.pcr",
+               fmt::format("{} was measured into PCR {}, not {}: no quote of the list covers it",
+                           Path(entry), entry.pcr, tpm::kImaPcr),
+               out);
+  }
+  if (entry.index > 0 && entry.path == ima::kBootAggregate) {
+    AddFailure(entry, "ima.boot_aggregate_repeated",
+               "a second boot_aggregate: another kernel was started without a reset (kexec)", out);
+  }
+  if (entry.violation) {
+    // The TPM vouches for the fact alone, not for a word of the entry.
+    AddFailure(
+        entry, "ima.violation",
+        fmt::format("{} changed while it was measured, or was open for writing", Path(entry)), out);
+    return;
+  }
+  if (ima::CheckStatedDigest(entry) != ima::StatedDigest::kMatches) {
+    AddFailure(entry, "ima.template_digest",
+               fmt::format("the list states the template digest {} for {}, which is not the hash "
+                           "of its template data",
+                           HexEncode(entry.template_digest), Path(entry)),
+               out);
+  }
+  if (policy != nullptr) AppraiseDigest(entry, *policy, out);
+}
+
+namespace {
+
+struct Located {
+  std::optional<ima::Prefix> prefix;  // nullopt: no part of the list leads to the value
+  ima::TemplateDigests kind = ima::TemplateDigests::kNative;
+};
+
+// The first entries of `list` that lead to `pcr`, with native template digests or,
+// if those do not, zero-padded ones.
+Result<Located> Locate(ByteView list, ima::Format format, const crypto::Digest& pcr) {
+  Located located;
+  for (const auto kind : {ima::TemplateDigests::kNative, ima::TemplateDigests::kZeroPadded}) {
+    LQ_ASSIGN_OR_RETURN(located.prefix, ima::FindQuotedPrefix(
+                                            list, format, ima::Replay(pcr.algorithm(), kind), pcr));
+    located.kind = kind;
+    if (located.prefix) break;
+  }
+  return located;
+}
+
+// Holds the list against the PCR. The part of the list that counts: all of it, if
+// nothing leads to the value, so that everything wrong with it is told.
+Result<ByteView> Replay(ByteView list, ima::Format format, const crypto::Digest& pcr,
+                        Appraisal& out) {
+  LQ_ASSIGN_OR_RETURN(const Located located, Locate(list, format, pcr));
+  if (!located.prefix) {
+    Add(out, Failed("ima.replay", fmt::format("no part of the list leads to PCR {} = {}",
+                                              tpm::kImaPcr, pcr.hex())));
+    return list;
+  }
+  Add(out, Passed("ima.replay", fmt::format("{} entries lead to PCR {} ({} template digests)",
+                                            located.prefix->entries, tpm::kImaPcr,
+                                            ima::TemplateDigestsName(located.kind))));
+  if (located.prefix->bytes < list.size()) {
+    Add(out, Passed("ima.unquoted",
+                    fmt::format("{} bytes of the list follow the quoted state: not appraised",
+                                list.size() - located.prefix->bytes)));
+  }
+  return list.first(located.prefix->bytes);
+}
+
+Status AppraiseEntries(ByteView list, ima::Format format, const policy::RuntimePolicy& policy,
+                       Appraisal& out) {
+  ima::ListReader reader(list, format);
+  bool first = true;
+  while (true) {
+    LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
+    if (!entry) return {};
+    // Without quoted PCRs only the policy can say whether the boot was the right one.
+    if (first && policy.Look(entry->path, entry->file_digest) == policy::PathAnswer::kUnknownPath &&
+        entry->path == ima::kBootAggregate) {
+      Add(out, NotEvaluated("ima.boot_aggregate",
+                            "no PCRs 0-9 to compare boot_aggregate with, and the policy does not "
+                            "list it"));
+    }
+    first = false;
+    AppraiseEntry(*entry, policy.says_nothing() ? nullptr : &policy, out);
+  }
+}
+
+}  // namespace
+
+Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format,
+                                  const policy::RuntimePolicy& policy,
+                                  const std::optional<PcrClaim>& pcr, Time evaluated_at) {
+  Appraisal out;
+  out.policed = !policy.says_nothing();
+  out.evaluated_at = evaluated_at;
+  ByteView counts = list;
+  if (pcr) {
+    LQ_ASSIGN_OR_RETURN(counts, Replay(list, format, pcr->value, out));
+  }
+  if (counts.empty()) {
+    Add(out, Failed("ima.list", "the list has no entry that counts", Cause::kConfiguration));
+  } else {
+    Add(out, Passed("ima.list", pcr ? "" : "the list alone: no PCR value to hold it against"));
+  }
+  for (const std::string& member : policy.unevaluated()) {
+    Add(out, NotEvaluated("policy.unevaluated",
+                          fmt::format("the policy's '{}' is not evaluated by this version",
+                                      EscapeForDisplay(member, 64))));
+  }
+  LQ_RETURN_IF_ERROR(AppraiseEntries(counts, format, policy, out));
+  return out;
+}
+
+}  // namespace limequat::appraise

@@ -1,0 +1,285 @@
+#include "limequat/appraise/ima_appraisal.h"
+
+#include <gtest/gtest.h>
+
+#include "limequat/appraise/testing/machine.h"
+
+namespace limequat::appraise {
+namespace {
+
+using crypto::HashAlgorithm;
+using testing::FakeMachine;
+using testing::MachineOptions;
+using testing::ParsePolicy;
+
+crypto::Digest Evil() { return crypto::Hash(HashAlgorithm::kSha256, ToBytes("evil")); }
+
+// Appraises each entry of the machine's list.
+Appraisal AppraiseEach(const FakeMachine& machine, const policy::RuntimePolicy* policy) {
+  Appraisal out;
+  ima::ListReader reader(AsBytes(machine.list()), ima::Format::kAscii);
+  while (true) {
+    const auto entry = reader.Next();
+    EXPECT_TRUE(entry.has_value());
+    if (!entry || !*entry) return out;
+    AppraiseEntry(**entry, policy, out);
+  }
+}
+
+std::vector<std::string> Checks(const Appraisal& appraisal) {
+  std::vector<std::string> checks;
+  for (const Finding& finding : appraisal.findings) checks.push_back(finding.check);
+  return checks;
+}
+
+using Names = std::vector<std::string>;
+
+class EntryTest : public ::testing::Test {
+ protected:
+  EntryTest() {
+    machine_.Boot();
+    machine_.Run("/usr/bin/good", "good 1");
+    machine_.Run("/usr/bin/good", "good 2");
+    policy_ = ParsePolicy(machine_.PolicyText());
+  }
+
+  Appraisal Appraised() const { return AppraiseEach(machine_, policy_.get()); }
+
+  FakeMachine machine_;
+  std::shared_ptr<const policy::RuntimePolicy> policy_;
+};
+
+TEST_F(EntryTest, GoodEntriesAddNothing) { EXPECT_TRUE(Appraised().findings.empty()); }
+
+TEST_F(EntryTest, UnknownPath) {
+  machine_.Measure("/tmp/evil", Evil());
+  const Appraisal out = Appraised();
+  ASSERT_EQ(Checks(out), Names{"ima.path"});
+  const Finding& finding = out.findings.front();
+  EXPECT_EQ(finding.outcome, Outcome::kFailed);
+  EXPECT_EQ(finding.subject.path, "/tmp/evil");
+  EXPECT_EQ(finding.subject.event, 3U);
+  EXPECT_NE(finding.detail.find("sha256:" + Evil().hex()), std::string::npos);
+  EXPECT_EQ(finding.next, "limequat incident list");
+}
+
+TEST_F(EntryTest, OtherDigestNamesTheListedOnes) {
+  machine_.Measure("/usr/bin/good", Evil());
+  const Appraisal out = Appraised();
+  ASSERT_EQ(Checks(out), Names{"ima.digest"});
+  for (const std::string_view content : {"good 1", "good 2"}) {
+    EXPECT_NE(out.findings.front().detail.find(
+                  crypto::Hash(HashAlgorithm::kSha256, AsBytes(content)).hex()),
+              std::string::npos);
+  }
+}
+
+TEST_F(EntryTest, ExcludedPath) {
+  policy_ = ParsePolicy(machine_.PolicyText({"/tmp/", "/usr/bin/good"}));
+  machine_.Measure("/tmp/anything", Evil());
+  machine_.Measure("/usr/bin/good", Evil());
+  machine_.Measure("/var/tmp/anything", Evil());  // expressions match from the beginning
+  EXPECT_EQ(Checks(Appraised()), Names{"ima.path"});
+}
+
+TEST_F(EntryTest, Attack_A10_ExpressionThatHitsItsLimitExcludesNothing) {
+  policy_ = ParsePolicy(machine_.PolicyText({"/tmp/(a+)+$"}));
+  machine_.Measure("/tmp/" + std::string(4000, 'a') + "!", Evil());
+  const Appraisal out = Appraised();
+  EXPECT_EQ(Checks(out), (Names{"ima.exclude_limit", "ima.path"}));
+  EXPECT_EQ(out.findings.front().outcome, Outcome::kFailed);
+}
+
+TEST_F(EntryTest, Attack_A10_ExcludesDoNotApplyToBootAggregate) {
+  std::string text = machine_.PolicyText({"boot_aggregate"});
+  text.replace(text.find(R"("digests":{)"), 11,
+               R"("digests":{"boot_aggregate":[")" + std::string(64, '0') + R"("],)");
+  policy_ = ParsePolicy(text);
+  EXPECT_EQ(Checks(Appraised()), Names{"ima.digest"});
+}
+
+TEST_F(EntryTest, ListedBootAggregateIsCompared) {
+  std::string text = machine_.PolicyText();
+  const std::size_t at = text.find(R"("digests":{)") + 11;
+  ima::ListReader reader(AsBytes(machine_.list()), ima::Format::kAscii);
+  const auto first = reader.Next();
+  const auto digest =
+      crypto::Digest::FromBytes(HashAlgorithm::kSha256, first.value().value().file_digest);
+  text.insert(at, R"("boot_aggregate":[")" + digest->hex() + R"("],)");
+  policy_ = ParsePolicy(text);
+  EXPECT_TRUE(Appraised().findings.empty());
+  text.replace(text.find(digest->hex()), 64, std::string(64, '0'));
+  policy_ = ParsePolicy(text);
+  EXPECT_EQ(Checks(Appraised()), Names{"ima.digest"});
+}
+
+TEST_F(EntryTest, Attack_A04_SecondBootAggregate) {
+  machine_.Measure("boot_aggregate", Evil());
+  EXPECT_EQ(Checks(Appraised()), (Names{"ima.boot_aggregate_repeated", "ima.path"}));
+  EXPECT_EQ(Checks(AppraiseEach(machine_, nullptr)), Names{"ima.boot_aggregate_repeated"});
+}
+
+TEST_F(EntryTest, OtherPcr) {
+  machine_.Measure("/usr/bin/good", crypto::Hash(HashAlgorithm::kSha256, ToBytes("good 1")), 11);
+  EXPECT_EQ(Checks(Appraised()), Names{"ima.pcr"});
+  EXPECT_EQ(Checks(AppraiseEach(machine_, nullptr)), Names{"ima.pcr"});
+}
+
+TEST_F(EntryTest, ViolationSaysNothingOfTheFile) {
+  machine_.Violate("/tmp/unknown");
+  EXPECT_EQ(Checks(Appraised()), Names{"ima.violation"});
+  EXPECT_EQ(Checks(AppraiseEach(machine_, nullptr)), Names{"ima.violation"});
+}
+
+TEST_F(EntryTest, StatedDigestThatIsNotTheHash) {
+  std::string list = machine_.list();
+  const std::size_t at = list.find("10 ", list.find('\n')) + 3;
+  list.replace(at, 40, std::string(40, 'a'));
+  machine_.ReplaceList(list);
+  EXPECT_EQ(Checks(Appraised()), Names{"ima.template_digest"});
+  EXPECT_EQ(Checks(AppraiseEach(machine_, nullptr)), Names{"ima.template_digest"});
+}
+
+TEST_F(EntryTest, Attack_A15_PathsAreEscapedInDetailsAndNeverInNext) {
+  const std::string path = "/tmp/\x1b]0;$(reboot)\x07";
+  machine_.Measure(path, Evil());
+  machine_.Measure(path, Evil(), 11);
+  machine_.Violate(path);
+  const Appraisal out = Appraised();
+  ASSERT_EQ(out.findings.size(), 4U);
+  for (const Finding& finding : out.findings) {
+    EXPECT_EQ(finding.subject.path, path);
+    EXPECT_EQ(finding.detail.find('\x1b'), std::string::npos) << finding.check;
+    EXPECT_EQ(finding.detail.find('\x07'), std::string::npos) << finding.check;
+    EXPECT_EQ(finding.next.find("reboot"), std::string::npos);
+  }
+}
+
+TEST_F(EntryTest, LongPathsAreNotKeptInFull) {
+  machine_.Measure("/tmp/" + std::string(500'000, 'a'), Evil());
+  const Appraisal out = Appraised();
+  ASSERT_EQ(Checks(out), Names{"ima.path"});
+  EXPECT_EQ(out.findings.front().subject.path.size(), 4096U);
+  EXPECT_LT(out.findings.front().detail.size(), 1000U);
+}
+
+Result<Appraisal> AppraiseList(const FakeMachine& machine, const policy::RuntimePolicy& policy,
+                               std::optional<crypto::Digest> pcr) {
+  std::optional<PcrClaim> claim;
+  if (pcr) claim = PcrClaim{.value = *pcr};
+  return AppraiseImaList(AsBytes(machine.list()), ima::Format::kAscii, policy, claim,
+                         FromUnixSeconds(7));
+}
+
+class ListTest : public EntryTest {
+ protected:
+  ListTest() {
+    // As `keylime-policy create runtime` writes them: with the machine's boot_aggregate.
+    std::string text = machine_.PolicyText();
+    ima::ListReader reader(AsBytes(machine_.list()), ima::Format::kAscii);
+    const auto first = reader.Next();
+    const auto digest =
+        crypto::Digest::FromBytes(HashAlgorithm::kSha256, first.value().value().file_digest);
+    text.insert(text.find(R"("digests":{)") + 11,
+                R"("boot_aggregate":[")" + digest->hex() + R"("],)");
+    policy_ = ParsePolicy(text);
+  }
+
+  crypto::Digest Pcr10(HashAlgorithm bank = HashAlgorithm::kSha256) const {
+    return machine_.Pcr(bank, 10);
+  }
+  Appraisal Appraised(std::optional<crypto::Digest> pcr) const {
+    auto appraisal = AppraiseList(machine_, *policy_, pcr);
+    EXPECT_TRUE(appraisal.has_value());
+    return *std::move(appraisal);
+  }
+};
+
+TEST_F(ListTest, ListThatLeadsToThePcr) {
+  const Appraisal out = Appraised(Pcr10());
+  EXPECT_EQ(out.verdict(), Verdict::kPass);
+  EXPECT_EQ(out.evaluated_at, FromUnixSeconds(7));
+  EXPECT_EQ(Checks(out), (Names{"ima.replay", "ima.list"}));
+  EXPECT_EQ(Appraised(Pcr10(HashAlgorithm::kSha1)).verdict(), Verdict::kPass);
+}
+
+TEST_F(ListTest, ListAlone) {
+  const Appraisal out = Appraised(std::nullopt);
+  EXPECT_EQ(out.verdict(), Verdict::kPass);
+  EXPECT_EQ(Checks(out), Names{"ima.list"});
+  EXPECT_NE(out.findings.front().detail.find("no PCR value"), std::string::npos);
+}
+
+TEST_F(ListTest, ListThatDoesNotLeadToThePcr) {
+  machine_.Measure("/tmp/evil", Evil());
+  const Appraisal out = Appraised(Evil());
+  EXPECT_EQ(out.verdict(), Verdict::kFail);
+  // What is wrong with the list is told all the same.
+  EXPECT_EQ(Checks(out), (Names{"ima.replay", "ima.list", "ima.path"}));
+}
+
+TEST_F(ListTest, Attack_A06_EntriesBehindThePcrHaveNoEffect) {
+  const crypto::Digest pcr = Pcr10();
+  machine_.Measure("/tmp/evil", Evil());
+  machine_.ReplaceList(machine_.list() + "garbage");
+  const Appraisal out = Appraised(pcr);
+  EXPECT_EQ(out.verdict(), Verdict::kPass);
+  EXPECT_EQ(Checks(out), (Names{"ima.replay", "ima.unquoted", "ima.list"}));
+}
+
+TEST_F(ListTest, ZeroPaddedBank) {
+  MachineOptions options;
+  options.template_digests = ima::TemplateDigests::kZeroPadded;
+  FakeMachine machine(options);
+  machine.Boot();
+  machine.Run("/usr/bin/good", "good 1");
+  const auto out = AppraiseList(machine, *policy_, machine.Pcr(HashAlgorithm::kSha256, 10));
+  ASSERT_TRUE(out.has_value());
+  EXPECT_TRUE(FindCheck(out->findings, "ima.replay")->passed());
+}
+
+TEST_F(ListTest, EmptyListAndPcrBeforeTheFirstEntry) {
+  EXPECT_EQ(Checks(Appraised(crypto::Digest(HashAlgorithm::kSha256))),
+            (Names{"ima.replay", "ima.unquoted", "ima.list"}));
+  EXPECT_EQ(Appraised(crypto::Digest(HashAlgorithm::kSha256)).verdict(), Verdict::kFail);
+  machine_.ReplaceList("");
+  EXPECT_EQ(Appraised(std::nullopt).verdict(), Verdict::kFail);
+}
+
+TEST_F(ListTest, BootAggregateThatNothingVouchesFor) {
+  policy_ = ParsePolicy(machine_.PolicyText());
+  const Appraisal out = Appraised(Pcr10());
+  EXPECT_EQ(out.verdict(), Verdict::kFail);
+  const Finding* finding = FindCheck(out.findings, "ima.boot_aggregate");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->outcome, Outcome::kNotEvaluated);
+}
+
+TEST_F(ListTest, PolicyThatSaysNothing) {
+  policy_ = ParsePolicy(machine_.PolicyText({".*"}));
+  machine_.BootWithoutIma();
+  machine_.Measure("/tmp/evil", Evil());
+  EXPECT_EQ(Appraised(Pcr10()).verdict(), Verdict::kUnpoliced);
+}
+
+TEST_F(ListTest, MembersThatAreNotEvaluated) {
+  std::string text = machine_.PolicyText({});
+  text.replace(text.find(R"("keyrings":{})"), 13,
+               R"("keyrings":{".ima":[")" + std::string(64, 'a') + R"("]})");
+  const auto policy = ParsePolicy(text);
+  machine_.BootWithoutIma();
+  machine_.Run("/usr/bin/good", "good 1");
+  const auto out = AppraiseList(machine_, *policy, Pcr10());
+  ASSERT_TRUE(out.has_value());
+  EXPECT_EQ(out->verdict(), Verdict::kFail);
+  EXPECT_EQ(FindCheck(out->findings, "policy.unevaluated")->outcome, Outcome::kNotEvaluated);
+}
+
+TEST_F(ListTest, ListThatCannotBeRead) {
+  machine_.ReplaceList("garbage\n" + machine_.list());
+  EXPECT_FALSE(AppraiseList(machine_, *policy_, Pcr10()).has_value());
+  EXPECT_FALSE(AppraiseList(machine_, *policy_, std::nullopt).has_value());
+}
+
+}  // namespace
+}  // namespace limequat::appraise
