@@ -1,0 +1,1 @@
+#include "limequat/agent/ak_record.h"

@@ -1,0 +1,70 @@
+#include "limequat/agent/evidence.h"
+
+#include <utility>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/telemetry/log.h"
+#include "limequat/tpm/quote.h"
+
+namespace limequat::agent {
+
+namespace {
+
+constexpr std::uint32_t kBindingPcr = 16;
+
+}  // namespace
+
+Evidence::Evidence(device::Tpm& tpm, device::Tpm::Key ak, const KeyChoice& choice,
+                   const crypto::PublicKey& transport_key, Logs logs)
+    : tpm_(tpm),
+      ak_(std::move(ak)),
+      choice_(choice),
+      transport_key_pem_(transport_key.ToPem()),
+      logs_(std::move(logs)) {}
+
+Result<wire::QuoteAnswer> Evidence::Quote(std::string_view nonce, tpm::PcrSet pcrs,
+                                          const wire::ApiVersion& version) {
+  const device::QuoteRequest request{
+      .nonce = ToBytes(nonce),
+      .bank = choice_.hash,
+      .pcrs = pcrs | tpm::PcrSet::Of(kBindingPcr),
+      .binding = crypto::Hash(choice_.hash, AsBytes(transport_key_pem_))};
+  LQ_ASSIGN_OR_RETURN(const device::Quote quote, tpm_.TakeQuote(ak_, request));
+  wire::QuoteAnswer answer;
+  answer.quote = tpm::WriteQuoteString(quote.attest, quote.signature,
+                                       tpm::WritePcrBlob(quote.selection, quote.values));
+  answer.hash_alg = crypto::HashName(choice_.hash);
+  answer.enc_alg = EncryptionName(choice_.kind, version.minor);
+  answer.sign_alg = tpm::AlgorithmName(choice_.scheme);
+  return answer;
+}
+
+Result<wire::QuoteAnswer> Evidence::Identity(std::string_view nonce,
+                                             const wire::ApiVersion& version) {
+  LQ_ASSIGN_OR_RETURN(wire::QuoteAnswer answer, Quote(nonce, tpm::PcrSet(), version));
+  answer.pubkey = transport_key_pem_;
+  return answer;
+}
+
+Result<wire::QuoteAnswer> Evidence::Integrity(const wire::IntegrityQuery& query,
+                                              const wire::ApiVersion& version) {
+  const tpm::PcrSet pcrs(query.mask);
+  LQ_ASSIGN_OR_RETURN(wire::QuoteAnswer answer, Quote(query.nonce, pcrs, version));
+  if (!query.partial) answer.pubkey = transport_key_pem_;
+  if (logs_.boot && pcrs.Contains(0)) {
+    if (const Result<Bytes> log = logs_.boot->Read()) {
+      answer.mb_measurement_list = Base64Encode(*log);
+    } else {
+      telemetry::LogError("agent.boot_log", log.error());
+    }
+  }
+  if (logs_.ima) {
+    LQ_ASSIGN_OR_RETURN(device::ImaPart part, logs_.ima->ReadFrom(query.ima_entry));
+    answer.ima_measurement_list = std::move(part.text);
+    answer.ima_measurement_list_entry = part.first_entry;
+  }
+  return answer;
+}
+
+}  // namespace limequat::agent

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "limequat/agent/identity.h"
+#include "limequat/base/result.h"
+#include "limequat/crypto/key.h"
+#include "limequat/device/logs.h"
+#include "limequat/device/tpm.h"
+#include "limequat/wire/attestation.h"
+#include "limequat/wire/version.h"
+
+namespace limequat::agent {
+
+// The logs of this machine; one that could not be opened is simply not evidence.
+struct Logs {
+  std::optional<device::ImaLog> ima;
+  std::optional<device::BootLog> boot;
+};
+
+// Collects what verifiers ask for. Thread-safe.
+class Evidence {
+ public:
+  // `tpm` must outlive it. `ak` is flushed with it.
+  Evidence(device::Tpm& tpm, device::Tpm::Key ak, const KeyChoice& choice,
+           const crypto::PublicKey& transport_key, Logs logs);
+
+  // A quote of PCR 16 only, with the transport key that is bound to it.
+  Result<wire::QuoteAnswer> Identity(std::string_view nonce, const wire::ApiVersion& version);
+
+  // A quote of the PCRs of the mask and PCR 16, and the logs (keylime-agent-protocol,
+  // 3.5.7). The measurement list is read after the quote: it may be ahead of it, never
+  // behind. Errors of the TPM and of the measurement list; a boot log that cannot be
+  // read is left out, with a word in the log.
+  Result<wire::QuoteAnswer> Integrity(const wire::IntegrityQuery& query,
+                                      const wire::ApiVersion& version);
+
+  const KeyChoice& choice() const { return choice_; }
+  const device::Tpm::Key& ak() const { return ak_; }
+  const std::string& transport_key_pem() const { return transport_key_pem_; }
+
+ private:
+  Result<wire::QuoteAnswer> Quote(std::string_view nonce, tpm::PcrSet pcrs,
+                                  const wire::ApiVersion& version);
+
+  device::Tpm& tpm_;
+  device::Tpm::Key ak_;
+  KeyChoice choice_;
+  std::string transport_key_pem_;
+  Logs logs_;
+};
+
+}  // namespace limequat::agent
