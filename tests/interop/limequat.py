@@ -55,7 +55,7 @@ class LimequatServers:
         configuration = write_toml(work / "registrar.toml", {
             "server": {"listen": "127.0.0.1", "port": self.registrar_port, "tls_port": self.registrar_tls_port},
             "tls": {"certificate": identity.certificate, "key": identity.key,
-                    "operator_ca": self._operators.certificate, "service_ca": self._servers.certificate},
+                    "operator_ca": [self._operators.certificate], "service_ca": [self._servers.certificate]},
             "database": {"url": f"sqlite:{work}/registrar.db"},
             "identity": {"ek_trust": ek_trust}})
         return Service("limequat-registrar", [program("limequat-registrar"), "--config", configuration], work)
@@ -66,7 +66,7 @@ class LimequatServers:
         configuration = write_toml(work / "verifier.toml", {
             "server": {"listen": "127.0.0.1", "port": self.verifier_port},
             "tls": {"certificate": identity.certificate, "key": identity.key,
-                    "operator_ca": self._operators.certificate, "client_certificate": identity.certificate,
+                    "operator_ca": [self._operators.certificate], "client_certificate": identity.certificate,
                     "client_key": identity.key},
             "database": {"url": f"sqlite:{work}/verifier.db"},
             "attestation": {"interval": "500ms"}})
@@ -106,7 +106,7 @@ class LimequatAgent(Service):
             "agent": {"id": agent_id, "listen": "127.0.0.1", "port": port, "contact_ip": "127.0.0.1",
                       "contact_port": contact_port, "state_dir": work / "state"},
             "registrar": {"host": "127.0.0.1", "port": servers.registrar_port},
-            "tls": {"trusted_client_ca": trusted},
+            "tls": {"trusted_client_ca": [trusted]},
             "tpm": {"tcti": machine.tcti},
             "evidence": {"ima_log": machine.ima_log, "boot_log": machine.boot_log}})
         super().__init__("limequat-agent", [program("limequat-agent"), "--config", configuration], work)
