@@ -13,8 +13,10 @@ int main(int argc, char** argv) {
        .default_config = "/etc/limequat/limequat-registrar.toml",
        .details = "Example:\n  limequat-registrar --config registrar/limequat-registrar.toml\n\n"
                   "`limequat init` makes a configuration and certificates.\n\n"
-                  "Exit status: 0 ended by a signal, 1 an authority is a lab's, 2 wrong usage, 3 the configuration is\n"
-                  "malformed, 4 a file is missing, 5 a file may not be read or is open to others, 6 a port or the\n"
+                  "Exit status: 0 ended by a signal, 1 an authority is a lab's, 2 wrong usage, 3 "
+                  "the configuration is\n"
+                  "malformed, 4 a file is missing, 5 a file may not be read or is open to others, "
+                  "6 a port or the\n"
                   "database is not available, 70 a defect."},
       limequat::apps::ServiceActions("limequat-registrar", limequat::config::LoadRegistrarConfig,
                                      limequat::registrar::Service::Start));

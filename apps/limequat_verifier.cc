@@ -13,8 +13,10 @@ int main(int argc, char** argv) {
        .default_config = "/etc/limequat/limequat-verifier.toml",
        .details = "Example:\n  limequat-verifier --config verifier/limequat-verifier.toml\n\n"
                   "`limequat init` makes a configuration and certificates.\n\n"
-                  "Exit status: 0 ended by a signal, 1 an authority is a lab's, 2 wrong usage, 3 the configuration is\n"
-                  "malformed, 4 a file is missing, 5 a file may not be read or is open to others, 6 a port or the\n"
+                  "Exit status: 0 ended by a signal, 1 an authority is a lab's, 2 wrong usage, 3 "
+                  "the configuration is\n"
+                  "malformed, 4 a file is missing, 5 a file may not be read or is open to others, "
+                  "6 a port or the\n"
                   "database is not available, 70 a defect."},
       limequat::apps::ServiceActions("limequat-verifier", limequat::config::LoadVerifierConfig,
                                      limequat::verifier::Service::Start));

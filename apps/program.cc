@@ -1,10 +1,10 @@
 #include "program.h"
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #ifndef LQ_VERSION
 #define LQ_VERSION "unknown"
@@ -25,7 +25,8 @@ struct Options {
 
 int Perform(const Options& options, const ProgramInfo& info, const ProgramActions& actions) {
   if (options.check_config) {
-    if (const Status status = actions.check(options.config); !status) return ReportError(info.name, status.error());
+    if (const Status status = actions.check(options.config); !status)
+      return ReportError(info.name, status.error());
     fmt::print("{}: the configuration is valid\n", options.config);
     return 0;
   }
@@ -35,7 +36,8 @@ int Perform(const Options& options, const ProgramInfo& info, const ProgramAction
     fmt::print("{}", *text);
     return 0;
   }
-  if (const Status status = actions.run(options.config); !status) return ReportError(info.name, status.error());
+  if (const Status status = actions.run(options.config); !status)
+    return ReportError(info.name, status.error());
   return 0;
 }
 
@@ -50,9 +52,12 @@ int RunProgram(int argc, char** argv, const ProgramInfo& info, const ProgramActi
   try {
     CLI::App app(info.summary, info.name);
     Options options{.config = info.default_config};
-    app.add_option("--config,-c", options.config, "configuration file (TOML)")->capture_default_str();
-    app.add_flag("--check-config", options.check_config, "read the configuration, say what is wrong with it, and end");
-    app.add_flag("--print-config", options.print_config, "print the effective configuration with every key, and end");
+    app.add_option("--config,-c", options.config, "configuration file (TOML)")
+        ->capture_default_str();
+    app.add_flag("--check-config", options.check_config,
+                 "read the configuration, say what is wrong with it, and end");
+    app.add_flag("--print-config", options.print_config,
+                 "print the effective configuration with every key, and end");
     app.set_version_flag("--version", fmt::format("{} {}", info.name, LQ_VERSION));
     app.footer(info.details);
     try {

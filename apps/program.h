@@ -25,16 +25,19 @@ struct ProgramInfo {
 
 // What a program does with its configuration file.
 struct ProgramActions {
-  std::function<Status(const std::string& config)> check;               // --check-config
-  std::function<Result<std::string>(const std::string& config)> print;  // --print-config: the effective configuration
-  std::function<Status(const std::string& config)> run;                 // until a signal ends it
+  std::function<Status(const std::string& config)> check;  // --check-config
+  std::function<Result<std::string>(const std::string& config)>
+      print;  // --print-config: the effective configuration
+  std::function<Status(const std::string& config)> run;  // until a signal ends it
 };
 
 // The actions of a service: `load` reads its configuration, `start` builds and serves
 // it; what `start` returned lives until SIGINT or SIGTERM.
 template <class Config, class Service>
-ProgramActions ServiceActions(std::string name, Result<Config> (*load)(const std::filesystem::path&),
-                              Result<std::unique_ptr<Service>> (*start)(http::Runtime&, const Config&)) {
+ProgramActions ServiceActions(std::string name,
+                              Result<Config> (*load)(const std::filesystem::path&),
+                              Result<std::unique_ptr<Service>> (*start)(http::Runtime&,
+                                                                        const Config&)) {
   return {.check = [load](const std::string& file) -> Status {
             const auto config = load(file);
             if (!config) return config.error();

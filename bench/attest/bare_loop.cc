@@ -1,3 +1,8 @@
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <string>
+
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -6,11 +11,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <cstring>
-#include <iostream>
-#include <string>
 
 #include "limequat/base/encoding.h"
 #include "limequat/crypto/digest.h"
@@ -30,7 +30,9 @@ namespace {
 double CpuSeconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -69,7 +71,8 @@ std::string ReadAnswer(SSL* ssl) {
   return all.substr(end);
 }
 
-int Run(int port, const char* certificate, const char* key, const char* mask, const char* entry, int count) {
+int Run(int port, const char* certificate, const char* key, const char* mask, const char* entry,
+        int count) {
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   SSL_CTX_use_certificate_chain_file(context, certificate);
   SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM);
@@ -88,7 +91,9 @@ int Run(int port, const char* certificate, const char* key, const char* mask, co
   for (int i = 0; i < count + warm_up; ++i) {
     if (i == warm_up) began = CpuSeconds();
     const std::string request = fmt::format(
-        "GET /v2.6/quotes/integrity?nonce=n{:019}&mask={}&partial=1&ima_ml_entry={} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", i, mask, entry);
+        "GET /v2.6/quotes/integrity?nonce=n{:019}&mask={}&partial=1&ima_ml_entry={} "
+        "HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        i, mask, entry);
     if (SSL_write(ssl, request.data(), static_cast<int>(request.size())) <= 0) return 1;
     const std::string body = ReadAnswer(ssl);
     const auto document = json::Parse(body);
@@ -96,14 +101,18 @@ int Run(int port, const char* certificate, const char* key, const char* mask, co
       std::cerr << "no answer\n";
       return 1;
     }
-    const std::string& quote = *document->as_object()->Find("results")->as_object()->Find("quote")->as_string();
+    const std::string& quote =
+        *document->as_object()->Find("results")->as_object()->Find("quote")->as_string();
     const std::size_t colon = quote.find(':');
     const auto attest = Base64Decode(std::string_view(quote).substr(1, colon - 1));
     if (message.empty()) {
       message = *attest;
-      signature = *signer.Sign(crypto::SignatureScheme::kRsaSsa, crypto::HashAlgorithm::kSha256, message);
+      signature =
+          *signer.Sign(crypto::SignatureScheme::kRsaSsa, crypto::HashAlgorithm::kSha256, message);
     }
-    if (verifier.Verify(crypto::SignatureScheme::kRsaSsa, crypto::HashAlgorithm::kSha256, message, signature) != crypto::SignatureCheck::kValid) return 1;
+    if (verifier.Verify(crypto::SignatureScheme::kRsaSsa, crypto::HashAlgorithm::kSha256, message,
+                        signature) != crypto::SignatureCheck::kValid)
+      return 1;
     if (crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(body)).IsZero()) return 1;
   }
   fmt::print("{:.2f}\n", (CpuSeconds() - began) * 1e6 / count);
@@ -118,5 +127,6 @@ int main(int argc, char** argv) {
     std::cerr << "usage: bench_bare_loop PORT CERTIFICATE.pem KEY.pem MASK IMA_ENTRY COUNT\n";
     return 2;
   }
-  return limequat::bench::Run(std::atoi(argv[1]), argv[2], argv[3], argv[4], argv[5], std::atoi(argv[6]));
+  return limequat::bench::Run(std::atoi(argv[1]), argv[2], argv[3], argv[4], argv[5],
+                              std::atoi(argv[6]));
 }

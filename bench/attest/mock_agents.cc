@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +6,8 @@
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "limequat/appraise/testing/machine.h"
 #include "limequat/base/encoding.h"
@@ -62,10 +62,13 @@ Result<http::Response> Quote(Agent& agent, const http::Request& request) {
   const auto part = machine.ListFrom(Number(request, "ima_ml_entry", 10));
   answer.ima_measurement_list = std::string(part.text);
   answer.ima_measurement_list_entry = part.first;
-  return http::Reply(200, wire::WriteEnvelope({.code = 200, .status = "Success", .results = wire::WriteQuoteAnswer(answer)}));
+  return http::Reply(
+      200, wire::WriteEnvelope(
+               {.code = 200, .status = "Success", .results = wire::WriteQuoteAnswer(answer)}));
 }
 
-Status Serve(http::Runtime& runtime, Agent& agent, const std::vector<crypto::Certificate>& clients) {
+Status Serve(http::Runtime& runtime, Agent& agent,
+             const std::vector<crypto::Certificate>& clients) {
   const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
   const crypto::CertificateRequest request{.common_name = "mock agent",
                                            .organization = {},
@@ -76,21 +79,32 @@ Status Serve(http::Runtime& runtime, Agent& agent, const std::vector<crypto::Cer
   LQ_ASSIGN_OR_RETURN(auto certificate, crypto::Issue(request, key.public_key(), nullptr, key));
   agent.certificate_pem = certificate.ToPem();
   auto router = std::make_shared<http::Router>();
-  const auto anybody = [] { return http::Access::Public("the handshake has asked for a certificate"); };
-  router->Add(http::Method::kGet, "/version", anybody(), {.lane = http::Lane::kEvidence}, [](const http::Request&, http::Context&) -> Result<http::Response> {
-    return http::Reply(200, wire::WriteEnvelope({.code = 200, .status = "Success", .results = wire::WriteAgentVersions()}));
-  });
-  router->Add(http::Method::kGet, "/{version}/quotes/integrity", anybody(), {.lane = http::Lane::kEvidence},
-              [&agent](const http::Request& question, http::Context&) { return Quote(agent, question); });
+  const auto anybody = [] {
+    return http::Access::Public("the handshake has asked for a certificate");
+  };
+  router->Add(http::Method::kGet, "/version", anybody(), {.lane = http::Lane::kEvidence},
+              [](const http::Request&, http::Context&) -> Result<http::Response> {
+                return http::Reply(
+                    200,
+                    wire::WriteEnvelope(
+                        {.code = 200, .status = "Success", .results = wire::WriteAgentVersions()}));
+              });
+  router->Add(
+      http::Method::kGet, "/{version}/quotes/integrity", anybody(), {.lane = http::Lane::kEvidence},
+      [&agent](const http::Request& question, http::Context&) { return Quote(agent, question); });
   http::ServerTls tls{.chain = {certificate},
                       .private_key_pem = key.ExposePem(),
                       .client_authorities = {{.role = "client", .anchors = clients}},
                       .require_client_certificate = true};
-  LQ_ASSIGN_OR_RETURN(agent.server, http::Server::Listen(runtime, router, {.address = "127.0.0.1", .port = 0, .tls = std::move(tls), .limits = {}}));
+  LQ_ASSIGN_OR_RETURN(
+      agent.server, http::Server::Listen(
+                        runtime, router,
+                        {.address = "127.0.0.1", .port = 0, .tls = std::move(tls), .limits = {}}));
   return {};
 }
 
-Status Run(int count, int entries, const std::filesystem::path& folder, const std::string& clients_file) {
+Status Run(int count, int entries, const std::filesystem::path& folder,
+           const std::string& clients_file) {
   std::ifstream clients_stream(clients_file);
   const std::string pem((std::istreambuf_iterator<char>(clients_stream)), {});
   LQ_ASSIGN_OR_RETURN(auto clients, crypto::Certificate::AllFromPem(pem));
@@ -98,9 +112,12 @@ Status Run(int count, int entries, const std::filesystem::path& folder, const st
   std::vector<std::unique_ptr<Agent>> agents;
   json::Array machines;
   for (int i = 0; i < count; ++i) {
-    auto agent = std::make_unique<Agent>(appraise::testing::MachineOptions{.ak = appraise::testing::AkKind::kRsaSsa2048});
+    auto agent = std::make_unique<Agent>(
+        appraise::testing::MachineOptions{.ak = appraise::testing::AkKind::kRsaSsa2048});
     agent->machine.Boot();
-    for (int entry = 0; entry < entries; ++entry) agent->machine.Run(fmt::format("/usr/bin/program-{}", entry), fmt::format("content {}", entry));
+    for (int entry = 0; entry < entries; ++entry)
+      agent->machine.Run(fmt::format("/usr/bin/program-{}", entry),
+                         fmt::format("content {}", entry));
     LQ_RETURN_IF_ERROR(Serve(runtime, *agent, clients));
     machines.push_back(json::Object{{"id", fmt::format("mock-{}", i)},
                                     {"port", std::int64_t{agent->server->port()}},
@@ -126,7 +143,8 @@ int main(int argc, char** argv) {
     std::cerr << "usage: bench_mock_agents COUNT ENTRIES FOLDER TRUSTED_CLIENTS.pem\n";
     return 2;
   }
-  const auto status = limequat::bench::Run(std::atoi(argv[1]), std::atoi(argv[2]), argv[3], argv[4]);
+  const auto status =
+      limequat::bench::Run(std::atoi(argv[1]), std::atoi(argv[2]), argv[3], argv[4]);
   if (!status) {
     std::cerr << status.error().message << '\n';
     return 1;

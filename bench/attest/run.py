@@ -67,18 +67,18 @@ def enrol(api, mocks, mask):
                 "ima_sign_verification_keys": "", "metadata": "{}", "revocation_key": "",
                 "accept_tpm_hash_algs": ["sha256"], "accept_tpm_encryption_algs": ["rsa", "rsa2048"], "accept_tpm_signing_algs": ["rsassa"],
                 "ak_tpm": machine["ak_tpm"], "mtls_cert": machine["mtls_cert"], "supported_version": "2.6"}
-        status, answer = api.request("POST", f"/v2.6/agents/{machine['id']}", body)
-        if status != 200:
-            sys.exit(f"enrolment: {status} {answer}")
+        answer = api.call("POST", f"/v2.6/agents/{machine['id']}", json.dumps(body))
+        if answer.status != 200:
+            sys.exit(f"enrolment: {answer.status} {answer.body}")
 
 
 def attestations(api, mocks):
     """How many attestations all machines have passed; ends the run if one fails."""
     total = 0
     for machine in mocks.machines:
-        status, answer = api.request("GET", f"/v2.6/agents/{machine['id']}")
-        results = answer["results"]
-        if status != 200 or results["attestation_status"] == "FAIL":
+        answer = api.get(f"/v2.6/agents/{machine['id']}")
+        results = answer.results
+        if answer.status != 200 or results["attestation_status"] == "FAIL":
             sys.exit(f"{machine['id']} does not pass: {results}")
         total += results["attestation_count"]
     return total

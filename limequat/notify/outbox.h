@@ -24,11 +24,12 @@ inline constexpr std::size_t kMaxNoticeBytes = 256U << 10U;
 
 // The table an outbox needs; the owner of the database puts it into a migration.
 inline constexpr std::string_view kOutboxTable =
-    "CREATE TABLE notices (number BIGINT NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, kind VARCHAR(64) NOT NULL, "
+    "CREATE TABLE notices (number BIGINT NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, kind "
+    "VARCHAR(64) NOT NULL, "
     "body TEXT NOT NULL)";
 
 struct WebhookOptions {
-  std::string url;                     // http or https
+  std::string url;                               // http or https
   std::vector<crypto::Certificate> authorities;  // for https
   std::chrono::milliseconds timeout{10'000};
   std::chrono::milliseconds first_retry{1'000};  // doubles up to max_retry
@@ -44,7 +45,8 @@ class Outbox {
  public:
   // Starts delivering what an earlier process left behind. kMalformed for a URL
   // that is none, kUntrusted for https without authorities.
-  static Result<std::unique_ptr<Outbox>> Create(http::Runtime& runtime, http::Client& client, sql::Database& database, WebhookOptions options);
+  static Result<std::unique_ptr<Outbox>> Create(http::Runtime& runtime, http::Client& client,
+                                                sql::Database& database, WebhookOptions options);
   // Stops sending; what waits stays in the database.
   ~Outbox();
 

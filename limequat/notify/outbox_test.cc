@@ -1,10 +1,10 @@
 #include "limequat/notify/outbox.h"
 
-#include <gtest/gtest.h>
-
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "limequat/http/router.h"
 #include "limequat/http/server.h"
@@ -23,23 +23,27 @@ class Receiver {
  public:
   explicit Receiver(http::Runtime& runtime) {
     auto router = std::make_shared<http::Router>();
-    router->Add(http::Method::kPost, "/hook", http::Access::Public("a test"), {}, [this](const http::Request& request, http::Context&) -> Result<http::Response> {
-      const std::lock_guard lock(mutex_);
-      if (refuse_ > 0) {
-        --refuse_;
-        ++refused_;
-        changed_.notify_all();
-        return http::Reply(503, "");
-      }
-      numbers_.push_back(std::stoll(std::string(request.headers.Find("Limequat-Notice").value_or("0"))));
-      bodies_.push_back(request.body);
-      changed_.notify_all();
-      return http::Reply(204, "");
-    });
+    router->Add(http::Method::kPost, "/hook", http::Access::Public("a test"), {},
+                [this](const http::Request& request, http::Context&) -> Result<http::Response> {
+                  const std::lock_guard lock(mutex_);
+                  if (refuse_ > 0) {
+                    --refuse_;
+                    ++refused_;
+                    changed_.notify_all();
+                    return http::Reply(503, "");
+                  }
+                  numbers_.push_back(std::stoll(
+                      std::string(request.headers.Find("Limequat-Notice").value_or("0"))));
+                  bodies_.push_back(request.body);
+                  changed_.notify_all();
+                  return http::Reply(204, "");
+                });
     server_ = *http::Server::Listen(runtime, router, {});
   }
 
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()) + "/hook"; }
+  std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(server_->port()) + "/hook";
+  }
 
   void Refuse(int times) {
     const std::lock_guard lock(mutex_);
@@ -79,7 +83,11 @@ class OutboxTest : public ::testing::Test {
 
   std::unique_ptr<Outbox> MakeOutbox(const std::string& url) {
     auto outbox = Outbox::Create(runtime_, *client_, *database_,
-                                 {.url = url, .authorities = {}, .timeout = milliseconds(2000), .first_retry = milliseconds(20), .max_retry = milliseconds(100)});
+                                 {.url = url,
+                                  .authorities = {},
+                                  .timeout = milliseconds(2000),
+                                  .first_retry = milliseconds(20),
+                                  .max_retry = milliseconds(100)});
     EXPECT_TRUE(outbox) << outbox.error().message;
     return *std::move(outbox);
   }
@@ -120,7 +128,8 @@ TEST_F(OutboxTest, ReceiverThatRefusesDelaysAndLosesNothing) {
 
 TEST_F(OutboxTest, WhatWaitsIsDeliveredByTheNextProcess) {
   {
-    const auto outbox = MakeOutbox("http://127.0.0.1:9/hook");  // nobody listens on the discard port
+    const auto outbox =
+        MakeOutbox("http://127.0.0.1:9/hook");  // nobody listens on the discard port
     outbox->Put("test", kNow, "1");
     for (int i = 0; i < 1000 && Waiting() != 1; ++i) std::this_thread::sleep_for(milliseconds(10));
     ASSERT_EQ(Waiting(), 1);
@@ -143,10 +152,13 @@ TEST_F(OutboxTest, NumberIsNotUsedAgainAfterDelivery) {
 
 TEST_F(OutboxTest, BadAddressesAreRefusedAtTheStart) {
   const auto create = [&](const std::string& url) {
-    return Outbox::Create(runtime_, *client_, *database_, {.url = url}).error().code;
+    return Outbox::Create(runtime_, *client_, *database_, {.url = url, .authorities = {}})
+        .error()
+        .code;
   };
   EXPECT_EQ(create("ftp://x/"), ErrorCode::kMalformed);
-  EXPECT_EQ(create("https://127.0.0.1/"), ErrorCode::kUntrusted) << "https without an authority trusts nobody";
+  EXPECT_EQ(create("https://127.0.0.1/"), ErrorCode::kUntrusted)
+      << "https without an authority trusts nobody";
 }
 
 }  // namespace

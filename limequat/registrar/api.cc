@@ -1,8 +1,8 @@
 #include "limequat/registrar/api.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
@@ -28,15 +28,20 @@ constexpr std::size_t kPage = 500;
 
 // Keylime's registrar indents by four.
 Response Reply(int code, std::string status, json::Value results = json::Object()) {
-  return http::Reply(code, wire::WriteEnvelope({.code = code, .status = std::move(status), .results = std::move(results)}, /*indented=*/true));
+  return http::Reply(code,
+                     wire::WriteEnvelope(
+                         {.code = code, .status = std::move(status), .results = std::move(results)},
+                         /*indented=*/true));
 }
 
 Response Empty(int status) { return http::Reply(status, "", "text/html; charset=UTF-8"); }
 
 Response Refuse(const Request& request, int status, const Error& why) {
-  if (status == 401 || status == 403) return http::Reply(status, wire::WriteRefusal(status, why.message));
+  if (status == 401 || status == 403)
+    return http::Reply(status, wire::WriteRefusal(status, why.message));
   if (request.path.starts_with("/api/")) {
-    const json::Object error{{"code", ErrorCodeName(why.code)}, {"id", why.id}, {"message", why.message}};
+    const json::Object error{
+        {"code", ErrorCodeName(why.code)}, {"id", why.id}, {"message", why.message}};
     return http::Reply(status, json::Serialize(json::Object{{"error", error}}));
   }
   return Empty(status);
@@ -50,7 +55,8 @@ bool KnownVersion(const Request& request) {
 // Why a registration was not taken. Details are for our log: the answer is one text
 // for all of them, as Keylime's.
 Response RegistrationRefused(std::string_view id, const Error& error) {
-  telemetry::LogWarning("registrar.refused", {{"agent", id}, {"error", error.id}, {"why", error.message}});
+  telemetry::LogWarning("registrar.refused",
+                        {{"agent", id}, {"error", error.id}, {"why", error.message}});
   switch (error.code) {
     case ErrorCode::kPermissionDenied:
       return Reply(403, error.message);
@@ -62,10 +68,13 @@ Response RegistrationRefused(std::string_view id, const Error& error) {
   }
 }
 
-void Register(const ApiParts& parts, const std::shared_ptr<const Request>& request, http::Responder respond) {
+void Register(const ApiParts& parts, const std::shared_ptr<const Request>& request,
+              http::Responder respond) {
   if (!KnownVersion(*request)) return respond(Empty(404));
   const auto id = wire::AgentId::Parse(request->PathParameter("id"));
-  if (!id) return respond(RegistrationRefused(EscapeForDisplay(request->PathParameter("id"), 64), id.error()));
+  if (!id)
+    return respond(
+        RegistrationRefused(EscapeForDisplay(request->PathParameter("id"), 64), id.error()));
   auto message = wire::ParseRegistration(request->body);
   if (!message) return respond(RegistrationRefused(id->text(), message.error()));
   const Time now = Now();
@@ -73,18 +82,22 @@ void Register(const ApiParts& parts, const std::shared_ptr<const Request>& reque
   if (!candidate) return respond(RegistrationRefused(id->text(), candidate.error()));
 
   auto answer = std::make_shared<http::Responder>(std::move(respond));
-  parts.store.AddChallenge(*id, *std::move(message), std::move(candidate->record), candidate->secret.Expose(), now,
-                           [answer, id = id->text(), blob = std::move(candidate->blob)](Status stored) {
-                             if (!stored) return (*answer)(RegistrationRefused(id, stored.error()));
-                             telemetry::LogInfo("registrar.challenged", {{"agent", id}});
-                             (*answer)(Reply(200, "Success", wire::WriteRegistrationResults(blob)));
-                           });
+  parts.store.AddChallenge(
+      *id, *std::move(message), std::move(candidate->record), candidate->secret.Expose(), now,
+      [answer, id = id->text(), blob = std::move(candidate->blob)](Status stored) {
+        if (!stored) return (*answer)(RegistrationRefused(id, stored.error()));
+        telemetry::LogInfo("registrar.challenged", {{"agent", id}});
+        (*answer)(Reply(200, "Success", wire::WriteRegistrationResults(blob)));
+      });
 }
 
-void Activate(const ApiParts& parts, const std::shared_ptr<const Request>& request, http::Responder respond) {
+void Activate(const ApiParts& parts, const std::shared_ptr<const Request>& request,
+              http::Responder respond) {
   if (!KnownVersion(*request)) return respond(Empty(404));
   const auto id = wire::AgentId::Parse(request->PathParameter("id"));
-  if (!id) return respond(Reply(404, fmt::format("Agent with ID '{}' not found", EscapeForDisplay(request->PathParameter("id"), 64))));
+  if (!id)
+    return respond(Reply(404, fmt::format("Agent with ID '{}' not found",
+                                          EscapeForDisplay(request->PathParameter("id"), 64))));
   auto tag = wire::ParseActivation(request->body);
   if (!tag) return respond(Empty(400));
   auto answer = std::make_shared<http::Responder>(std::move(respond));
@@ -93,7 +106,8 @@ void Activate(const ApiParts& parts, const std::shared_ptr<const Request>& reque
       telemetry::LogInfo("registrar.activated", {{"agent", id}});
       return (*answer)(Reply(200, "Success"));
     }
-    telemetry::LogWarning("registrar.not_activated", {{"agent", id}, {"error", activated.error().id}});
+    telemetry::LogWarning("registrar.not_activated",
+                          {{"agent", id}, {"error", activated.error().id}});
     (*answer)(Reply(http::HttpStatus(activated.error().code), activated.error().message));
   });
 }
@@ -112,7 +126,8 @@ wire::RegistrarAgent ToWire(std::string_view id, const Record& record) {
 Result<Response> List(const ApiParts& parts, const Request& request) {
   if (!KnownVersion(request)) return Empty(404);
   Response response;
-  response.body = [&store = parts.store, last = std::string(), begun = false, ended = false](Context&) mutable -> Result<std::optional<std::string>> {
+  response.body = [&store = parts.store, last = std::string(), begun = false,
+                   ended = false](Context&) mutable -> Result<std::optional<std::string>> {
     if (ended) return std::optional<std::string>();
     std::string piece = begun ? "" : R"({"code": 200, "status": "Success", "results": {"uuids": [)";
     begun = true;
@@ -137,7 +152,8 @@ Result<Response> Show(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(const auto record, parts.store.Find(request.PathParameter("id")));
   if (record) return Reply(200, "Success", wire::WriteRegistrarAgent(ToWire(id, *record)));
   LQ_ASSIGN_OR_RETURN(const auto waiting, parts.store.HasChallenge(request.PathParameter("id")));
-  if (waiting == Store::Waiting::kYes) return Reply(404, fmt::format("Agent with ID '{}' has not been activated", id));
+  if (waiting == Store::Waiting::kYes)
+    return Reply(404, fmt::format("Agent with ID '{}' has not been activated", id));
   return Reply(404, fmt::format("Agent with ID '{}' not found", id));
 }
 
@@ -153,7 +169,9 @@ Result<Response> Remove(const ApiParts& parts, const Request& request) {
 Result<Response> ShowIdentity(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId id, wire::AgentId::Parse(request.PathParameter("id")));
   LQ_ASSIGN_OR_RETURN(const auto record, parts.store.Find(id.text()));
-  if (!record) return NotFound("registrar.unknown_agent", fmt::format("no machine named {} is registered", id.text()));
+  if (!record)
+    return NotFound("registrar.unknown_agent",
+                    fmt::format("no machine named {} is registered", id.text()));
   LQ_ASSIGN_OR_RETURN(const tpm::PublicArea ek, tpm::PublicArea::FromTpm2b(record->ek_tpm));
   LQ_ASSIGN_OR_RETURN(json::Value findings, json::Parse(record->identity_findings));
   const wire::RegistrarIdentity identity{
@@ -167,7 +185,8 @@ Result<Response> ShowIdentity(const ApiParts& parts, const Request& request) {
 
 Result<Response> Health(const ApiParts& parts) {
   const Status database = parts.store.database().Health();
-  return http::Reply(database ? 200 : 503, json::Serialize(json::Object{{"status", database ? "ok" : "degraded"}}));
+  return http::Reply(database ? 200 : 503,
+                     json::Serialize(json::Object{{"status", database ? "ok" : "degraded"}}));
 }
 
 void AddPublicRoutes(http::Router& router, const ApiParts& parts) {
@@ -175,22 +194,32 @@ void AddPublicRoutes(http::Router& router, const ApiParts& parts) {
   using http::Method;
   // A flood of registrations must leave operators and health answering.
   const http::RouteOptions registering{.lane = http::Lane::kEvidence, .max_body = kMaxRegistration};
-  const auto anybody = [] { return Access::Public("registration is by protocol open to any machine: it proves itself by activation"); };
-  const auto activate = [parts](std::shared_ptr<const Request> request, std::shared_ptr<Context>, http::Responder respond) {
+  const auto anybody = [] {
+    return Access::Public(
+        "registration is by protocol open to any machine: it proves itself by activation");
+  };
+  const auto activate = [parts](std::shared_ptr<const Request> request, std::shared_ptr<Context>,
+                                http::Responder respond) {
     Activate(parts, request, std::move(respond));
   };
 
-  router.Add(Method::kGet, "/version", Access::Public("names the API versions, nothing about machines"), {.lane = http::Lane::kHealth},
-             [](const Request&, Context&) -> Result<Response> { return Reply(200, "Success", wire::WriteServerVersions()); });
-  router.Add(Method::kGet, "/api/v1/health", Access::Public("says whether the registrar works"), {.lane = http::Lane::kHealth},
+  router.Add(Method::kGet, "/version",
+             Access::Public("names the API versions, nothing about machines"),
+             {.lane = http::Lane::kHealth}, [](const Request&, Context&) -> Result<Response> {
+               return Reply(200, "Success", wire::WriteServerVersions());
+             });
+  router.Add(Method::kGet, "/api/v1/health", Access::Public("says whether the registrar works"),
+             {.lane = http::Lane::kHealth},
              [parts](const Request&, Context&) { return Health(parts); });
-  router.AddAsync(Method::kPost, "/{version}/agents/{id}", anybody(), registering,
-                  [parts](std::shared_ptr<const Request> request, std::shared_ptr<Context>, http::Responder respond) {
-                    Register(parts, request, std::move(respond));
-                  });
+  router.AddAsync(
+      Method::kPost, "/{version}/agents/{id}", anybody(), registering,
+      [parts](std::shared_ptr<const Request> request, std::shared_ptr<Context>,
+              http::Responder respond) { Register(parts, request, std::move(respond)); });
   router.AddAsync(Method::kPut, "/{version}/agents/{id}", anybody(), registering, activate);
-  router.AddAsync(Method::kPut, "/{version}/agents/{id}/activate", anybody(), registering, activate);
-  router.AddAsync(Method::kPost, "/{version}/agents/{id}/activate", anybody(), registering, activate);
+  router.AddAsync(Method::kPut, "/{version}/agents/{id}/activate", anybody(), registering,
+                  activate);
+  router.AddAsync(Method::kPost, "/{version}/agents/{id}/activate", anybody(), registering,
+                  activate);
 }
 
 void AddOperatorRoutes(http::Router& router, const ApiParts& parts) {
@@ -199,7 +228,8 @@ void AddOperatorRoutes(http::Router& router, const ApiParts& parts) {
   const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
   const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
 
-  router.Add(Method::kGet, "/{version}/agents", operators(), ordinary, [parts](const Request& request, Context&) { return List(parts, request); });
+  router.Add(Method::kGet, "/{version}/agents", operators(), ordinary,
+             [parts](const Request& request, Context&) { return List(parts, request); });
   router.Add(Method::kGet, "/{version}/agents/{id}", operators(), ordinary,
              [parts](const Request& request, Context&) { return Show(parts, request); });
   router.Add(Method::kDelete, "/{version}/agents/{id}", operators(), ordinary,

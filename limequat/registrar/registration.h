@@ -17,9 +17,9 @@ namespace limequat::registrar {
 // What the registrar knows about a machine whose activation succeeded: its TPM has
 // shown that it holds both keys.
 struct Record {
-  Bytes ek_tpm;                                 // TPM2B_PUBLIC
+  Bytes ek_tpm;  // TPM2B_PUBLIC
   std::optional<Bytes> ek_certificate_der;
-  Bytes aik_tpm;                                // TPM2B_PUBLIC
+  Bytes aik_tpm;  // TPM2B_PUBLIC
   std::optional<std::string> ip;
   std::optional<std::uint16_t> port;
   std::optional<std::string> transport_certificate;  // PEM or "disabled"
@@ -34,8 +34,8 @@ struct Record {
 // only the right TPM can release.
 struct Candidate {
   Record record;
-  Bytes blob;       // credential for the agent
-  Secret secret;    // 32 characters, as Keylime's agents expect
+  Bytes blob;     // credential for the agent
+  Secret secret;  // 32 characters, as Keylime's agents expect
 };
 
 // Checks a registration and makes its challenge. Pure except for the randomness of
@@ -49,13 +49,15 @@ struct Candidate {
 //
 // The EK certificate's chain and the EK's attributes never refuse a registration:
 // they decide the recorded identity, and enrolment depends on that.
-Result<Candidate> Examine(const wire::RegistrationRequest& request, const tpm::EkTrust& trust, Time now);
+Result<Candidate> Examine(const wire::RegistrationRequest& request, const tpm::EkTrust& trust,
+                          Time now);
 
 // Whether `candidate` may become the record of a machine that has `known`: the
 // identity of a TPM never changes (CVE-2025-13609 of Keylime): a changed or cleared
 // EK, EK certificate or AK is kPermissionDenied ("registrar.identity_changed") with
 // Keylime's text. Members that `request` leaves out keep their value in `candidate`.
-Status Reconcile(const wire::RegistrationRequest& request, const std::optional<Record>& known, Record& candidate);
+Status Reconcile(const wire::RegistrationRequest& request, const std::optional<Record>& known,
+                 Record& candidate);
 
 // Whether a record with these keys may follow `known`: same EK, AK and, where there
 // was one, EK certificate. kPermissionDenied as Reconcile. Asked again when a

@@ -13,30 +13,37 @@ namespace {
 
 using testing::Machine;
 
-std::string IdOf(const Result<Candidate>& result) { return result ? "accepted" : result.error().id; }
+std::string IdOf(const Result<Candidate>& result) {
+  return result ? "accepted" : result.error().id;
+}
 std::string IdOf(const Status& status) { return status ? "accepted" : status.error().id; }
 
 const Time kNow = FromUnixSeconds(1'800'000'000);
 
 class RegistrationTest : public ::testing::Test {
  protected:
-  Result<Candidate> Examined(const wire::RegistrationRequest& request) const { return Examine(request, trust_, kNow); }
+  Result<Candidate> Examined(const wire::RegistrationRequest& request) const {
+    return Examine(request, trust_, kNow);
+  }
 
   testing::Manufacturer manufacturer_;
-  tpm::EkTrust trust_{.anchors = {manufacturer_.certificate()}, .intermediates = {}, .require_valid_time = false};
+  tpm::EkTrust trust_{
+      .anchors = {manufacturer_.certificate()}, .intermediates = {}, .require_valid_time = false};
   Machine machine_{manufacturer_};
 };
 
 TEST_F(RegistrationTest, GenuineTpmIsVerified) {
   const auto candidate = Examined(machine_.Request());
   ASSERT_TRUE(candidate) << candidate.error().message;
-  EXPECT_EQ(candidate->record.identity, wire::Identity::kVerified) << candidate->record.identity_why;
+  EXPECT_EQ(candidate->record.identity, wire::Identity::kVerified)
+      << candidate->record.identity_why;
   EXPECT_EQ(candidate->secret.size(), 32U);
   EXPECT_TRUE(tpm::ParseCredentialBlob(candidate->blob));
 }
 
 TEST_F(RegistrationTest, ChallengesDiffer) {
-  EXPECT_FALSE(Equal(Examined(machine_.Request())->secret.Expose(), Examined(machine_.Request())->secret.Expose()));
+  EXPECT_FALSE(Equal(Examined(machine_.Request())->secret.Expose(),
+                     Examined(machine_.Request())->secret.Expose()));
 }
 
 TEST_F(RegistrationTest, StrangersTpmIsAcceptedButNotVerified) {
@@ -60,13 +67,16 @@ TEST_F(RegistrationTest, Attack_A12_CertificateOfAnotherKeyIsRefused) {
 }
 
 TEST_F(RegistrationTest, Attack_A12_EkThatIsNoEndorsementKeyIsNotVerified) {
-  const Machine lax(manufacturer_, /*ek_attributes=*/0x00020072);  // a decryption key of anybody, not restricted
+  const Machine lax(manufacturer_,
+                    /*ek_attributes=*/0x00020072);  // a decryption key of anybody, not restricted
   const auto candidate = Examined(lax.Request());
   if (candidate) EXPECT_EQ(candidate->record.identity, wire::Identity::kUnverified);
 }
 
 TEST_F(RegistrationTest, Attack_A12_AkThatSignsAnythingIsRefused) {
-  for (const std::uint32_t attributes : {0x00040072U /* not restricted */, 0x00050070U /* not fixedTPM */, 0x00070072U /* decrypts */}) {
+  for (const std::uint32_t attributes :
+       {0x00040072U /* not restricted */, 0x00050070U /* not fixedTPM */,
+        0x00070072U /* decrypts */}) {
     const Machine forger(manufacturer_, testing::kEkAttributes, attributes);
     EXPECT_EQ(IdOf(Examined(forger.Request())), "registrar.ak_attributes") << attributes;
   }
@@ -90,7 +100,8 @@ TEST_F(RegistrationTest, OldAgentLeavesOutTheEkItHasACertificateFor) {
   request.ek_tpm = {};
   const auto candidate = Examined(request);
   ASSERT_TRUE(candidate) << candidate.error().message;
-  EXPECT_EQ(HexEncode(candidate->record.ek_tpm), HexEncode(ek)) << "the template is rebuilt to the byte";
+  EXPECT_EQ(HexEncode(candidate->record.ek_tpm), HexEncode(ek))
+      << "the template is rebuilt to the byte";
 }
 
 // --- Reconcile ---
@@ -98,7 +109,9 @@ TEST_F(RegistrationTest, OldAgentLeavesOutTheEkItHasACertificateFor) {
 class ReconcileTest : public RegistrationTest {
  protected:
   Record Known() { return Examined(machine_.Request())->record; }
-  Status Reconciled(const wire::RegistrationRequest& request, Record& candidate) { return Reconcile(request, Known(), candidate); }
+  Status Reconciled(const wire::RegistrationRequest& request, Record& candidate) {
+    return Reconcile(request, Known(), candidate);
+  }
 };
 
 TEST_F(ReconcileTest, FirstRegistrationCountsOne) {
@@ -138,7 +151,8 @@ TEST_F(ReconcileTest, ClearingTheCertificateIsAChangeLeavingItOutIsNone) {
   Record left_out = Examined(request)->record;
   EXPECT_TRUE(Reconciled(request, left_out));
   EXPECT_EQ(left_out.ek_certificate_der, Known().ek_certificate_der);
-  EXPECT_EQ(left_out.identity, wire::Identity::kVerified) << "what was found about the certificate stays (quirk A22)";
+  EXPECT_EQ(left_out.identity, wire::Identity::kVerified)
+      << "what was found about the certificate stays (quirk A22)";
 }
 
 TEST_F(ReconcileTest, ClearingTheEkIsAChange) {

@@ -1,11 +1,11 @@
 #include "limequat/registrar/service.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/config/certificates.h"
@@ -23,14 +23,18 @@ constexpr std::size_t kMaxTrustFiles = 10'000;
 // Every file of the folder; one that cannot be read is reported and left out, so
 // that it makes nobody trusted and nobody's registration fail.
 tpm::EkTrust LoadTrust(const config::RegistrarConfig& config) {
-  tpm::EkTrust trust{.anchors = {}, .intermediates = {}, .require_valid_time = config.require_valid_time};
+  tpm::EkTrust trust{
+      .anchors = {}, .intermediates = {}, .require_valid_time = config.require_valid_time};
   if (config.ek_trust.empty()) return trust;
   std::error_code error;
   std::vector<std::filesystem::path> files;
-  for (std::filesystem::directory_iterator it(config.ek_trust, error), end; !error && it != end; it.increment(error)) {
+  for (std::filesystem::directory_iterator it(config.ek_trust, error), end; !error && it != end;
+       it.increment(error)) {
     if (it->is_regular_file() && files.size() < kMaxTrustFiles) files.push_back(it->path());
   }
-  if (error) telemetry::LogError("registrar.ek_trust", {{"folder", config.ek_trust.string()}, {"why", error.message()}});
+  if (error)
+    telemetry::LogError("registrar.ek_trust",
+                        {{"folder", config.ek_trust.string()}, {"why", error.message()}});
   std::ranges::sort(files);
   for (const auto& file : files) {
     auto certificates = config::LoadCertificates({file});
@@ -50,23 +54,35 @@ Result<http::ServerTls> LoadTls(const config::RegistrarConfig& config) {
   LQ_ASSIGN_OR_RETURN(tls.private_key_pem, config::ReadSecretFile(config.key, kMaxKeyFile));
   LQ_ASSIGN_OR_RETURN(auto operators, config::LoadTrusted(config.operator_ca, config.lab));
   LQ_ASSIGN_OR_RETURN(auto services, config::LoadTrusted(config.service_ca, config.lab));
-  tls.client_authorities.push_back({.role = std::string(kOperatorRole), .anchors = std::move(operators)});
-  if (!services.empty()) tls.client_authorities.push_back({.role = "service", .anchors = std::move(services)});
+  tls.client_authorities.push_back(
+      {.role = std::string(kOperatorRole), .anchors = std::move(operators)});
+  if (!services.empty())
+    tls.client_authorities.push_back({.role = "service", .anchors = std::move(services)});
   return tls;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime, const config::RegistrarConfig& config) {
+Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime,
+                                                const config::RegistrarConfig& config) {
   LQ_ASSIGN_OR_RETURN(http::ServerTls tls, LoadTls(config));
   LQ_ASSIGN_OR_RETURN(auto store, Store::Open(config.database_url));
-  const std::shared_ptr<const http::Router> router =
-      MakeRouter({.store = *store, .trust = std::make_shared<const tpm::EkTrust>(LoadTrust(config))});
-  LQ_ASSIGN_OR_RETURN(auto plain, http::Server::Listen(runtime, router, {.address = config.listen, .port = config.port, .tls = {}, .limits = {}}));
+  const std::shared_ptr<const http::Router> router = MakeRouter(
+      {.store = *store, .trust = std::make_shared<const tpm::EkTrust>(LoadTrust(config))});
+  LQ_ASSIGN_OR_RETURN(
+      auto plain, http::Server::Listen(
+                      runtime, router,
+                      {.address = config.listen, .port = config.port, .tls = {}, .limits = {}}));
   LQ_ASSIGN_OR_RETURN(auto secure, http::Server::Listen(runtime, router,
-                                                        {.address = config.listen, .port = config.tls_port, .tls = std::move(tls), .limits = {}}));
-  telemetry::LogInfo("registrar.started", {{"address", config.listen}, {"port", plain->port()}, {"tls_port", secure->port()}});
-  return std::unique_ptr<Service>(new Service(std::move(store), std::move(plain), std::move(secure)));
+                                                        {.address = config.listen,
+                                                         .port = config.tls_port,
+                                                         .tls = std::move(tls),
+                                                         .limits = {}}));
+  telemetry::LogInfo(
+      "registrar.started",
+      {{"address", config.listen}, {"port", plain->port()}, {"tls_port", secure->port()}});
+  return std::unique_ptr<Service>(
+      new Service(std::move(store), std::move(plain), std::move(secure)));
 }
 
 }  // namespace limequat::registrar

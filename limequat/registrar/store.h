@@ -19,8 +19,8 @@
 namespace limequat::registrar {
 
 // Bounds on what strangers can leave behind: anybody may register.
-inline constexpr std::int64_t kMaxChallengesPerAgent = 4;     // the oldest goes first
-inline constexpr std::int64_t kMaxChallenges = 20'000;        // beyond: kUnavailable ("registrar.busy")
+inline constexpr std::int64_t kMaxChallengesPerAgent = 4;  // the oldest goes first
+inline constexpr std::int64_t kMaxChallenges = 20'000;  // beyond: kUnavailable ("registrar.busy")
 inline constexpr std::chrono::minutes kChallengeLifetime{10};
 
 // Records of activated machines, and challenges that wait for their activation. The
@@ -34,7 +34,8 @@ class Store {
 
   // Keeps a challenge, after Reconcile with the machine's record in the same
   // transaction. kPermissionDenied from Reconcile, kUnavailable ("registrar.busy").
-  void AddChallenge(const wire::AgentId& id, wire::RegistrationRequest request, Record record, ByteView secret, Time now, Done done);
+  void AddChallenge(const wire::AgentId& id, wire::RegistrationRequest request, Record record,
+                    ByteView secret, Time now, Done done);
 
   // Makes the candidate whose secret gives `auth_tag` the machine's record; its
   // challenges are gone then. Every challenge is compared, in constant time.

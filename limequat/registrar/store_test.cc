@@ -1,8 +1,8 @@
 #include "limequat/registrar/store.h"
 
-#include <gtest/gtest.h>
-
 #include <future>
+
+#include <gtest/gtest.h>
 
 #include "limequat/registrar/testing.h"
 #include "limequat/sql/temporary_folder_test.h"
@@ -32,13 +32,16 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(candidate);
     std::string secret(AsText(candidate->secret.Expose()));
     last_ = Wait([&](Store::Done done) {
-      store_->AddChallenge(id_, machine.Request(), candidate->record, candidate->secret.Expose(), now, std::move(done));
+      store_->AddChallenge(id_, machine.Request(), candidate->record, candidate->secret.Expose(),
+                           now, std::move(done));
     });
     return secret;
   }
 
   Status Activate(std::string_view secret, Time now = kNow) {
-    return Wait([&](Store::Done done) { store_->Activate(id_, wire::AuthTag(AsBytes(secret), id_), now, std::move(done)); });
+    return Wait([&](Store::Done done) {
+      store_->Activate(id_, wire::AuthTag(AsBytes(secret), id_), now, std::move(done));
+    });
   }
 
   template <class Start>
@@ -54,7 +57,8 @@ class StoreTest : public ::testing::Test {
 
   sql::TemporaryFolder folder_;
   testing::Manufacturer manufacturer_;
-  tpm::EkTrust trust_{.anchors = {manufacturer_.certificate()}, .intermediates = {}, .require_valid_time = false};
+  tpm::EkTrust trust_{
+      .anchors = {manufacturer_.certificate()}, .intermediates = {}, .require_valid_time = false};
   Machine machine_{manufacturer_};
   wire::AgentId id_ = *wire::AgentId::Parse("machine-1");
   Status last_;
@@ -101,7 +105,8 @@ TEST_F(StoreTest, ChallengeIsUsedOnce) {
 TEST_F(StoreTest, OldChallengeIsNoChallenge) {
   EXPECT_TRUE(Activate(Register(machine_)));
   const std::string secret = Register(machine_);
-  EXPECT_EQ(IdOf(Activate(secret, kNow + kChallengeLifetime + std::chrono::seconds(1))), "registrar.auth_tag");
+  EXPECT_EQ(IdOf(Activate(secret, kNow + kChallengeLifetime + std::chrono::seconds(1))),
+            "registrar.auth_tag");
 }
 
 TEST_F(StoreTest, Cve_2025_13609_OfTwoTpmsUnderOneNameTheFirstActivatedWins) {
@@ -109,7 +114,8 @@ TEST_F(StoreTest, Cve_2025_13609_OfTwoTpmsUnderOneNameTheFirstActivatedWins) {
   const std::string mine = Register(machine_);
   const std::string theirs = Register(other);
   EXPECT_TRUE(Activate(mine));
-  EXPECT_EQ(IdOf(Activate(theirs)), "registrar.auth_tag") << "its challenge went with the activation";
+  EXPECT_EQ(IdOf(Activate(theirs)), "registrar.auth_tag")
+      << "its challenge went with the activation";
   EXPECT_EQ(Found()->aik_tpm, machine_.Request().aik_tpm);
   Register(other);
   EXPECT_EQ(IdOf(last_), "registrar.identity_changed");

@@ -37,7 +37,8 @@ class Manufacturer {
   }
 
   crypto::PrivateKey key_ = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
-  crypto::Certificate certificate_ = *crypto::Issue(Named("manufacturer", true), key_.public_key(), nullptr, key_);
+  crypto::Certificate certificate_ =
+      *crypto::Issue(Named("manufacturer", true), key_.public_key(), nullptr, key_);
 };
 
 class Machine {
@@ -47,24 +48,28 @@ class Machine {
     const auto ek_key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key();
     const auto ak_key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key();
     request_.ek_tpm = {.present = true, .value = Tpm2b(EkTemplate(), ek_attributes, ek_key)};
-    request_.aik_tpm = Tpm2b(tpm::testing::AkTemplate(tpm::AlgorithmId::kEcdsa), ak_attributes, ak_key);
+    request_.aik_tpm =
+        Tpm2b(tpm::testing::AkTemplate(tpm::AlgorithmId::kEcdsa), ak_attributes, ak_key);
     request_.ek_certificate = {.present = true, .value = manufacturer.CertificateFor(ek_key)};
     request_.ip = {.present = true, .value = "127.0.0.1"};
     request_.port = {.present = true, .value = std::uint16_t{9002}};
-    request_.transport_certificate = {.present = true, .value = wire::TransportCertificate{.disabled = true, .pem = {}}};
+    request_.transport_certificate = {
+        .present = true, .value = wire::TransportCertificate{.disabled = true, .pem = {}}};
   }
 
   wire::RegistrationRequest Request() const { return request_; }
 
  private:
-  static Bytes Tpm2b(tpm::testing::Template area, std::uint32_t attributes, const crypto::PublicKey& key) {
+  static Bytes Tpm2b(tpm::testing::Template area, std::uint32_t attributes,
+                     const crypto::PublicKey& key) {
     area.attributes = attributes;
     return tpm::testing::MakePublicArea(area, key).tpm2b();
   }
 
   static tpm::testing::Template EkTemplate() {
     auto area = tpm::testing::EkTemplate();
-    area.auth_policy = *HexDecode("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa");
+    area.auth_policy =
+        *HexDecode("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa");
     return area;
   }
 

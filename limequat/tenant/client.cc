@@ -1,9 +1,9 @@
 #include "limequat/tenant/client.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <limits>
+
+#include <fmt/format.h>
 
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
@@ -43,7 +43,9 @@ ErrorCode CodeOf(int status) {
 
 // The service's own words: our API's error, Keylime's envelope, or just the status.
 Error ErrorOf(const http::ClientResponse& response) {
-  Error error{.code = CodeOf(response.status), .id = "tenant.service", .message = fmt::format("the service answered {}", response.status)};
+  Error error{.code = CodeOf(response.status),
+              .id = "tenant.service",
+              .message = fmt::format("the service answered {}", response.status)};
   const auto document = json::Parse(response.body);
   if (!document) return error;
   const json::Object* object = document->as_object();
@@ -56,43 +58,62 @@ Error ErrorOf(const http::ClientResponse& response) {
       error.id = EscapeForDisplay(id, 128);
       error.message = EscapeForDisplay(message);
     }
-  } else if (const json::Value* status = object->Find("status"); status != nullptr && status->as_string() != nullptr) {
+  } else if (const json::Value* status = object->Find("status");
+             status != nullptr && status->as_string() != nullptr) {
     error.message = EscapeForDisplay(*status->as_string());
   }
   return error;
 }
 
-std::string AgentPath(std::string_view agent_id) { return "/api/v1/agents/" + http::PercentEncode(agent_id); }
+std::string AgentPath(std::string_view agent_id) {
+  return "/api/v1/agents/" + http::PercentEncode(agent_id);
+}
 
 }  // namespace
 
-Result<std::unique_ptr<Services>> Services::Create(http::Runtime& runtime, const OperatorIdentity& identity, ServiceAddress registrar,
+Result<std::unique_ptr<Services>> Services::Create(http::Runtime& runtime,
+                                                   const OperatorIdentity& identity,
+                                                   ServiceAddress registrar,
                                                    ServiceAddress verifier) {
-  LQ_ASSIGN_OR_RETURN(auto client, http::Client::Create(runtime, {.chain = identity.chain, .private_key_pem = identity.private_key_pem}));
+  LQ_ASSIGN_OR_RETURN(auto client,
+                      http::Client::Create(runtime, {.chain = identity.chain,
+                                                     .private_key_pem = identity.private_key_pem}));
   const auto trust = std::make_shared<http::ServerTrust>(
       http::ServerTrust{.pinned = {}, .anchors = identity.server_authorities, .check_host = true});
   const auto endpoint = [&](ServiceAddress& address) {
-    return http::Endpoint{.host = std::move(address.host), .port = address.port, .tls = true, .trust = trust};
+    return http::Endpoint{
+        .host = std::move(address.host), .port = address.port, .tls = true, .trust = trust};
   };
-  return std::unique_ptr<Services>(new Services(std::move(client), endpoint(registrar), endpoint(verifier)));
+  return std::unique_ptr<Services>(
+      new Services(std::move(client), endpoint(registrar), endpoint(verifier)));
 }
 
-Result<std::string> Services::Call(const http::Endpoint& endpoint, http::Method method, std::string target, std::string body) {
-  http::ClientRequest request{.method = method, .target = std::move(target), .headers = {}, .body = std::move(body), .max_response = kMaxDocument};
+Result<std::string> Services::Call(const http::Endpoint& endpoint, http::Method method,
+                                   std::string target, std::string body) {
+  http::ClientRequest request{.method = method,
+                              .target = std::move(target),
+                              .headers = {},
+                              .body = std::move(body),
+                              .max_response = kMaxDocument};
   if (!request.body.empty()) request.headers.Set("Content-Type", "application/json");
-  auto response = client_->SendAndWait(endpoint, std::move(request), std::chrono::steady_clock::now() + kPatience);
-  if (!response) return std::move(response).error().In(fmt::format("{}:{}", endpoint.host, endpoint.port));
+  auto response = client_->SendAndWait(endpoint, std::move(request),
+                                       std::chrono::steady_clock::now() + kPatience);
+  if (!response)
+    return std::move(response).error().In(fmt::format("{}:{}", endpoint.host, endpoint.port));
   if (response->status < 200 || response->status > 299) return ErrorOf(*response);
   return std::move(response->body);
 }
 
-Result<json::Value> Services::CallJson(const http::Endpoint& endpoint, http::Method method, std::string target, std::string body) {
-  LQ_ASSIGN_OR_RETURN(const std::string text, Call(endpoint, method, std::move(target), std::move(body)));
+Result<json::Value> Services::CallJson(const http::Endpoint& endpoint, http::Method method,
+                                       std::string target, std::string body) {
+  LQ_ASSIGN_OR_RETURN(const std::string text,
+                      Call(endpoint, method, std::move(target), std::move(body)));
   return json::Parse(text, {.max_bytes = kMaxDocument, .max_depth = 32, .max_values = 16'000'000});
 }
 
 Result<wire::RegistrarIdentity> Services::FindRegistered(std::string_view agent_id) {
-  LQ_ASSIGN_OR_RETURN(const json::Value document, CallJson(registrar_, http::Method::kGet, AgentPath(agent_id)));
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(registrar_, http::Method::kGet, AgentPath(agent_id)));
   return wire::ParseRegistrarIdentity(document);
 }
 
@@ -106,13 +127,15 @@ Result<std::vector<std::string>> Services::ListRegistered() {
 }
 
 Status Services::RemoveRegistered(std::string_view agent_id) {
-  LQ_ASSIGN_OR_RETURN(auto text, Call(registrar_, http::Method::kDelete, "/v2.6/agents/" + http::PercentEncode(agent_id)));
+  LQ_ASSIGN_OR_RETURN(auto text, Call(registrar_, http::Method::kDelete,
+                                      "/v2.6/agents/" + http::PercentEncode(agent_id)));
   static_cast<void>(text);
   return {};
 }
 
 Status Services::Enrol(std::string_view agent_id, const wire::OwnEnrolment& enrolment) {
-  LQ_ASSIGN_OR_RETURN(auto text, Call(verifier_, http::Method::kPost, AgentPath(agent_id), wire::WriteOwnEnrolment(enrolment)));
+  LQ_ASSIGN_OR_RETURN(auto text, Call(verifier_, http::Method::kPost, AgentPath(agent_id),
+                                      wire::WriteOwnEnrolment(enrolment)));
   static_cast<void>(text);
   return {};
 }
@@ -124,7 +147,8 @@ Status Services::Remove(std::string_view agent_id) {
 }
 
 Result<std::vector<wire::MachineView>> Services::ListMachines() {
-  LQ_ASSIGN_OR_RETURN(const json::Value document, CallJson(verifier_, http::Method::kGet, "/api/v1/agents"));
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kGet, "/api/v1/agents"));
   json::ObjectReader in(document, "list of machines");
   const json::Array* agents = in.ArrayMember("agents");
   LQ_RETURN_IF_ERROR(in.status());
@@ -137,18 +161,21 @@ Result<std::vector<wire::MachineView>> Services::ListMachines() {
 }
 
 Result<wire::MachineView> Services::FindMachine(std::string_view agent_id) {
-  LQ_ASSIGN_OR_RETURN(const json::Value document, CallJson(verifier_, http::Method::kGet, AgentPath(agent_id)));
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kGet, AgentPath(agent_id)));
   return wire::ParseMachineView(document);
 }
 
 Result<wire::FindingsView> Services::Findings(std::string_view agent_id) {
-  LQ_ASSIGN_OR_RETURN(const json::Value document, CallJson(verifier_, http::Method::kGet, AgentPath(agent_id) + "/findings"));
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kGet, AgentPath(agent_id) + "/findings"));
   return wire::ParseFindingsView(document);
 }
 
 Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string body) {
   LQ_ASSIGN_OR_RETURN(const json::Value document,
-                      CallJson(verifier_, http::Method::kPut, "/api/v1/policies/" + http::PercentEncode(name), std::move(body)));
+                      CallJson(verifier_, http::Method::kPut,
+                               "/api/v1/policies/" + http::PercentEncode(name), std::move(body)));
   json::ObjectReader in(document, "answer to a policy");
   Pushed pushed;
   pushed.hash = in.String("hash");
@@ -158,7 +185,8 @@ Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string
 }
 
 Result<std::vector<Services::NamedPolicy>> Services::ListPolicies() {
-  LQ_ASSIGN_OR_RETURN(const json::Value document, CallJson(verifier_, http::Method::kGet, "/api/v1/policies"));
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kGet, "/api/v1/policies"));
   json::ObjectReader in(document, "list of policies");
   const json::Array* array = in.ArrayMember("policies");
   LQ_RETURN_IF_ERROR(in.status());
@@ -175,13 +203,16 @@ Result<std::string> Services::FetchPolicy(std::string_view name) {
   return Call(verifier_, http::Method::kGet, "/api/v1/policies/" + http::PercentEncode(name));
 }
 
-Result<std::vector<wire::IncidentView>> Services::ListIncidents(const std::optional<std::string>& agent_id, bool open_only) {
+Result<std::vector<wire::IncidentView>> Services::ListIncidents(
+    const std::optional<std::string>& agent_id, bool open_only) {
   std::vector<wire::IncidentView> incidents;
   std::optional<std::int64_t> before = 0;
   while (before) {
-    std::string target = fmt::format("/api/v1/incidents?before={}&open={}", *before, open_only ? "true" : "false");
+    std::string target =
+        fmt::format("/api/v1/incidents?before={}&open={}", *before, open_only ? "true" : "false");
     if (agent_id) target += "&agent=" + http::PercentEncode(*agent_id);
-    LQ_ASSIGN_OR_RETURN(const json::Value document, CallJson(verifier_, http::Method::kGet, std::move(target)));
+    LQ_ASSIGN_OR_RETURN(const json::Value document,
+                        CallJson(verifier_, http::Method::kGet, std::move(target)));
     json::ObjectReader in(document, "list of incidents");
     const json::Array* array = in.ArrayMember("incidents");
     const auto next = in.OptionalInt("next_before", 1, std::numeric_limits<std::int64_t>::max());
@@ -191,15 +222,18 @@ Result<std::vector<wire::IncidentView>> Services::ListIncidents(const std::optio
       incidents.push_back(std::move(view));
     }
     // A page that does not lead on would be asked for without end.
-    if (next && *before != 0 && *next >= *before) return Malformed("tenant.incidents", "the verifier's pages of incidents do not end");
+    if (next && *before != 0 && *next >= *before)
+      return Malformed("tenant.incidents", "the verifier's pages of incidents do not end");
     before = next;
   }
   return incidents;
 }
 
 Result<wire::IncidentView> Services::CloseIncident(std::int64_t number, std::string_view note) {
-  LQ_ASSIGN_OR_RETURN(const json::Value document, CallJson(verifier_, http::Method::kPost, fmt::format("/api/v1/incidents/{}/close", number),
-                                                           json::Serialize(json::Object{{"note", note}})));
+  LQ_ASSIGN_OR_RETURN(
+      const json::Value document,
+      CallJson(verifier_, http::Method::kPost, fmt::format("/api/v1/incidents/{}/close", number),
+               json::Serialize(json::Object{{"note", note}})));
   return wire::ParseIncidentView(document);
 }
 

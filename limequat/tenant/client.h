@@ -34,7 +34,9 @@ struct OperatorIdentity {
 // identifier and text) otherwise.
 class Services {
  public:
-  static Result<std::unique_ptr<Services>> Create(http::Runtime& runtime, const OperatorIdentity& identity, ServiceAddress registrar,
+  static Result<std::unique_ptr<Services>> Create(http::Runtime& runtime,
+                                                  const OperatorIdentity& identity,
+                                                  ServiceAddress registrar,
                                                   ServiceAddress verifier);
 
   // --- registrar ---
@@ -59,14 +61,19 @@ class Services {
   };
   Result<std::vector<NamedPolicy>> ListPolicies();
   Result<std::string> FetchPolicy(std::string_view name);
-  Result<std::vector<wire::IncidentView>> ListIncidents(const std::optional<std::string>& agent_id, bool open_only);
+  Result<std::vector<wire::IncidentView>> ListIncidents(const std::optional<std::string>& agent_id,
+                                                        bool open_only);
   Result<wire::IncidentView> CloseIncident(std::int64_t number, std::string_view note);
 
  private:
   Services(std::unique_ptr<http::Client> client, http::Endpoint registrar, http::Endpoint verifier)
-      : client_(std::move(client)), registrar_(std::move(registrar)), verifier_(std::move(verifier)) {}
-  Result<std::string> Call(const http::Endpoint& endpoint, http::Method method, std::string target, std::string body = {});
-  Result<json::Value> CallJson(const http::Endpoint& endpoint, http::Method method, std::string target, std::string body = {});
+      : client_(std::move(client)),
+        registrar_(std::move(registrar)),
+        verifier_(std::move(verifier)) {}
+  Result<std::string> Call(const http::Endpoint& endpoint, http::Method method, std::string target,
+                           std::string body = {});
+  Result<json::Value> CallJson(const http::Endpoint& endpoint, http::Method method,
+                               std::string target, std::string body = {});
 
   std::unique_ptr<http::Client> client_;
   http::Endpoint registrar_;

@@ -1,8 +1,8 @@
 #include "limequat/tenant/enrol.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/tpm/pcr.h"
@@ -35,22 +35,29 @@ Result<Added> AddMachine(Services& services, const wire::AgentId& id, const AddO
   auto registered = services.FindRegistered(id.text());
   if (!registered) {
     if (registered.error().code != ErrorCode::kNotFound) return std::move(registered).error();
-    return NotFound("tenant.not_registered", fmt::format("{} is not registered: start limequat-agent on that machine first", id.text()));
+    return NotFound(
+        "tenant.not_registered",
+        fmt::format("{} is not registered: start limequat-agent on that machine first", id.text()));
   }
   const bool verified = registered->identity == wire::Identity::kVerified;
   if (!verified && !options.waive_identity) {
     return PermissionDenied("tenant.identity_unverified",
-                            fmt::format("the identity of {} is not verified: {}. Add the manufacturer's certificate to the registrar's "
-                                        "ek_trust folder and restart the agent, or enrol this one machine with --waive-identity",
+                            fmt::format("the identity of {} is not verified: {}. Add the "
+                                        "manufacturer's certificate to the registrar's "
+                                        "ek_trust folder and restart the agent, or enrol this one "
+                                        "machine with --waive-identity",
                                         id.text(), registered->why));
   }
   const wire::RegistrarAgent& agent = registered->agent;
   if (!agent.transport_certificate || *agent.transport_certificate == "disabled") {
-    return Unsupported("tenant.no_tls", fmt::format("{} serves without TLS; evidence is only taken over mutual TLS", id.text()));
+    return Unsupported(
+        "tenant.no_tls",
+        fmt::format("{} serves without TLS; evidence is only taken over mutual TLS", id.text()));
   }
   const wire::EnrolRequest request = RequestFor(agent, options);
   if (!request.ip || !request.port) {
-    return Malformed("tenant.no_address", fmt::format("{} registered no address; give --contact HOST:PORT", id.text()));
+    return Malformed("tenant.no_address",
+                     fmt::format("{} registered no address; give --contact HOST:PORT", id.text()));
   }
   wire::OwnEnrolment enrolment{.enrolment = wire::WriteEnrolRequest(request),
                                .identity = verified ? "verified" : "unverified",

@@ -10,16 +10,21 @@ namespace {
 // What Keylime's server answers when no handler was reached: an empty HTML body,
 // except that it refuses callers with a document of its own.
 http::Response RefuseAsKeylime(int status, const Error& error) {
-  if (status == 401 || status == 403) return http::Reply(status, wire::WriteRefusal(status, error.message));
-  if (error.id.starts_with("http.") || error.id.starts_with("runtime.")) return http::Reply(status, "", "text/html; charset=UTF-8");
-  return http::Reply(status, wire::WriteEnvelope({.code = status, .status = error.message, .results = json::Object()}));
+  if (status == 401 || status == 403)
+    return http::Reply(status, wire::WriteRefusal(status, error.message));
+  if (error.id.starts_with("http.") || error.id.starts_with("runtime."))
+    return http::Reply(status, "", "text/html; charset=UTF-8");
+  return http::Reply(
+      status,
+      wire::WriteEnvelope({.code = status, .status = error.message, .results = json::Object()}));
 }
 
 }  // namespace
 
 http::Response OwnError(int status, const Error& error) {
-  const json::Object document{
-      {"error", json::Object{{"code", ErrorCodeName(error.code)}, {"id", error.id}, {"message", error.message}}}};
+  const json::Object document{{"error", json::Object{{"code", ErrorCodeName(error.code)},
+                                                     {"id", error.id},
+                                                     {"message", error.message}}}};
   return http::Reply(status, json::Serialize(document));
 }
 

@@ -41,9 +41,11 @@ Result<Response> List(const ApiParts& parts, const Request& request) {
   if (const auto text = request.QueryParameter("before")) {
     LQ_ASSIGN_OR_RETURN(before, ParseNumber(*text));
   }
-  LQ_ASSIGN_OR_RETURN(auto incidents, parts.store.ListIncidents(agent, open_only, before, kIncidentsPerPage));
+  LQ_ASSIGN_OR_RETURN(auto incidents,
+                      parts.store.ListIncidents(agent, open_only, before, kIncidentsPerPage));
   json::Array array;
-  for (const Incident& incident : incidents) array.push_back(wire::WriteIncidentView(ViewOf(incident)));
+  for (const Incident& incident : incidents)
+    array.push_back(wire::WriteIncidentView(ViewOf(incident)));
   json::Object document{{"incidents", std::move(array)}};
   if (incidents.size() == kIncidentsPerPage) document.Set("next_before", incidents.back().number);
   return http::Reply(200, json::Serialize(document));
@@ -61,7 +63,8 @@ Result<Response> Close(const ApiParts& parts, const Request& request, Context& c
   }
   const std::string& by = context.principal().common_name;
   LQ_ASSIGN_OR_RETURN(Incident incident, parts.store.CloseIncident(number, Now(), by, note));
-  telemetry::LogInfo("verifier.incident_closed", {{"incident", number}, {"agent", incident.agent_id}, {"by", by}});
+  telemetry::LogInfo("verifier.incident_closed",
+                     {{"incident", number}, {"agent", incident.agent_id}, {"by", by}});
   parts.fleet.RecountIncidents(incident.agent_id, incident.ek_fingerprint);
   return http::Reply(200, json::Serialize(wire::WriteIncidentView(ViewOf(incident))));
 }
@@ -76,8 +79,9 @@ void AddIncidentRoutes(http::Router& router, const ApiParts& parts) {
 
   router.Add(Method::kGet, "/api/v1/incidents", operators(), ordinary,
              [parts](const Request& request, Context&) { return List(parts, request); });
-  router.Add(Method::kPost, "/api/v1/incidents/{number}/close", operators(), ordinary,
-             [parts](const Request& request, Context& context) { return Close(parts, request, context); });
+  router.Add(
+      Method::kPost, "/api/v1/incidents/{number}/close", operators(), ordinary,
+      [parts](const Request& request, Context& context) { return Close(parts, request, context); });
 }
 
 }  // namespace limequat::verifier

@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
@@ -22,7 +22,9 @@ using http::Request;
 using http::Response;
 
 Response Reply(int code, std::string status, json::Value results = json::Object()) {
-  return http::Reply(code, wire::WriteEnvelope({.code = code, .status = std::move(status), .results = std::move(results)}));
+  return http::Reply(
+      code, wire::WriteEnvelope(
+                {.code = code, .status = std::move(status), .results = std::move(results)}));
 }
 
 // The answer to a path of an API version we do not have, as for any unknown path.
@@ -46,17 +48,22 @@ constexpr std::size_t kPage = 200;
 
 // {"uuids": [["id"], …]}, or with bulk {"id": status, …}: written page by page.
 http::Producer ListBody(const ApiParts& parts, bool bulk) {
-  return [parts, bulk, last = std::string(), begun = false, ended = false](Context&) mutable -> Result<std::optional<std::string>> {
+  return [parts, bulk, last = std::string(), begun = false,
+          ended = false](Context&) mutable -> Result<std::optional<std::string>> {
     if (ended) return std::optional<std::string>();
     std::string piece;
-    if (!begun) piece = bulk ? R"({"code": 200, "status": "Success", "results": {)" : R"({"code": 200, "status": "Success", "results": {"uuids": [)";
+    if (!begun)
+      piece = bulk ? R"({"code": 200, "status": "Success", "results": {)"
+                   : R"({"code": 200, "status": "Success", "results": {"uuids": [)";
     const auto page = parts.fleet.Page(last, kPage);
     for (const auto& state : page) {
       if (begun) piece += ", ";
       begun = true;
       last = state->enrolment->id.text();
-      piece += bulk ? fmt::format("\"{}\": {}", last, json::Serialize(wire::WriteAgentStatus(FullStatus(*state, parts))))
-                    : fmt::format("[\"{}\"]", last);
+      piece += bulk
+                   ? fmt::format("\"{}\": {}", last,
+                                 json::Serialize(wire::WriteAgentStatus(FullStatus(*state, parts))))
+                   : fmt::format("[\"{}\"]", last);
     }
     if (page.size() < kPage) {
       piece += bulk ? "}}" : "]}}";
@@ -85,10 +92,12 @@ Result<Response> Show(const ApiParts& parts, const Request& request) {
 // The policy of an enrolment: named, sent along, or Keylime's empty one (none).
 std::optional<Fleet::PolicyChoice> ChoiceOf(const wire::AgentId& id, wire::EnrolRequest& request) {
   if (request.runtime_policy) {
-    std::string name = request.runtime_policy_name.empty() ? id.text() : request.runtime_policy_name;
+    std::string name =
+        request.runtime_policy_name.empty() ? id.text() : request.runtime_policy_name;
     return Fleet::PolicyChoice{.name = std::move(name), .body = std::move(request.runtime_policy)};
   }
-  if (!request.runtime_policy_name.empty()) return Fleet::PolicyChoice{.name = request.runtime_policy_name, .body = {}};
+  if (!request.runtime_policy_name.empty())
+    return Fleet::PolicyChoice{.name = request.runtime_policy_name, .body = {}};
   return std::nullopt;
 }
 
@@ -102,7 +111,8 @@ Response EnrolError(const Error& error) {
     default:
       break;
   }
-  if (error.id.starts_with("policy.")) return Reply(400, fmt::format("Runtime policy is malformatted: {}", error.message));
+  if (error.id.starts_with("policy."))
+    return Reply(400, fmt::format("Runtime policy is malformatted: {}", error.message));
   if (error.id == "verifier.enrol.mtls") return Reply(400, error.message);
   return Reply(400, fmt::format("Exception error: {}", error.message));
 }
@@ -115,10 +125,11 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request, Context& c
   auto message = wire::ParseEnrolRequest(request.body);
   if (!message) return EnrolError(message.error());
   // Keylime's tenant has checked the EK, or has not: the name of who says so is kept.
-  const EnrolmentExtras extras{.identity = fmt::format("asserted by {}", context.principal().common_name),
-                               .ek_fingerprint = {},
-                               .approve_first_boot = false,
-                               .waivers = {}};
+  const EnrolmentExtras extras{
+      .identity = fmt::format("asserted by {}", context.principal().common_name),
+      .ek_fingerprint = {},
+      .approve_first_boot = false,
+      .waivers = {}};
   auto enrolment = MakeEnrolment(*id, *message, extras);
   if (!enrolment) return EnrolError(enrolment.error());
   const Status enrolled = parts.fleet.Enrol(*std::move(enrolment), ChoiceOf(*id, *message));
@@ -141,10 +152,12 @@ void AddKeylimeRoutes(http::Router& router, const ApiParts& parts) {
   using http::Access;
   using http::Method;
   const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{.lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
+  const http::RouteOptions upload{
+      .lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
   const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
 
-  router.Add(Method::kGet, "/version", Access::Public("names the API versions, nothing about machines"),
+  router.Add(Method::kGet, "/version",
+             Access::Public("names the API versions, nothing about machines"),
              {.lane = http::Lane::kHealth}, [](const Request&, Context&) -> Result<Response> {
                return Reply(200, "Success", wire::WriteServerVersions());
              });
@@ -152,8 +165,9 @@ void AddKeylimeRoutes(http::Router& router, const ApiParts& parts) {
              [parts](const Request& request, Context&) { return List(parts, request); });
   router.Add(Method::kGet, "/{version}/agents/{id}", operators(), ordinary,
              [parts](const Request& request, Context&) { return Show(parts, request); });
-  router.Add(Method::kPost, "/{version}/agents/{id}", operators(), upload,
-             [parts](const Request& request, Context& context) { return Enrol(parts, request, context); });
+  router.Add(
+      Method::kPost, "/{version}/agents/{id}", operators(), upload,
+      [parts](const Request& request, Context& context) { return Enrol(parts, request, context); });
   router.Add(Method::kDelete, "/{version}/agents/{id}", operators(), ordinary,
              [parts](const Request& request, Context&) { return Remove(parts, request); });
 }

@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/json/value.h"
@@ -20,7 +20,9 @@ using http::Response;
 
 constexpr std::size_t kPage = 200;
 
-Error UnknownMachine() { return NotFound("verifier.unknown_agent", "no machine of this name is enrolled"); }
+Error UnknownMachine() {
+  return NotFound("verifier.unknown_agent", "no machine of this name is enrolled");
+}
 
 json::Object Show(const MachineState& state, const ApiParts& parts) {
   return wire::WriteMachineView(ViewOf(state, parts.fleet.options().pace, Now()));
@@ -28,7 +30,8 @@ json::Object Show(const MachineState& state, const ApiParts& parts) {
 
 // {"agents": […]}, page by page.
 http::Producer ListBody(const ApiParts& parts) {
-  return [parts, last = std::string(), begun = false, ended = false](Context&) mutable -> Result<std::optional<std::string>> {
+  return [parts, last = std::string(), begun = false,
+          ended = false](Context&) mutable -> Result<std::optional<std::string>> {
     if (ended) return std::optional<std::string>();
     std::string piece = begun ? "" : R"({"agents":[)";
     const auto page = parts.fleet.Page(last, kPage);
@@ -71,9 +74,11 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId id, wire::AgentId::Parse(request.PathParameter("id")));
   LQ_ASSIGN_OR_RETURN(wire::OwnEnrolment own, wire::ParseOwnEnrolment(request.body));
   if (own.identity != "verified" && !own.waive_identity) {
-    return PermissionDenied("verifier.identity_unverified",
-                            fmt::format("the identity of {} is not verified ({}); enrol it only with a waiver for this machine", id.text(),
-                                        own.identity_detail));
+    return PermissionDenied(
+        "verifier.identity_unverified",
+        fmt::format(
+            "the identity of {} is not verified ({}); enrol it only with a waiver for this machine",
+            id.text(), own.identity_detail));
   }
   LQ_ASSIGN_OR_RETURN(wire::EnrolRequest message, wire::ParseEnrolRequest(own.enrolment));
   const EnrolmentExtras extras{
@@ -112,16 +117,20 @@ void AddMachineRoutes(http::Router& router, const ApiParts& parts) {
   using http::Access;
   using http::Method;
   const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{.lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
+  const http::RouteOptions upload{
+      .lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
   const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
 
-  router.Add(Method::kGet, "/api/v1/health", Access::Public("says whether the verifier works and how many machines it has"),
-             {.lane = http::Lane::kHealth}, [parts](const Request&, Context&) { return Health(parts); });
-  router.Add(Method::kGet, "/api/v1/agents", operators(), ordinary, [parts](const Request&, Context&) -> Result<Response> {
-    Response response;
-    response.body = ListBody(parts);
-    return response;
-  });
+  router.Add(Method::kGet, "/api/v1/health",
+             Access::Public("says whether the verifier works and how many machines it has"),
+             {.lane = http::Lane::kHealth},
+             [parts](const Request&, Context&) { return Health(parts); });
+  router.Add(Method::kGet, "/api/v1/agents", operators(), ordinary,
+             [parts](const Request&, Context&) -> Result<Response> {
+               Response response;
+               response.body = ListBody(parts);
+               return response;
+             });
   router.Add(Method::kGet, "/api/v1/agents/{id}", operators(), ordinary,
              [parts](const Request& request, Context&) { return ShowOne(parts, request); });
   router.Add(Method::kPost, "/api/v1/agents/{id}", operators(), upload,

@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/json/value.h"
@@ -23,9 +23,11 @@ Result<Response> Push(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
   LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Get(request.body));
   if (policy->says_nothing()) {
-    return Malformed("verifier.policy_says_nothing", fmt::format("the policy is refused: {}", policy->why_it_says_nothing()));
+    return Malformed("verifier.policy_says_nothing",
+                     fmt::format("the policy is refused: {}", policy->why_it_says_nothing()));
   }
-  LQ_ASSIGN_OR_RETURN(const std::size_t machines, parts.fleet.PushPolicy(name.text(), request.body));
+  LQ_ASSIGN_OR_RETURN(const std::size_t machines,
+                      parts.fleet.PushPolicy(name.text(), request.body));
   const json::Object document{{"name", name.text()},
                               {"hash", policy->hash().hex()},
                               {"paths", static_cast<std::int64_t>(policy->paths())},
@@ -54,7 +56,8 @@ void AddPolicyRoutes(http::Router& router, const ApiParts& parts) {
   using http::Access;
   using http::Method;
   const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{.lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
+  const http::RouteOptions upload{
+      .lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
   const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
 
   router.Add(Method::kGet, "/api/v1/policies", operators(), ordinary,

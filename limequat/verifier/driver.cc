@@ -1,9 +1,9 @@
 #include "limequat/verifier/driver.h"
 
-#include <fmt/format.h>
-
 #include <future>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/appraise/attestation.h"
 #include "limequat/base/escape.h"
@@ -25,9 +25,10 @@ constexpr std::size_t kNonceLength = 20;
 constexpr std::string_view kVersionNotSupported = "API version not supported";
 
 http::Endpoint EndpointOf(const Enrolment& enrolment) {
-  http::Endpoint endpoint{.host = enrolment.host, .port = enrolment.port, .tls = true, .trust = nullptr};
-  endpoint.trust = std::make_shared<http::ServerTrust>(
-      http::ServerTrust{.pinned = enrolment.transport_certificate, .anchors = {}, .check_host = false});
+  http::Endpoint endpoint{
+      .host = enrolment.host, .port = enrolment.port, .tls = true, .trust = nullptr};
+  endpoint.trust = std::make_shared<http::ServerTrust>(http::ServerTrust{
+      .pinned = enrolment.transport_certificate, .anchors = {}, .check_host = false});
   return endpoint;
 }
 
@@ -43,7 +44,8 @@ Result<appraise::Attestation> Evaluate(const Ask& ask, std::string_view body) {
                           .ima_list = {},
                           .ima_first = message.ima_measurement_list_entry};
   if (message.ima_measurement_list) answer.ima_list = *message.ima_measurement_list;
-  return appraise::AppraiseAttestation(*ask.reference, ask.flight.challenge, answer, ask.before.get(), Now());
+  return appraise::AppraiseAttestation(*ask.reference, ask.flight.challenge, answer,
+                                       ask.before.get(), Now());
 }
 
 // The reason in an error answer of an agent; it is the agent's text.
@@ -83,7 +85,9 @@ void Machine::Start(Duration delay) {
 }
 
 void Machine::Post(Event event) {
-  strand_.Post([self = shared_from_this(), event = std::move(event)]() mutable { self->Handle(std::move(event)); });
+  strand_.Post([self = shared_from_this(), event = std::move(event)]() mutable {
+    self->Handle(std::move(event));
+  });
 }
 
 void Machine::StopAndWait() {
@@ -131,22 +135,25 @@ void Machine::Perform(Ask& ask) {
 
 void Machine::Send(const std::shared_ptr<const Ask>& ask) {
   const appraise::Challenge& challenge = ask->flight.challenge;
-  http::ClientRequest request{.method = http::Method::kGet,
-                              .target = wire::IntegrityTarget(version_, {.nonce = std::string(AsText(challenge.nonce)),
-                                                                         .mask = challenge.pcrs.bits(),
-                                                                         .partial = !challenge.full,
-                                                                         .ima_entry = challenge.ima_from}),
-                              .headers = {},
-                              .body = {},
-                              .max_response = options_.max_answer};
-  parts_.client.Send(endpoint_, std::move(request), std::chrono::steady_clock::now() + options_.request_timeout, asking_.token(),
+  http::ClientRequest request{
+      .method = http::Method::kGet,
+      .target = wire::IntegrityTarget(version_, {.nonce = std::string(AsText(challenge.nonce)),
+                                                 .mask = challenge.pcrs.bits(),
+                                                 .partial = !challenge.full,
+                                                 .ima_entry = challenge.ima_from}),
+      .headers = {},
+      .body = {},
+      .max_response = options_.max_answer};
+  parts_.client.Send(endpoint_, std::move(request),
+                     std::chrono::steady_clock::now() + options_.request_timeout, asking_.token(),
                      [self = shared_from_this(), ask](Result<http::ClientResponse> response) {
                        self->Received(ask, std::move(response));
                      });
 }
 
 // On an I/O thread: only moves the answer to a worker.
-void Machine::Received(const std::shared_ptr<const Ask>& ask, Result<http::ClientResponse> response) {
+void Machine::Received(const std::shared_ptr<const Ask>& ask,
+                       Result<http::ClientResponse> response) {
   if (!response) {
     // Whatever went wrong on the way, no evidence came: a certificate that is not
     // the registered one is as much "no answer" as a closed port.
@@ -157,26 +164,39 @@ void Machine::Received(const std::shared_ptr<const Ask>& ask, Result<http::Clien
   if (response->status != 200) {
     const std::string text = StatusText(*response);
     if (response->status == 400 && text.contains(kVersionNotSupported)) return Negotiate(ask);
-    return Answer(*ask, Unavailable("verifier.agent_status", fmt::format("the agent answered {} {}", response->status, text)));
+    return Answer(*ask, Unavailable("verifier.agent_status", fmt::format("the agent answered {} {}",
+                                                                         response->status, text)));
   }
-  const Status posted = parts_.runtime.Post(http::Lane::kEvidence, [self = shared_from_this(), ask, body = std::move(response->body)] {
-    self->Answer(*ask, Evaluate(*ask, body));
-  });
+  const Status posted = parts_.runtime.Post(
+      http::Lane::kEvidence, [self = shared_from_this(), ask, body = std::move(response->body)] {
+        self->Answer(*ask, Evaluate(*ask, body));
+      });
   if (!posted) Answer(*ask, posted.error());
 }
 
 void Machine::Negotiate(const std::shared_ptr<const Ask>& ask) {
-  http::ClientRequest request{.method = http::Method::kGet, .target = "/version", .headers = {}, .body = {}, .max_response = 64U << 10U};
-  parts_.client.Send(endpoint_, std::move(request), std::chrono::steady_clock::now() + options_.request_timeout, asking_.token(),
+  http::ClientRequest request{.method = http::Method::kGet,
+                              .target = "/version",
+                              .headers = {},
+                              .body = {},
+                              .max_response = 64U << 10U};
+  parts_.client.Send(endpoint_, std::move(request),
+                     std::chrono::steady_clock::now() + options_.request_timeout, asking_.token(),
                      [self = shared_from_this(), ask](Result<http::ClientResponse> response) {
-                       self->strand_.Post([self, ask, response = std::move(response)] { self->Negotiated(ask, response); });
+                       self->strand_.Post([self, ask, response = std::move(response)] {
+                         self->Negotiated(ask, response);
+                       });
                      });
 }
 
 // The next question uses the version; this one is lost, as a transport trouble.
-void Machine::Negotiated(const std::shared_ptr<const Ask>& ask, const Result<http::ClientResponse>& response) {
-  const auto refuse = [&](std::string why) { Answer(*ask, Unavailable("verifier.version", std::move(why))); };
-  if (!response || response->status != 200) return refuse("the agent does not support the API version and gives no list");
+void Machine::Negotiated(const std::shared_ptr<const Ask>& ask,
+                         const Result<http::ClientResponse>& response) {
+  const auto refuse = [&](std::string why) {
+    Answer(*ask, Unavailable("verifier.version", std::move(why)));
+  };
+  if (!response || response->status != 200)
+    return refuse("the agent does not support the API version and gives no list");
   const auto envelope = wire::ParseEnvelope(response->body);
   if (!envelope) return refuse("the agent's list of API versions cannot be read");
   const auto versions = wire::ParseVersions(envelope->results);
@@ -184,7 +204,8 @@ void Machine::Negotiated(const std::shared_ptr<const Ask>& ask, const Result<htt
   const auto common = wire::HighestCommon(wire::AgentVersions(), versions->supported);
   if (!common) return refuse("no API version in common with the agent");
   // Once evidence was accepted, an older version is a downgrade.
-  if (state_.attestations > 0 && *common < version_) return refuse("the agent offers only older API versions than before");
+  if (state_.attestations > 0 && *common < version_)
+    return refuse("the agent offers only older API versions than before");
   version_ = *common;
   refuse(fmt::format("API version {} was agreed; asking again", version_.ToString()));
 }
@@ -198,12 +219,13 @@ void Machine::Answer(const Ask& ask, Result<appraise::Attestation> attestation) 
 }
 
 void Machine::Perform(verifier::Remember& remember) {
-  parts_.store.Remember(state_.enrolment->id, remember, [id = state_.enrolment->id.text()](const Status& status) {
-    // A stale verdict is dropped by design (A14); anything else an operator must see.
-    if (!status && status.error().code != ErrorCode::kConflict) {
-      telemetry::LogError("verifier.not_remembered", status.error(), {{"agent", id}});
-    }
-  });
+  parts_.store.Remember(
+      state_.enrolment->id, remember, [id = state_.enrolment->id.text()](const Status& status) {
+        // A stale verdict is dropped by design (A14); anything else an operator must see.
+        if (!status && status.error().code != ErrorCode::kConflict) {
+          telemetry::LogError("verifier.not_remembered", status.error(), {{"agent", id}});
+        }
+      });
 }
 
 void Machine::Perform(verifier::KeepFailure& failure) {
@@ -214,33 +236,39 @@ void Machine::Perform(verifier::KeepFailure& failure) {
       break;
     }
   }
-  telemetry::LogWarning("verifier.machine_fails", {{"agent", state_.enrolment->id.text()},
-                                                   {"check", first != nullptr ? first->check : std::string()},
-                                                   {"detail", first != nullptr ? first->detail : std::string()},
-                                                   {"new_incident", failure.opens_incident}});
-  parts_.store.KeepFailure(*state_.enrolment, failure, [self = shared_from_this()](Result<std::int64_t> open) {
-    if (open) {
-      self->Post(IncidentsCounted{.now = Now(), .open = *open});
-    } else {
-      // The incident stays counted in memory: nothing is trusted for a failed write.
-      telemetry::LogError("verifier.failure_not_kept", open.error(), {{"agent", self->Snapshot()->enrolment->id.text()}});
-    }
-  });
+  telemetry::LogWarning("verifier.machine_fails",
+                        {{"agent", state_.enrolment->id.text()},
+                         {"check", first != nullptr ? first->check : std::string()},
+                         {"detail", first != nullptr ? first->detail : std::string()},
+                         {"new_incident", failure.opens_incident}});
+  parts_.store.KeepFailure(
+      *state_.enrolment, failure, [self = shared_from_this()](Result<std::int64_t> open) {
+        if (open) {
+          self->Post(IncidentsCounted{.now = Now(), .open = *open});
+        } else {
+          // The incident stays counted in memory: nothing is trusted for a failed write.
+          telemetry::LogError("verifier.failure_not_kept", open.error(),
+                              {{"agent", self->Snapshot()->enrolment->id.text()}});
+        }
+      });
 }
 
 void Machine::RecountIncidents() {
-  parts_.store.RecountOpenIncidents(*Snapshot()->enrolment, [self = shared_from_this()](Result<std::int64_t> open) {
-    if (open) {
-      self->Post(IncidentsCounted{.now = Now(), .open = *open});
-    } else {
-      telemetry::LogError("verifier.incidents_not_counted", open.error(), {{"agent", self->Snapshot()->enrolment->id.text()}});
-    }
-  });
+  parts_.store.RecountOpenIncidents(
+      *Snapshot()->enrolment, [self = shared_from_this()](Result<std::int64_t> open) {
+        if (open) {
+          self->Post(IncidentsCounted{.now = Now(), .open = *open});
+        } else {
+          telemetry::LogError("verifier.incidents_not_counted", open.error(),
+                              {{"agent", self->Snapshot()->enrolment->id.text()}});
+        }
+      });
 }
 
 void Machine::Perform(Notify& notify) {
   telemetry::LogInfo(NoticeName(notify.notice), {{"agent", state_.enrolment->id.text()}});
-  if (parts_.outbox != nullptr) parts_.outbox->Put(NoticeName(notify.notice), notify.at, NoticeDocument(state_, notify));
+  if (parts_.outbox != nullptr)
+    parts_.outbox->Put(NoticeName(notify.notice), notify.at, NoticeDocument(state_, notify));
 }
 
 }  // namespace limequat::verifier

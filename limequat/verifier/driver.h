@@ -42,7 +42,8 @@ class Machine : public std::enable_shared_from_this<Machine> {
   void Send(const std::shared_ptr<const Ask>& ask);
   void Received(const std::shared_ptr<const Ask>& ask, Result<http::ClientResponse> response);
   void Negotiate(const std::shared_ptr<const Ask>& ask);
-  void Negotiated(const std::shared_ptr<const Ask>& ask, const Result<http::ClientResponse>& response);
+  void Negotiated(const std::shared_ptr<const Ask>& ask,
+                  const Result<http::ClientResponse>& response);
   void Answer(const Ask& ask, Result<appraise::Attestation> attestation);
 
   const FleetParts parts_;

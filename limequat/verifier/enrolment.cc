@@ -1,9 +1,9 @@
 #include "limequat/verifier/enrolment.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
@@ -20,10 +20,12 @@ namespace {
 Status CheckHost(std::string_view host) {
   constexpr std::size_t kMaxHost = 253;
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ':';
   };
   if (host.empty() || host.size() > kMaxHost || !std::ranges::all_of(host, allowed)) {
-    return Malformed("verifier.enrol.address", "cloudagent_ip is neither an address nor a host name");
+    return Malformed("verifier.enrol.address",
+                     "cloudagent_ip is neither an address nor a host name");
   }
   return {};
 }
@@ -41,11 +43,13 @@ bool SaysSomething(const std::optional<std::string>& policy) {
 Status RefuseWhatCannotBeEvaluated(const wire::EnrolRequest& request) {
   if (SaysSomething(request.mb_policy) || !request.mb_policy_name.empty()) {
     return Unsupported("verifier.enrol.measured_boot",
-                       "measured-boot policies are not supported by this version: enrol without mb_policy; PCRs 0-9 are "
+                       "measured-boot policies are not supported by this version: enrol without "
+                       "mb_policy; PCRs 0-9 are "
                        "compared with the machine's boot baseline");
   }
   if (!request.ima_sign_verification_keys.empty()) {
-    return Unsupported("verifier.enrol.verification_keys", "keys for IMA signatures are not supported by this version");
+    return Unsupported("verifier.enrol.verification_keys",
+                       "keys for IMA signatures are not supported by this version");
   }
   return {};
 }
@@ -70,27 +74,36 @@ json::Array Strings(const std::vector<std::string>& texts) {
 }  // namespace
 
 crypto::Digest Enrolment::PolicyHash() const {
-  return reference.policy ? reference.policy->hash() : crypto::Digest(crypto::HashAlgorithm::kSha256);
+  return reference.policy ? reference.policy->hash()
+                          : crypto::Digest(crypto::HashAlgorithm::kSha256);
 }
 
-Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolRequest& request, const EnrolmentExtras& extras) {
+Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolRequest& request,
+                                const EnrolmentExtras& extras) {
   LQ_RETURN_IF_ERROR(RefuseWhatCannotBeEvaluated(request));
   if (!request.ip || !request.port) {
-    return Malformed("verifier.enrol.address", "cloudagent_ip and cloudagent_port are required: this verifier asks its machines");
+    return Malformed(
+        "verifier.enrol.address",
+        "cloudagent_ip and cloudagent_port are required: this verifier asks its machines");
   }
   LQ_RETURN_IF_ERROR(CheckHost(*request.ip));
   LQ_ASSIGN_OR_RETURN(tpm::PublicArea ak, tpm::PublicArea::FromTpm2b(request.ak_tpm));
   if (const Finding fit = tpm::CheckAttestationKey(ak); !fit.passed()) {
-    return Unsupported("verifier.enrol.ak", fmt::format("ak_tpm is not an attestation key: {}", fit.detail));
+    return Unsupported("verifier.enrol.ak",
+                       fmt::format("ak_tpm is not an attestation key: {}", fit.detail));
   }
-  if (!request.transport_certificate || request.transport_certificate->empty() || *request.transport_certificate == "disabled") {
+  if (!request.transport_certificate || request.transport_certificate->empty() ||
+      *request.transport_certificate == "disabled") {
     return Malformed("verifier.enrol.mtls", "mTLS certificate for agent is required!");
   }
-  LQ_ASSIGN_OR_RETURN(auto certificate, crypto::Certificate::FromPem(*request.transport_certificate));
+  LQ_ASSIGN_OR_RETURN(auto certificate,
+                      crypto::Certificate::FromPem(*request.transport_certificate));
 
   auto hashes = KnownHashes(request.accept_hash_algs, extras.waivers.sha1);
   if (hashes.empty()) {
-    return Unsupported("verifier.enrol.hash", "accept_tpm_hash_algs names no hash that this verifier accepts (SHA-1 needs a waiver)");
+    return Unsupported(
+        "verifier.enrol.hash",
+        "accept_tpm_hash_algs names no hash that this verifier accepts (SHA-1 needs a waiver)");
   }
   const auto version = wire::ParseVersion(request.supported_version);
   return Enrolment{
@@ -106,7 +119,8 @@ Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolReques
                                        .policy = nullptr,
                                        .baseline = {},
                                        .pcr_policy = request.tpm_policy.pcrs,
-                                       .requested = tpm::PcrSet(request.tpm_policy.mask) - tpm::PcrSet::Of(appraise::kTransportKeyPcr),
+                                       .requested = tpm::PcrSet(request.tpm_policy.mask) -
+                                                    tpm::PcrSet::Of(appraise::kTransportKeyPcr),
                                        .waivers = extras.waivers},
       .policy_name = {},
       .identity = extras.identity,
@@ -120,25 +134,28 @@ Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolReques
 }
 
 std::string StoreForm(const Enrolment& enrolment) {
-  json::Object document{{"host", enrolment.host},
-                        {"port", std::int64_t{enrolment.port}},
-                        {"api_version", enrolment.api_version},
-                        {"ak_tpm", Base64Encode(enrolment.reference.ak.tpm2b())},
-                        {"tpm_policy", wire::WriteTpmPolicy(enrolment.tpm_policy)},
-                        {"metadata", enrolment.metadata},
-                        {"accept_hash_algs", Strings(enrolment.accept_hash_algs)},
-                        {"accept_enc_algs", Strings(enrolment.accept_enc_algs)},
-                        {"accept_sign_algs", Strings(enrolment.accept_sign_algs)},
-                        {"identity", enrolment.identity},
-                        {"ek_fingerprint", enrolment.ek_fingerprint},
-                        {"approve_first_boot", enrolment.approve_first_boot},
-                        {"waive_sha1", enrolment.reference.waivers.sha1},
-                        {"waive_boot_aggregate_bank", enrolment.reference.waivers.boot_aggregate_bank}};
-  if (enrolment.transport_certificate) document.Set("transport_certificate", enrolment.transport_certificate->ToPem());
+  json::Object document{
+      {"host", enrolment.host},
+      {"port", std::int64_t{enrolment.port}},
+      {"api_version", enrolment.api_version},
+      {"ak_tpm", Base64Encode(enrolment.reference.ak.tpm2b())},
+      {"tpm_policy", wire::WriteTpmPolicy(enrolment.tpm_policy)},
+      {"metadata", enrolment.metadata},
+      {"accept_hash_algs", Strings(enrolment.accept_hash_algs)},
+      {"accept_enc_algs", Strings(enrolment.accept_enc_algs)},
+      {"accept_sign_algs", Strings(enrolment.accept_sign_algs)},
+      {"identity", enrolment.identity},
+      {"ek_fingerprint", enrolment.ek_fingerprint},
+      {"approve_first_boot", enrolment.approve_first_boot},
+      {"waive_sha1", enrolment.reference.waivers.sha1},
+      {"waive_boot_aggregate_bank", enrolment.reference.waivers.boot_aggregate_bank}};
+  if (enrolment.transport_certificate)
+    document.Set("transport_certificate", enrolment.transport_certificate->ToPem());
   return json::Serialize(document);
 }
 
-Result<Enrolment> FromStoreForm(const wire::AgentId& id, std::int64_t generation, std::string_view document) {
+Result<Enrolment> FromStoreForm(const wire::AgentId& id, std::int64_t generation,
+                                std::string_view document) {
   LQ_ASSIGN_OR_RETURN(json::Value value, json::Parse(document));
   json::ObjectReader in(value, "stored enrolment");
   wire::EnrolRequest request;

@@ -33,8 +33,8 @@ struct Enrolment {
   appraise::Reference reference;
   std::string policy_name;  // "" if none
 
-  std::string identity;         // "verified", "waived", "asserted by NAME"
-  std::string ek_fingerprint;   // hex; incidents follow it (attack A19). "" if unknown
+  std::string identity;        // "verified", "waived", "asserted by NAME"
+  std::string ek_fingerprint;  // hex; incidents follow it (attack A19). "" if unknown
   bool approve_first_boot = false;
 
   // Kept as received, for Keylime's status answer.
@@ -61,10 +61,12 @@ struct EnrolmentExtras {
 // ("verifier.enrol.*") for what this version cannot hold a machine against: a
 // measured-boot policy, keyrings, an AK that may not sign quotes. Fail closed: what
 // cannot be evaluated is refused, not ignored.
-Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolRequest& request, const EnrolmentExtras& extras);
+Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolRequest& request,
+                                const EnrolmentExtras& extras);
 
 // JSON document for the database and back. Reading is as strict as for a message.
 std::string StoreForm(const Enrolment& enrolment);
-Result<Enrolment> FromStoreForm(const wire::AgentId& id, std::int64_t generation, std::string_view document);
+Result<Enrolment> FromStoreForm(const wire::AgentId& id, std::int64_t generation,
+                                std::string_view document);
 
 }  // namespace limequat::verifier

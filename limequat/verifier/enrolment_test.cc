@@ -13,7 +13,9 @@ Result<Enrolment> Make(const wire::EnrolRequest& request, const EnrolmentExtras&
   return MakeEnrolment(*wire::AgentId::Parse("m1"), request, extras);
 }
 
-std::string IdOf(const Result<Enrolment>& result) { return result ? "accepted" : result.error().id; }
+std::string IdOf(const Result<Enrolment>& result) {
+  return result ? "accepted" : result.error().id;
+}
 
 TEST(EnrolmentTest, TakesWhatKeylimesTenantSends) {
   const auto enrolment = Make(MakeEnrolRequest());
@@ -59,7 +61,8 @@ TEST(EnrolmentTest, AddressIsRequired) {
 }
 
 TEST(EnrolmentTest, TransportCertificateIsRequired) {
-  for (const std::optional<std::string>& certificate : {std::optional<std::string>(), std::optional<std::string>("disabled")}) {
+  for (const std::optional<std::string>& certificate :
+       {std::optional<std::string>(), std::optional<std::string>("disabled")}) {
     wire::EnrolRequest request = MakeEnrolRequest();
     request.transport_certificate = certificate;
     EXPECT_EQ(IdOf(Make(request)), "verifier.enrol.mtls");
@@ -68,7 +71,8 @@ TEST(EnrolmentTest, TransportCertificateIsRequired) {
 
 TEST(EnrolmentTest, Attack_A12_AkThatMaySignAnythingIsRefused) {
   wire::EnrolRequest request = MakeEnrolRequest();
-  request.ak_tpm = testing::MakeAkTpm2b(0x00040072);  // not restricted: it would sign a forged TPMS_ATTEST
+  request.ak_tpm =
+      testing::MakeAkTpm2b(0x00040072);  // not restricted: it would sign a forged TPMS_ATTEST
   EXPECT_EQ(IdOf(Make(request)), "verifier.enrol.ak");
   request.ak_tpm = testing::MakeAkTpm2b(0x00050070);  // not fixedTPM
   EXPECT_EQ(IdOf(Make(request)), "verifier.enrol.ak");
@@ -78,7 +82,10 @@ TEST(EnrolmentTest, Attack_A08_Sha1NeedsAWaiverNotAList) {
   wire::EnrolRequest request = MakeEnrolRequest();
   request.accept_hash_algs = {"sha1"};
   EXPECT_EQ(IdOf(Make(request)), "verifier.enrol.hash");
-  EXPECT_TRUE(Make(request, {.identity = {}, .ek_fingerprint = {}, .approve_first_boot = false, .waivers = {.sha1 = true}}));
+  EXPECT_TRUE(Make(request, {.identity = {},
+                             .ek_fingerprint = {},
+                             .approve_first_boot = false,
+                             .waivers = {.sha1 = true}}));
   request.accept_hash_algs = {"sha1", "sha256"};
   EXPECT_EQ(Make(request)->reference.accepted_hashes, std::vector{crypto::HashAlgorithm::kSha256});
 }

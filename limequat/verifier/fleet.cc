@@ -1,8 +1,8 @@
 #include "limequat/verifier/fleet.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
@@ -25,30 +25,38 @@ Fleet::~Fleet() {
 
 Status Fleet::Start() {
   LQ_ASSIGN_OR_RETURN(Store::Loaded loaded, parts_.store.LoadMachines());
-  for (const auto& [id, error] : loaded.unreadable) telemetry::LogError("verifier.machine_unreadable", error, {{"agent", id}});
+  for (const auto& [id, error] : loaded.unreadable)
+    telemetry::LogError("verifier.machine_unreadable", error, {{"agent", id}});
 
   std::size_t started = 0;
   for (StoredMachine& stored : loaded.machines) {
     if (stored.policy_hash) {
       LQ_ASSIGN_OR_RETURN(auto body, parts_.store.FindPolicyByHash(*stored.policy_hash));
       auto policy = body ? parts_.policies.Get(body->body)
-                         : Result<std::shared_ptr<const policy::RuntimePolicy>>(NotFound("verifier.policy_lost", "its policy is not in the database"));
+                         : Result<std::shared_ptr<const policy::RuntimePolicy>>(NotFound(
+                               "verifier.policy_lost", "its policy is not in the database"));
       if (!policy) {
-        telemetry::LogError("verifier.machine_unreadable", policy.error(), {{"agent", stored.enrolment.id.text()}});
+        telemetry::LogError("verifier.machine_unreadable", policy.error(),
+                            {{"agent", stored.enrolment.id.text()}});
         continue;
       }
       stored.enrolment.reference.policy = *std::move(policy);
     }
     std::string id = stored.enrolment.id.text();
     auto machine = std::make_shared<Machine>(
-        parts_, options_, StartState(std::make_shared<const Enrolment>(std::move(stored.enrolment)), std::move(stored.memory), Now()));
+        parts_, options_,
+        StartState(std::make_shared<const Enrolment>(std::move(stored.enrolment)),
+                   std::move(stored.memory), Now()));
     // Spread over one interval, so that 10,000 machines are not asked in one moment.
-    const auto share = static_cast<std::int64_t>(started++) * options_.pace.interval.count() / static_cast<std::int64_t>(loaded.machines.size());
+    const auto share = static_cast<std::int64_t>(started++) * options_.pace.interval.count() /
+                       static_cast<std::int64_t>(loaded.machines.size());
     const std::lock_guard lock(mutex_);
     machines_.emplace(std::move(id), machine);
     machine->Start(Duration(share));
   }
-  telemetry::LogInfo("verifier.fleet_loaded", {{"machines", started}, {"unreadable", loaded.machines.size() - started + loaded.unreadable.size()}});
+  telemetry::LogInfo("verifier.fleet_loaded",
+                     {{"machines", started},
+                      {"unreadable", loaded.machines.size() - started + loaded.unreadable.size()}});
   return {};
 }
 
@@ -56,9 +64,13 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
   const std::lock_guard administration(administration_);
   const std::string id = enrolment.id.text();
   if (FindMachine(id)) {
-    return Conflict("verifier.enrolled", fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
+    return Conflict(
+        "verifier.enrolled",
+        fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
   }
-  if (size() >= kMaxMachines) return Unavailable("verifier.full", fmt::format("this verifier has its {} machines", kMaxMachines));
+  if (size() >= kMaxMachines)
+    return Unavailable("verifier.full",
+                       fmt::format("this verifier has its {} machines", kMaxMachines));
 
   if (policy && policy->body) {
     LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, parts_.policies.Get(*policy->body));
@@ -67,18 +79,25 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
     enrolment.policy_name = policy->name;
   } else if (policy) {
     LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindPolicy(policy->name));
-    if (!stored) return NotFound("verifier.unknown_policy", fmt::format("Could not find IMA policy with name {}!", EscapeForDisplay(policy->name, 128)));
+    if (!stored)
+      return NotFound("verifier.unknown_policy",
+                      fmt::format("Could not find IMA policy with name {}!",
+                                  EscapeForDisplay(policy->name, 128)));
     LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, parts_.policies.Get(stored->body));
     enrolment.policy_name = policy->name;
   }
   std::optional<crypto::Digest> policy_hash;
   if (enrolment.reference.policy) policy_hash = enrolment.PolicyHash();
   // A row without a machine is one that could not be read at start: it is replaced.
-  LQ_ASSIGN_OR_RETURN(enrolment.generation, parts_.store.PutMachine(enrolment, policy_hash, /*replace=*/true));
+  LQ_ASSIGN_OR_RETURN(enrolment.generation,
+                      parts_.store.PutMachine(enrolment, policy_hash, /*replace=*/true));
   Memory memory;
-  LQ_ASSIGN_OR_RETURN(memory.open_incidents, parts_.store.CountOpenIncidents(id, enrolment.ek_fingerprint));
-  auto machine = std::make_shared<Machine>(parts_, options_,
-                                           StartState(std::make_shared<const Enrolment>(std::move(enrolment)), std::move(memory), Now()));
+  LQ_ASSIGN_OR_RETURN(memory.open_incidents,
+                      parts_.store.CountOpenIncidents(id, enrolment.ek_fingerprint));
+  auto machine =
+      std::make_shared<Machine>(parts_, options_,
+                                StartState(std::make_shared<const Enrolment>(std::move(enrolment)),
+                                           std::move(memory), Now()));
   {
     const std::lock_guard lock(mutex_);
     machines_.emplace(id, machine);
@@ -109,15 +128,18 @@ Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view bo
 Result<std::size_t> Fleet::PushPolicyLocked(std::string_view name, std::string_view body) {
   LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(body));
   const Time now = Now();
-  LQ_ASSIGN_OR_RETURN(auto rebound,
-                      parts_.store.PutPolicy({.name = std::string(name), .hash = policy->hash(), .body = std::string(body)}, now));
+  LQ_ASSIGN_OR_RETURN(
+      auto rebound,
+      parts_.store.PutPolicy(
+          {.name = std::string(name), .hash = policy->hash(), .body = std::string(body)}, now));
   for (const Store::Rebound& bound : rebound) {
     const auto machine = FindMachine(bound.agent_id);
     if (!machine) continue;
     auto enrolment = std::make_shared<Enrolment>(*machine->Snapshot()->enrolment);
     enrolment->generation = bound.generation;
     enrolment->reference.policy = policy;
-    machine->Post(EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
+    machine->Post(
+        EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
   }
   return rebound.size();
 }
@@ -127,7 +149,8 @@ void Fleet::RecountIncidents(std::string_view agent_id, std::string_view ek_fing
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, machine] : machines_) {
-      const bool same_ek = !ek_fingerprint.empty() && machine->Snapshot()->enrolment->ek_fingerprint == ek_fingerprint;
+      const bool same_ek = !ek_fingerprint.empty() &&
+                           machine->Snapshot()->enrolment->ek_fingerprint == ek_fingerprint;
       if (id == agent_id || same_ek) concerned.push_back(machine);
     }
   }
@@ -145,7 +168,8 @@ std::shared_ptr<const MachineState> Fleet::Find(std::string_view agent_id) const
   return machine ? machine->Snapshot() : nullptr;
 }
 
-std::vector<std::shared_ptr<const MachineState>> Fleet::Page(std::string_view after, std::size_t limit) const {
+std::vector<std::shared_ptr<const MachineState>> Fleet::Page(std::string_view after,
+                                                             std::size_t limit) const {
   std::vector<std::shared_ptr<const MachineState>> page;
   const std::lock_guard lock(mutex_);
   for (auto it = machines_.upper_bound(after); it != machines_.end() && page.size() < limit; ++it) {

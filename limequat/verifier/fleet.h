@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
 #include <vector>
 
 #include "limequat/base/result.h"
@@ -78,7 +77,8 @@ class Fleet {
   // A machine's state as it was a moment ago, or nullptr.
   std::shared_ptr<const MachineState> Find(std::string_view agent_id) const;
   // Up to `limit` machines in the order of their identifiers, behind `after`.
-  std::vector<std::shared_ptr<const MachineState>> Page(std::string_view after, std::size_t limit) const;
+  std::vector<std::shared_ptr<const MachineState>> Page(std::string_view after,
+                                                        std::size_t limit) const;
   std::size_t size() const;
 
   const FleetOptions& options() const { return options_; }

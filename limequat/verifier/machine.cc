@@ -1,9 +1,9 @@
 #include "limequat/verifier/machine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/crypto/digest.h"
 
@@ -18,11 +18,13 @@ using appraise::Verdict;
 bool SameBootRecord(const std::optional<BootRecord>& a, const std::optional<BootRecord>& b) {
   if (!a || !b) return a.has_value() == b.has_value();
   // The clock moves with every quote and is no reason to write.
-  return a->reset_count == b->reset_count && a->restart_count == b->restart_count && a->entries == b->entries &&
-         a->pcr10 == b->pcr10 && a->template_digests == b->template_digests;
+  return a->reset_count == b->reset_count && a->restart_count == b->restart_count &&
+         a->entries == b->entries && a->pcr10 == b->pcr10 &&
+         a->template_digests == b->template_digests;
 }
 
-std::shared_ptr<const appraise::Reference> MakeReference(const Enrolment& enrolment, const Memory& memory) {
+std::shared_ptr<const appraise::Reference> MakeReference(const Enrolment& enrolment,
+                                                         const Memory& memory) {
   auto reference = std::make_shared<appraise::Reference>(enrolment.reference);
   if (memory.bank) reference->bank = memory.bank;
   reference->baseline = memory.baseline;
@@ -71,7 +73,8 @@ std::string FailureSignature(const Appraisal& appraisal) {
 }
 
 Appraisal SingleFailure(Finding finding, bool policed, Time evidence_time, Time now) {
-  Appraisal appraisal{.findings = {}, .policed = policed, .evidence_time = evidence_time, .evaluated_at = now};
+  Appraisal appraisal{
+      .findings = {}, .policed = policed, .evidence_time = evidence_time, .evaluated_at = now};
   appraise::Add(appraisal, std::move(finding));
   return appraisal;
 }
@@ -155,10 +158,11 @@ class Step {
     state_.trouble_in_a_row = 0;
     state_.last_answer = answered.now;
     if (!answered.attestation) {
-      Judge(std::make_shared<Appraisal>(SingleFailure(
-                Failed("evidence.malformed", answered.attestation.error().message, Cause::kTransport), Policed(),
-                flight.challenge.nonce_issued, answered.now)),
-            answered.now);
+      Judge(
+          std::make_shared<Appraisal>(SingleFailure(
+              Failed("evidence.malformed", answered.attestation.error().message, Cause::kTransport),
+              Policed(), flight.challenge.nonce_issued, answered.now)),
+          answered.now);
       PlanNext(flight, answered.now);
       return;
     }
@@ -190,12 +194,15 @@ class Step {
       return true;
     }
     state_.full_repeats = 0;
-    Judge(std::make_shared<Appraisal>(SingleFailure(
-              Failed("boot.unstable", fmt::format("{} answers in a row showed another boot or policy than the one asked about",
-                                                  kMaxFullRepeats + 1),
-                     Cause::kTpm),
-              Policed(), flight.challenge.nonce_issued, now)),
-          now);
+    Judge(
+        std::make_shared<Appraisal>(SingleFailure(
+            Failed("boot.unstable",
+                   fmt::format(
+                       "{} answers in a row showed another boot or policy than the one asked about",
+                       kMaxFullRepeats + 1),
+                   Cause::kTpm),
+            Policed(), flight.challenge.nonce_issued, now)),
+        now);
     return false;
   }
 
@@ -221,7 +228,8 @@ class Step {
       reference_changed = true;
     }
     if (reference_changed) state_.reference = MakeReference(*state_.enrolment, memory);
-    if (reference_changed || memory.boots != before.boots || !SameBootRecord(memory.boot, before.boot)) {
+    if (reference_changed || memory.boots != before.boots ||
+        !SameBootRecord(memory.boot, before.boot)) {
       effects_.emplace_back(Remember{.generation = state_.enrolment->generation,
                                      .policy_hash = state_.enrolment->PolicyHash(),
                                      .memory = memory});
@@ -247,7 +255,8 @@ class Step {
     if (begins) ++state_.memory.open_incidents;
     if (!state_.attestations_at_failure) state_.attestations_at_failure = state_.attestations;
     effects_.emplace_back(KeepFailure{.appraisal = appraisal, .opens_incident = begins});
-    if (begins && failed_before != true) effects_.emplace_back(Notify{Notice::kFailed, now, appraisal});
+    if (begins && failed_before != true)
+      effects_.emplace_back(Notify{Notice::kFailed, now, appraisal});
   }
 
   void Trouble(const Error& error, Time now) {
@@ -257,7 +266,8 @@ class Step {
     Duration wait = pace_.interval;
     for (int i = 0; i < state_.trouble_in_a_row && wait < pace_.max_retry_interval; ++i) wait *= 2;
     ++state_.trouble_in_a_row;
-    effects_.emplace_back(PlanDue{std::min(wait, std::max(pace_.max_retry_interval, pace_.interval))});
+    effects_.emplace_back(
+        PlanDue{std::min(wait, std::max(pace_.max_retry_interval, pace_.interval))});
   }
 
   void TellIfLate(Time now) {
@@ -331,7 +341,8 @@ Integrity IntegrityAt(const MachineState& state, const Pace& pace, Time now) {
 }
 
 Trust TrustAt(const MachineState& state, const Pace& pace, Time now) {
-  const bool trusted = IntegrityAt(state, pace, now) == Integrity::kPass && state.memory.open_incidents == 0;
+  const bool trusted =
+      IntegrityAt(state, pace, now) == Integrity::kPass && state.memory.open_incidents == 0;
   return trusted ? Trust::kTrusted : Trust::kNotTrusted;
 }
 
@@ -345,6 +356,8 @@ MachineState StartState(std::shared_ptr<const Enrolment> enrolment, Memory memor
   return state;
 }
 
-Effects Next(MachineState& state, Event event, const Pace& pace) { return Step(state, pace).Run(std::move(event)); }
+Effects Next(MachineState& state, Event event, const Pace& pace) {
+  return Step(state, pace).Run(std::move(event));
+}
 
 }  // namespace limequat::verifier

@@ -21,8 +21,9 @@ namespace limequat::verifier {
 // the effects (driver.h).
 
 // Bounds. Each is met by a test.
-inline constexpr int kMaxFullRepeats = 3;       // answers in a row that only say "ask again in full"
-inline constexpr int kMaxExtraQuotes = 1;       // quotes within one interval for a list that is ahead (A06)
+inline constexpr int kMaxFullRepeats = 3;  // answers in a row that only say "ask again in full"
+inline constexpr int kMaxExtraQuotes =
+    1;  // quotes within one interval for a list that is ahead (A06)
 
 struct Pace {
   Duration interval = std::chrono::seconds(2);

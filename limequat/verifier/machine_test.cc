@@ -54,8 +54,12 @@ class MachineTest : public ::testing::Test {
   }
 
   static appraise::BootProgress Progress(std::uint64_t entries, std::uint32_t reset_count = 1) {
-    return {.clock_info = {.clock = 1000 + entries, .reset_count = reset_count, .restart_count = 0, .safe = true},
-            .replay = ima::Replay(crypto::Hash(kSha256, AsBytes(std::to_string(entries))), entries, ima::TemplateDigests::kNative),
+    return {.clock_info = {.clock = 1000 + entries,
+                           .reset_count = reset_count,
+                           .restart_count = 0,
+                           .safe = true},
+            .replay = ima::Replay(crypto::Hash(kSha256, AsBytes(std::to_string(entries))), entries,
+                                  ima::TemplateDigests::kNative),
             .policy_hash = crypto::Digest(kSha256),
             .transport_key_pem = "pem",
             .failures = {},
@@ -69,7 +73,8 @@ class MachineTest : public ::testing::Test {
   }
 
   // Verified evidence with these findings.
-  appraise::Attestation Verified(const Ask& ask, std::uint64_t entries, Findings findings, std::uint32_t reset_count = 1) const {
+  appraise::Attestation Verified(const Ask& ask, std::uint64_t entries, Findings findings,
+                                 std::uint32_t reset_count = 1) const {
     appraise::Attestation attestation;
     attestation.appraisal = {.findings = std::move(findings),
                              .policed = true,
@@ -177,7 +182,8 @@ TEST_F(MachineTest, Attack_A20_ChangedPolicyAsksForTheWholeList) {
   Give(AnswerTo(first, Good(first, 42)));
   auto changed = std::make_shared<Enrolment>(*enrolment_);
   changed->generation = 7;
-  const Effects effects = Give(EnrolmentChanged{.now = now_, .enrolment = changed, .forget_baseline = false});
+  const Effects effects =
+      Give(EnrolmentChanged{.now = now_, .enrolment = changed, .forget_baseline = false});
   EXPECT_NE(Only<PlanDue>(effects), nullptr);
   EXPECT_EQ(IntegrityNow(), Integrity::kPending) << "the verdict of another policy must not stay";
   const Ask ask = AskNow();

@@ -1,10 +1,10 @@
 #include "limequat/verifier/service.h"
 
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/config/certificates.h"
@@ -24,31 +24,39 @@ Result<http::ServerTls> LoadTls(const config::VerifierConfig& config) {
   LQ_ASSIGN_OR_RETURN(tls.private_key_pem, config::ReadSecretFile(config.key, kMaxKeyFile));
   LQ_ASSIGN_OR_RETURN(auto operators, config::LoadTrusted(config.operator_ca, config.lab));
   LQ_ASSIGN_OR_RETURN(auto services, config::LoadTrusted(config.service_ca, config.lab));
-  tls.client_authorities.push_back({.role = std::string(kOperatorRole), .anchors = std::move(operators)});
-  if (!services.empty()) tls.client_authorities.push_back({.role = "service", .anchors = std::move(services)});
+  tls.client_authorities.push_back(
+      {.role = std::string(kOperatorRole), .anchors = std::move(operators)});
+  if (!services.empty())
+    tls.client_authorities.push_back({.role = "service", .anchors = std::move(services)});
   return tls;
 }
 
 Result<http::ClientOptions> LoadClient(const config::VerifierConfig& config) {
   http::ClientOptions options;
   LQ_ASSIGN_OR_RETURN(options.chain, config::LoadCertificates({config.client_certificate}));
-  LQ_ASSIGN_OR_RETURN(options.private_key_pem, config::ReadSecretFile(config.client_key, kMaxKeyFile));
+  LQ_ASSIGN_OR_RETURN(options.private_key_pem,
+                      config::ReadSecretFile(config.client_key, kMaxKeyFile));
   // One machine, one connection: questions to one machine never overlap.
   options.max_connections_per_endpoint = 1;
   return options;
 }
 
-std::chrono::milliseconds Milliseconds(Duration duration) { return std::chrono::ceil<std::chrono::milliseconds>(duration); }
+std::chrono::milliseconds Milliseconds(Duration duration) {
+  return std::chrono::ceil<std::chrono::milliseconds>(duration);
+}
 
 FleetOptions OptionsOf(const config::VerifierConfig& config) {
-  return {.pace = {.interval = config.interval, .late_after = config.late_after, .max_retry_interval = config.max_retry_interval},
+  return {.pace = {.interval = config.interval,
+                   .late_after = config.late_after,
+                   .max_retry_interval = config.max_retry_interval},
           .request_timeout = Milliseconds(config.timeout),
           .max_answer = config.max_ima_list_bytes};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime, const config::VerifierConfig& config) {
+Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime,
+                                                const config::VerifierConfig& config) {
   LQ_ASSIGN_OR_RETURN(http::ServerTls tls, LoadTls(config));
   LQ_ASSIGN_OR_RETURN(const http::ClientOptions client, LoadClient(config));
   auto service = std::unique_ptr<Service>(new Service());
@@ -56,13 +64,19 @@ Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime, const co
   LQ_ASSIGN_OR_RETURN(service->client_, http::Client::Create(runtime, client));
   if (!config.webhook.empty()) {
     LQ_ASSIGN_OR_RETURN(auto authorities, config::LoadCertificates(config.webhook_ca));
-    LQ_ASSIGN_OR_RETURN(service->outbox_,
-                        notify::Outbox::Create(runtime, *service->client_, service->store_->database(),
-                                               {.url = config.webhook, .authorities = std::move(authorities), .timeout = Milliseconds(config.webhook_timeout)}));
+    LQ_ASSIGN_OR_RETURN(
+        service->outbox_,
+        notify::Outbox::Create(runtime, *service->client_, service->store_->database(),
+                               {.url = config.webhook,
+                                .authorities = std::move(authorities),
+                                .timeout = Milliseconds(config.webhook_timeout)}));
   }
-  service->fleet_ = std::make_unique<Fleet>(
-      FleetParts{.runtime = runtime, .client = *service->client_, .store = *service->store_, .policies = service->policies_, .outbox = service->outbox_.get()},
-      OptionsOf(config));
+  service->fleet_ = std::make_unique<Fleet>(FleetParts{.runtime = runtime,
+                                                       .client = *service->client_,
+                                                       .store = *service->store_,
+                                                       .policies = service->policies_,
+                                                       .outbox = service->outbox_.get()},
+                                            OptionsOf(config));
   LQ_RETURN_IF_ERROR(service->fleet_->Start());
   const std::shared_ptr<const http::Router> router = MakeRouter({.fleet = *service->fleet_,
                                                                  .store = *service->store_,
@@ -70,8 +84,14 @@ Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime, const co
                                                                  .verifier_id = "default",
                                                                  .listen_address = config.listen,
                                                                  .listen_port = config.port});
-  LQ_ASSIGN_OR_RETURN(service->server_, http::Server::Listen(runtime, router, {.address = config.listen, .port = config.port, .tls = std::move(tls), .limits = {}}));
-  telemetry::LogInfo("verifier.started", {{"address", config.listen}, {"port", service->server_->port()}, {"machines", service->fleet_->size()}});
+  LQ_ASSIGN_OR_RETURN(
+      service->server_,
+      http::Server::Listen(
+          runtime, router,
+          {.address = config.listen, .port = config.port, .tls = std::move(tls), .limits = {}}));
+  telemetry::LogInfo("verifier.started", {{"address", config.listen},
+                                          {"port", service->server_->port()},
+                                          {"machines", service->fleet_->size()}});
   return service;
 }
 

@@ -21,7 +21,8 @@ class Service {
   // Builds everything in order, loads the fleet and serves. Errors name what is
   // wrong with the configuration's files, the database or the port. kUntrusted
   // ("config.lab") if an authority is a lab's and the configuration is not (A17).
-  static Result<std::unique_ptr<Service>> Start(http::Runtime& runtime, const config::VerifierConfig& config);
+  static Result<std::unique_ptr<Service>> Start(http::Runtime& runtime,
+                                                const config::VerifierConfig& config);
 
   std::uint16_t port() const { return server_->port(); }
   Fleet& fleet() { return *fleet_; }

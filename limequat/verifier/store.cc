@@ -1,12 +1,12 @@
 #include "limequat/verifier/store.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <chrono>
 #include <limits>
 #include <span>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "limequat/appraise/appraisal.h"
 #include "limequat/base/result_macros.h"
@@ -24,29 +24,36 @@ using sql::Parameters;
 using sql::Row;
 
 // How long an administrator's request may wait for the database.
-Limits Patience() { return {.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10), .cancelled = {}}; }
+Limits Patience() {
+  return {.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10), .cancelled = {}};
+}
 
 const std::array kMigrations = {sql::Migration{
     .version = 1,
     .name = "machines, policies, incidents, failures",
     .statements = {
         "CREATE TABLE policies (hash VARCHAR(64) NOT NULL PRIMARY KEY, body TEXT NOT NULL)",
-        "CREATE TABLE policy_names (name VARCHAR(255) NOT NULL PRIMARY KEY, hash VARCHAR(64) NOT NULL, "
+        "CREATE TABLE policy_names (name VARCHAR(255) NOT NULL PRIMARY KEY, hash VARCHAR(64) NOT "
+        "NULL, "
         "pushed_us BIGINT NOT NULL)",
-        "CREATE TABLE machines (agent_id VARCHAR(128) NOT NULL PRIMARY KEY, generation BIGINT NOT NULL, "
-        "enrolment TEXT NOT NULL, policy_name VARCHAR(255) NOT NULL, policy_hash VARCHAR(64) NOT NULL, "
+        "CREATE TABLE machines (agent_id VARCHAR(128) NOT NULL PRIMARY KEY, generation BIGINT NOT "
+        "NULL, "
+        "enrolment TEXT NOT NULL, policy_name VARCHAR(255) NOT NULL, policy_hash VARCHAR(64) NOT "
+        "NULL, "
         "ek_fingerprint VARCHAR(64) NOT NULL, memory TEXT NOT NULL)",
         "CREATE INDEX machines_by_policy ON machines (policy_name)",
         // Generations never repeat, also not for a machine that was removed and added again.
         "CREATE TABLE generations (one BIGINT NOT NULL PRIMARY KEY, newest BIGINT NOT NULL)",
         "INSERT INTO generations (one, newest) VALUES (1, 0)",
-        "CREATE TABLE incidents (number BIGINT NOT NULL PRIMARY KEY, agent_id VARCHAR(128) NOT NULL, "
+        "CREATE TABLE incidents (number BIGINT NOT NULL PRIMARY KEY, agent_id VARCHAR(128) NOT "
+        "NULL, "
         "ek_fingerprint VARCHAR(64) NOT NULL, opened_us BIGINT NOT NULL, closed_us BIGINT, "
         "closed_by VARCHAR(255) NOT NULL, note TEXT NOT NULL, check_name VARCHAR(128) NOT NULL, "
         "detail TEXT NOT NULL, cause VARCHAR(32) NOT NULL)",
         "CREATE INDEX incidents_by_agent ON incidents (agent_id)",
         "CREATE INDEX incidents_by_ek ON incidents (ek_fingerprint)",
-        "CREATE TABLE failures (agent_id VARCHAR(128) NOT NULL, number BIGINT NOT NULL, at_us BIGINT NOT NULL, "
+        "CREATE TABLE failures (agent_id VARCHAR(128) NOT NULL, number BIGINT NOT NULL, at_us "
+        "BIGINT NOT NULL, "
         "document TEXT NOT NULL, PRIMARY KEY (agent_id, number))",
         notify::kOutboxTable,
     }}};
@@ -54,11 +61,14 @@ const std::array kMigrations = {sql::Migration{
 std::int64_t Micros(Time time) { return time.time_since_epoch().count(); }
 Time FromMicros(std::int64_t micros) { return Time(Duration(micros)); }
 
-std::string HashText(const std::optional<crypto::Digest>& hash) { return hash ? hash->hex() : std::string(); }
+std::string HashText(const std::optional<crypto::Digest>& hash) {
+  return hash ? hash->hex() : std::string();
+}
 
 Result<std::optional<crypto::Digest>> ParseHash(const std::string& text) {
   if (text.empty()) return std::optional<crypto::Digest>();
-  LQ_ASSIGN_OR_RETURN(crypto::Digest digest, crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, text));
+  LQ_ASSIGN_OR_RETURN(crypto::Digest digest,
+                      crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, text));
   return std::optional(digest);
 }
 
@@ -79,7 +89,8 @@ std::string WriteMemory(const Memory& memory) {
                                       {"entries", boot.entries},
                                       {"bank", crypto::HashName(boot.pcr10.algorithm())},
                                       {"pcr10", boot.pcr10.hex()},
-                                      {"zero_padded", boot.template_digests == ima::TemplateDigests::kZeroPadded},
+                                      {"zero_padded",
+                                       boot.template_digests == ima::TemplateDigests::kZeroPadded},
                                       {"clock", boot.clock}});
   }
   return json::Serialize(document);
@@ -104,7 +115,8 @@ Result<BootRecord> ReadBoot(const json::Value& value) {
                     .restart_count = restart_count,
                     .entries = entries,
                     .pcr10 = digest,
-                    .template_digests = padded ? ima::TemplateDigests::kZeroPadded : ima::TemplateDigests::kNative,
+                    .template_digests =
+                        padded ? ima::TemplateDigests::kZeroPadded : ima::TemplateDigests::kNative,
                     .clock = clock};
 }
 
@@ -122,7 +134,8 @@ Result<Memory> ReadMemory(std::string_view text) {
   }
   if (const json::Value* baseline = in.Any("baseline")) {
     LQ_ASSIGN_OR_RETURN(tpm::PcrValues pcrs, tpm::PcrValues::FromJson(*baseline));
-    memory.baseline = appraise::BootBaseline{.pcrs = std::move(pcrs), .approved = approved.value_or(false)};
+    memory.baseline =
+        appraise::BootBaseline{.pcrs = std::move(pcrs), .approved = approved.value_or(false)};
   }
   if (const json::Value* boot = in.Any("boot")) {
     LQ_ASSIGN_OR_RETURN(memory.boot, ReadBoot(*boot));
@@ -131,19 +144,24 @@ Result<Memory> ReadMemory(std::string_view text) {
 }
 
 Result<std::int64_t> NextGeneration(Connection& connection) {
-  LQ_ASSIGN_OR_RETURN(auto changed, connection.Execute("UPDATE generations SET newest = newest + 1 WHERE one = 1"));
-  if (changed != 1) return Internal("verifier.store.generations", "the table of generations has lost its row");
+  LQ_ASSIGN_OR_RETURN(
+      auto changed, connection.Execute("UPDATE generations SET newest = newest + 1 WHERE one = 1"));
+  if (changed != 1)
+    return Internal("verifier.store.generations", "the table of generations has lost its row");
   LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT newest FROM generations WHERE one = 1"));
-  if (rows.size() != 1) return Internal("verifier.store.generations", "the table of generations has lost its row");
+  if (rows.size() != 1)
+    return Internal("verifier.store.generations", "the table of generations has lost its row");
   return rows[0].Int(0);
 }
 
-Result<std::int64_t> CountOpen(Connection& connection, std::string_view agent_id, std::string_view ek) {
+Result<std::int64_t> CountOpen(Connection& connection, std::string_view agent_id,
+                               std::string_view ek) {
   // Incidents follow the EK where it is known: a machine that comes back under
   // another name brings them along (A19).
-  LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT COUNT(*) FROM incidents WHERE closed_us IS NULL AND "
-                                                  "(agent_id = ? OR (ek_fingerprint <> '' AND ek_fingerprint = ?))",
-                                                  {std::string(agent_id), std::string(ek)}));
+  LQ_ASSIGN_OR_RETURN(
+      auto rows, connection.Query("SELECT COUNT(*) FROM incidents WHERE closed_us IS NULL AND "
+                                  "(agent_id = ? OR (ek_fingerprint <> '' AND ek_fingerprint = ?))",
+                                  {std::string(agent_id), std::string(ek)}));
   return rows.at(0).Int(0);
 }
 
@@ -170,7 +188,8 @@ Result<StoredMachine> ReadMachine(const Row& row) {
   LQ_ASSIGN_OR_RETURN(auto hash, ParseHash(hash_text));
   LQ_ASSIGN_OR_RETURN(Memory memory, ReadMemory(memory_text));
   enrolment.policy_name = std::move(policy_name);
-  return StoredMachine{.enrolment = std::move(enrolment), .policy_hash = hash, .memory = std::move(memory)};
+  return StoredMachine{
+      .enrolment = std::move(enrolment), .policy_hash = hash, .memory = std::move(memory)};
 }
 
 Result<Incident> ReadIncident(const Row& row) {
@@ -191,17 +210,26 @@ Result<Incident> ReadIncident(const Row& row) {
 }
 
 constexpr std::string_view kIncidentColumns =
-    "number, agent_id, ek_fingerprint, opened_us, closed_us, closed_by, note, check_name, detail, cause";
+    "number, agent_id, ek_fingerprint, opened_us, closed_us, closed_by, note, check_name, detail, "
+    "cause";
 
-Status InsertFailure(Connection& connection, const std::string& agent_id, const appraise::Appraisal& appraisal) {
-  LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT COALESCE(MAX(number), 0) FROM failures WHERE agent_id = ?", {agent_id}));
+Status InsertFailure(Connection& connection, const std::string& agent_id,
+                     const appraise::Appraisal& appraisal) {
+  LQ_ASSIGN_OR_RETURN(
+      auto rows,
+      connection.Query("SELECT COALESCE(MAX(number), 0) FROM failures WHERE agent_id = ?",
+                       {agent_id}));
   LQ_ASSIGN_OR_RETURN(std::int64_t newest, rows.at(0).Int(0));
-  LQ_ASSIGN_OR_RETURN(auto inserted, connection.Execute("INSERT INTO failures (agent_id, number, at_us, document) VALUES (?, ?, ?, ?)",
-                                                        {agent_id, newest + 1, Micros(appraisal.evaluated_at),
-                                                         json::Serialize(appraise::ToJson(appraisal))}));
+  LQ_ASSIGN_OR_RETURN(
+      auto inserted,
+      connection.Execute(
+          "INSERT INTO failures (agent_id, number, at_us, document) VALUES (?, ?, ?, ?)",
+          {agent_id, newest + 1, Micros(appraisal.evaluated_at),
+           json::Serialize(appraise::ToJson(appraisal))}));
   static_cast<void>(inserted);
-  LQ_ASSIGN_OR_RETURN(auto removed, connection.Execute("DELETE FROM failures WHERE agent_id = ? AND number <= ?",
-                                                       {agent_id, newest + 1 - kFailuresKept}));
+  LQ_ASSIGN_OR_RETURN(auto removed,
+                      connection.Execute("DELETE FROM failures WHERE agent_id = ? AND number <= ?",
+                                         {agent_id, newest + 1 - kFailuresKept}));
   static_cast<void>(removed);
   return {};
 }
@@ -214,21 +242,28 @@ Status OpenIncident(Connection& connection, const std::string& agent_id, const s
     first = finding;
     break;
   }
-  LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT COALESCE(MAX(number), 0) FROM incidents"));
+  LQ_ASSIGN_OR_RETURN(auto rows,
+                      connection.Query("SELECT COALESCE(MAX(number), 0) FROM incidents"));
   LQ_ASSIGN_OR_RETURN(std::int64_t newest, rows.at(0).Int(0));
-  LQ_ASSIGN_OR_RETURN(auto inserted,
-                      connection.Execute("INSERT INTO incidents (number, agent_id, ek_fingerprint, opened_us, closed_us, closed_by, "
-                                         "note, check_name, detail, cause) VALUES (?, ?, ?, ?, NULL, '', '', ?, ?, ?)",
-                                         {newest + 1, agent_id, ek, Micros(appraisal.evaluated_at), first.check, first.detail,
-                                          std::string(CauseName(first.cause))}));
+  LQ_ASSIGN_OR_RETURN(
+      auto inserted,
+      connection.Execute(
+          "INSERT INTO incidents (number, agent_id, ek_fingerprint, opened_us, closed_us, "
+          "closed_by, "
+          "note, check_name, detail, cause) VALUES (?, ?, ?, ?, NULL, '', '', ?, ?, ?)",
+          {newest + 1, agent_id, ek, Micros(appraisal.evaluated_at), first.check, first.detail,
+           std::string(CauseName(first.cause))}));
   static_cast<void>(inserted);
   return {};
 }
 
 Status StorePolicyBody(Connection& connection, const StoredPolicy& policy) {
-  LQ_ASSIGN_OR_RETURN(auto known, connection.Query("SELECT 1 FROM policies WHERE hash = ?", {policy.hash.hex()}));
+  LQ_ASSIGN_OR_RETURN(
+      auto known, connection.Query("SELECT 1 FROM policies WHERE hash = ?", {policy.hash.hex()}));
   if (!known.empty()) return {};
-  LQ_ASSIGN_OR_RETURN(auto inserted, connection.Execute("INSERT INTO policies (hash, body) VALUES (?, ?)", {policy.hash.hex(), policy.body}));
+  LQ_ASSIGN_OR_RETURN(auto inserted,
+                      connection.Execute("INSERT INTO policies (hash, body) VALUES (?, ?)",
+                                         {policy.hash.hex(), policy.body}));
   static_cast<void>(inserted);
   return {};
 }
@@ -247,9 +282,11 @@ Result<Store::Loaded> Store::LoadMachines() {
   std::string last;
   for (bool more = true; more;) {
     LQ_RETURN_IF_ERROR(database_->Read({}, [&](Connection& connection) -> Status {
-      LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT agent_id, generation, enrolment, policy_name, policy_hash, memory "
-                                                      "FROM machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500",
-                                                      {last}));
+      LQ_ASSIGN_OR_RETURN(
+          auto rows, connection.Query(
+                         "SELECT agent_id, generation, enrolment, policy_name, policy_hash, memory "
+                         "FROM machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500",
+                         {last}));
       more = rows.size() == kPage;
       for (const Row& row : rows) {
         LQ_ASSIGN_OR_RETURN(last, row.Text(0));
@@ -258,7 +295,8 @@ Result<Store::Loaded> Store::LoadMachines() {
           loaded.unreadable.emplace_back(last, std::move(machine).error());
           continue;
         }
-        LQ_ASSIGN_OR_RETURN(machine->memory.open_incidents, CountOpen(connection, last, machine->enrolment.ek_fingerprint));
+        LQ_ASSIGN_OR_RETURN(machine->memory.open_incidents,
+                            CountOpen(connection, last, machine->enrolment.ek_fingerprint));
         loaded.machines.push_back(*std::move(machine));
       }
       return {};
@@ -267,22 +305,30 @@ Result<Store::Loaded> Store::LoadMachines() {
   return loaded;
 }
 
-Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment, const std::optional<crypto::Digest>& policy, bool replace) {
+Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment,
+                                       const std::optional<crypto::Digest>& policy, bool replace) {
   std::int64_t generation = 0;
   const std::string id = enrolment.id.text();
   LQ_RETURN_IF_ERROR(database_->Write(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(auto known, connection.Query("SELECT 1 FROM machines WHERE agent_id = ?", {id}));
+    LQ_ASSIGN_OR_RETURN(auto known,
+                        connection.Query("SELECT 1 FROM machines WHERE agent_id = ?", {id}));
     if (!known.empty()) {
-      if (!replace) return Conflict("verifier.enrolled", fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
-      LQ_ASSIGN_OR_RETURN(auto removed, connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id}));
+      if (!replace)
+        return Conflict(
+            "verifier.enrolled",
+            fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
+      LQ_ASSIGN_OR_RETURN(auto removed,
+                          connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id}));
       static_cast<void>(removed);
     }
     LQ_ASSIGN_OR_RETURN(generation, NextGeneration(connection));
-    LQ_ASSIGN_OR_RETURN(auto inserted,
-                        connection.Execute("INSERT INTO machines (agent_id, generation, enrolment, policy_name, policy_hash, "
-                                           "ek_fingerprint, memory) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                                           {id, generation, StoreForm(enrolment), enrolment.policy_name, HashText(policy),
-                                            enrolment.ek_fingerprint, WriteMemory({})}));
+    LQ_ASSIGN_OR_RETURN(
+        auto inserted,
+        connection.Execute(
+            "INSERT INTO machines (agent_id, generation, enrolment, policy_name, policy_hash, "
+            "ek_fingerprint, memory) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            {id, generation, StoreForm(enrolment), enrolment.policy_name, HashText(policy),
+             enrolment.ek_fingerprint, WriteMemory({})}));
     static_cast<void>(inserted);
     return {};
   }));
@@ -291,27 +337,35 @@ Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment, const std::op
 
 Status Store::RemoveMachine(const wire::AgentId& id) {
   return database_->Write(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(auto removed, connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id.text()}));
+    LQ_ASSIGN_OR_RETURN(auto removed,
+                        connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id.text()}));
     if (removed == 0) return NotFound("verifier.unknown_agent", "agent id not found");
     // A policy that only this machine had, under its own name, goes with it, as Keylime does.
-    LQ_ASSIGN_OR_RETURN(auto users, connection.Query("SELECT 1 FROM machines WHERE policy_name = ? LIMIT 1", {id.text()}));
+    LQ_ASSIGN_OR_RETURN(
+        auto users,
+        connection.Query("SELECT 1 FROM machines WHERE policy_name = ? LIMIT 1", {id.text()}));
     if (!users.empty()) return {};
-    LQ_ASSIGN_OR_RETURN(auto names, connection.Execute("DELETE FROM policy_names WHERE name = ?", {id.text()}));
+    LQ_ASSIGN_OR_RETURN(auto names,
+                        connection.Execute("DELETE FROM policy_names WHERE name = ?", {id.text()}));
     static_cast<void>(names);
     return {};
   });
 }
 
-void Store::Remember(const wire::AgentId& id, const verifier::Remember& remember, sql::Database::Completion done) {
+void Store::Remember(const wire::AgentId& id, const verifier::Remember& remember,
+                     sql::Database::Completion done) {
   const bool policed = !remember.policy_hash.IsZero();
   database_->WriteAsync(
       {},
-      [id = id.text(), generation = remember.generation, hash = policed ? remember.policy_hash.hex() : std::string(),
+      [id = id.text(), generation = remember.generation,
+       hash = policed ? remember.policy_hash.hex() : std::string(),
        memory = WriteMemory(remember.memory)](Connection& connection) -> Status {
         LQ_ASSIGN_OR_RETURN(auto changed,
-                            connection.Execute("UPDATE machines SET memory = ? WHERE agent_id = ? AND generation = ? AND policy_hash = ?",
+                            connection.Execute("UPDATE machines SET memory = ? WHERE agent_id = ? "
+                                               "AND generation = ? AND policy_hash = ?",
                                                {memory, id, generation, hash}));
-        if (changed == 0) return Conflict("verifier.stale", "the machine was enrolled anew or has another policy");
+        if (changed == 0)
+          return Conflict("verifier.stale", "the machine was enrolled anew or has another policy");
         return {};
       },
       std::move(done));
@@ -322,26 +376,38 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
   LQ_RETURN_IF_ERROR(database_->Write(Patience(), [&](Connection& connection) -> Status {
     rebound.clear();
     LQ_RETURN_IF_ERROR(StorePolicyBody(connection, policy));
-    LQ_ASSIGN_OR_RETURN(auto renamed, connection.Execute("UPDATE policy_names SET hash = ?, pushed_us = ? WHERE name = ?",
-                                                         {policy.hash.hex(), Micros(now), policy.name}));
+    LQ_ASSIGN_OR_RETURN(
+        auto renamed,
+        connection.Execute("UPDATE policy_names SET hash = ?, pushed_us = ? WHERE name = ?",
+                           {policy.hash.hex(), Micros(now), policy.name}));
     if (renamed == 0) {
-      LQ_ASSIGN_OR_RETURN(auto inserted, connection.Execute("INSERT INTO policy_names (name, hash, pushed_us) VALUES (?, ?, ?)",
-                                                            {policy.name, policy.hash.hex(), Micros(now)}));
+      LQ_ASSIGN_OR_RETURN(
+          auto inserted,
+          connection.Execute("INSERT INTO policy_names (name, hash, pushed_us) VALUES (?, ?, ?)",
+                             {policy.name, policy.hash.hex(), Micros(now)}));
       static_cast<void>(inserted);
     }
-    LQ_ASSIGN_OR_RETURN(auto bound, connection.Query("SELECT agent_id FROM machines WHERE policy_name = ? AND policy_hash <> ?",
-                                                     {policy.name, policy.hash.hex()}, 1'000'000));
+    LQ_ASSIGN_OR_RETURN(
+        auto bound,
+        connection.Query("SELECT agent_id FROM machines WHERE policy_name = ? AND policy_hash <> ?",
+                         {policy.name, policy.hash.hex()}, 1'000'000));
     for (const Row& row : bound) {
       LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
       LQ_ASSIGN_OR_RETURN(std::int64_t generation, NextGeneration(connection));
-      LQ_ASSIGN_OR_RETURN(auto changed, connection.Execute("UPDATE machines SET policy_hash = ?, generation = ? WHERE agent_id = ?",
-                                                           {policy.hash.hex(), generation, id}));
+      LQ_ASSIGN_OR_RETURN(
+          auto changed,
+          connection.Execute(
+              "UPDATE machines SET policy_hash = ?, generation = ? WHERE agent_id = ?",
+              {policy.hash.hex(), generation, id}));
       static_cast<void>(changed);
       rebound.push_back({.agent_id = std::move(id), .generation = generation});
     }
     // Content that no name and no machine refers to is dropped.
-    LQ_ASSIGN_OR_RETURN(auto dropped, connection.Execute("DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND "
-                                                         "hash NOT IN (SELECT policy_hash FROM machines)"));
+    LQ_ASSIGN_OR_RETURN(
+        auto dropped,
+        connection.Execute(
+            "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND "
+            "hash NOT IN (SELECT policy_hash FROM machines)"));
     static_cast<void>(dropped);
     return {};
   }));
@@ -351,13 +417,16 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
 Result<std::optional<StoredPolicy>> Store::FindPolicy(std::string_view name) {
   std::optional<StoredPolicy> found;
   LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT policies.hash, policies.body FROM policy_names JOIN policies ON "
-                                                    "policies.hash = policy_names.hash WHERE policy_names.name = ?",
-                                                    {std::string(name)}));
+    LQ_ASSIGN_OR_RETURN(
+        auto rows,
+        connection.Query("SELECT policies.hash, policies.body FROM policy_names JOIN policies ON "
+                         "policies.hash = policy_names.hash WHERE policy_names.name = ?",
+                         {std::string(name)}));
     if (rows.empty()) return {};
     LQ_ASSIGN_OR_RETURN(std::string hash, rows[0].Text(0));
     LQ_ASSIGN_OR_RETURN(std::string body, rows[0].Text(1));
-    LQ_ASSIGN_OR_RETURN(crypto::Digest digest, crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, hash));
+    LQ_ASSIGN_OR_RETURN(crypto::Digest digest,
+                        crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, hash));
     found = StoredPolicy{.name = std::string(name), .hash = digest, .body = std::move(body)};
     return {};
   }));
@@ -367,7 +436,8 @@ Result<std::optional<StoredPolicy>> Store::FindPolicy(std::string_view name) {
 Result<std::optional<StoredPolicy>> Store::FindPolicyByHash(const crypto::Digest& hash) {
   std::optional<StoredPolicy> found;
   LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT body FROM policies WHERE hash = ?", {hash.hex()}));
+    LQ_ASSIGN_OR_RETURN(auto rows,
+                        connection.Query("SELECT body FROM policies WHERE hash = ?", {hash.hex()}));
     if (rows.empty()) return {};
     LQ_ASSIGN_OR_RETURN(std::string body, rows[0].Text(0));
     found = StoredPolicy{.name = {}, .hash = hash, .body = std::move(body)};
@@ -379,11 +449,14 @@ Result<std::optional<StoredPolicy>> Store::FindPolicyByHash(const crypto::Digest
 Result<std::vector<StoredPolicy>> Store::ListPolicies() {
   std::vector<StoredPolicy> policies;
   LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT name, hash FROM policy_names ORDER BY name", {}, 100'000));
+    LQ_ASSIGN_OR_RETURN(
+        auto rows,
+        connection.Query("SELECT name, hash FROM policy_names ORDER BY name", {}, 100'000));
     for (const Row& row : rows) {
       LQ_ASSIGN_OR_RETURN(std::string name, row.Text(0));
       LQ_ASSIGN_OR_RETURN(std::string hash, row.Text(1));
-      LQ_ASSIGN_OR_RETURN(crypto::Digest digest, crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, hash));
+      LQ_ASSIGN_OR_RETURN(crypto::Digest digest,
+                          crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, hash));
       policies.push_back({.name = std::move(name), .hash = digest, .body = {}});
     }
     return {};
@@ -391,7 +464,8 @@ Result<std::vector<StoredPolicy>> Store::ListPolicies() {
   return policies;
 }
 
-void Store::KeepFailure(const Enrolment& enrolment, const verifier::KeepFailure& failure, Counted done) {
+void Store::KeepFailure(const Enrolment& enrolment, const verifier::KeepFailure& failure,
+                        Counted done) {
   auto open = std::make_shared<std::int64_t>(0);
   database_->WriteAsync(
       {},
@@ -409,7 +483,8 @@ void Store::RecountOpenIncidents(const Enrolment& enrolment, Counted done) {
   auto open = std::make_shared<std::int64_t>(0);
   database_->WriteAsync(
       {},
-      [id = enrolment.id.text(), ek = enrolment.ek_fingerprint, open](Connection& connection) -> Status {
+      [id = enrolment.id.text(), ek = enrolment.ek_fingerprint,
+       open](Connection& connection) -> Status {
         LQ_ASSIGN_OR_RETURN(*open, CountOpen(connection, id, ek));
         return {};
       },
@@ -419,8 +494,11 @@ void Store::RecountOpenIncidents(const Enrolment& enrolment, Counted done) {
 Result<std::vector<Failure>> Store::LoadFailures(std::string_view agent_id) {
   std::vector<Failure> failures;
   LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(auto rows, connection.Query("SELECT at_us, document FROM failures WHERE agent_id = ? ORDER BY number DESC",
-                                                    {std::string(agent_id)}));
+    LQ_ASSIGN_OR_RETURN(
+        auto rows,
+        connection.Query(
+            "SELECT at_us, document FROM failures WHERE agent_id = ? ORDER BY number DESC",
+            {std::string(agent_id)}));
     for (const Row& row : rows) {
       LQ_ASSIGN_OR_RETURN(std::int64_t at, row.Int(0));
       LQ_ASSIGN_OR_RETURN(std::string document, row.Text(1));
@@ -431,11 +509,13 @@ Result<std::vector<Failure>> Store::LoadFailures(std::string_view agent_id) {
   return failures;
 }
 
-Result<std::vector<Incident>> Store::ListIncidents(const std::optional<std::string>& agent_id, bool open_only, std::int64_t before,
+Result<std::vector<Incident>> Store::ListIncidents(const std::optional<std::string>& agent_id,
+                                                   bool open_only, std::int64_t before,
                                                    std::size_t limit) {
   std::vector<Incident> incidents;
   LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
-    std::string statement = fmt::format("SELECT {} FROM incidents WHERE number < ?", kIncidentColumns);
+    std::string statement =
+        fmt::format("SELECT {} FROM incidents WHERE number < ?", kIncidentColumns);
     Parameters parameters{before > 0 ? before : kMaxInt64};
     if (agent_id) {
       statement += " AND agent_id = ?";
@@ -454,7 +534,8 @@ Result<std::vector<Incident>> Store::ListIncidents(const std::optional<std::stri
   return incidents;
 }
 
-Result<std::int64_t> Store::CountOpenIncidents(std::string_view agent_id, std::string_view ek_fingerprint) {
+Result<std::int64_t> Store::CountOpenIncidents(std::string_view agent_id,
+                                               std::string_view ek_fingerprint) {
   std::int64_t open = 0;
   LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
     LQ_ASSIGN_OR_RETURN(open, CountOpen(connection, agent_id, ek_fingerprint));
@@ -463,15 +544,25 @@ Result<std::int64_t> Store::CountOpenIncidents(std::string_view agent_id, std::s
   return open;
 }
 
-Result<Incident> Store::CloseIncident(std::int64_t number, Time now, std::string_view by, std::string_view note) {
+Result<Incident> Store::CloseIncident(std::int64_t number, Time now, std::string_view by,
+                                      std::string_view note) {
   Incident incident;
   LQ_RETURN_IF_ERROR(database_->Write(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(auto rows, connection.Query(fmt::format("SELECT {} FROM incidents WHERE number = ?", kIncidentColumns), {number}));
-    if (rows.empty()) return NotFound("verifier.unknown_incident", fmt::format("there is no incident {}", number));
+    LQ_ASSIGN_OR_RETURN(
+        auto rows,
+        connection.Query(fmt::format("SELECT {} FROM incidents WHERE number = ?", kIncidentColumns),
+                         {number}));
+    if (rows.empty())
+      return NotFound("verifier.unknown_incident", fmt::format("there is no incident {}", number));
     LQ_ASSIGN_OR_RETURN(incident, ReadIncident(rows[0]));
-    if (incident.closed) return Conflict("verifier.incident_closed", fmt::format("incident {} was closed before", number));
-    LQ_ASSIGN_OR_RETURN(auto changed, connection.Execute("UPDATE incidents SET closed_us = ?, closed_by = ?, note = ? WHERE number = ?",
-                                                         {Micros(now), std::string(by), std::string(note), number}));
+    if (incident.closed)
+      return Conflict("verifier.incident_closed",
+                      fmt::format("incident {} was closed before", number));
+    LQ_ASSIGN_OR_RETURN(
+        auto changed,
+        connection.Execute(
+            "UPDATE incidents SET closed_us = ?, closed_by = ?, note = ? WHERE number = ?",
+            {Micros(now), std::string(by), std::string(note), number}));
     static_cast<void>(changed);
     incident.closed = now;
     incident.closed_by = by;

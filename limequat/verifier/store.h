@@ -28,8 +28,8 @@ struct StoredPolicy {
 };
 
 struct StoredMachine {
-  Enrolment enrolment;                         // without its policy
-  std::optional<crypto::Digest> policy_hash;   // of the policy it is bound to
+  Enrolment enrolment;                        // without its policy
+  std::optional<crypto::Digest> policy_hash;  // of the policy it is bound to
   Memory memory;
 };
 
@@ -69,7 +69,8 @@ class Store {
   // Adds the machine, or replaces the enrolment if `replace`; the generation it got.
   // kConflict ("verifier.enrolled") if it exists and `replace` is not set. Bank and
   // baseline are forgotten; incidents and failures stay (attack A19).
-  Result<std::int64_t> PutMachine(const Enrolment& enrolment, const std::optional<crypto::Digest>& policy, bool replace);
+  Result<std::int64_t> PutMachine(const Enrolment& enrolment,
+                                  const std::optional<crypto::Digest>& policy, bool replace);
   // kNotFound ("verifier.unknown_agent").
   Status RemoveMachine(const wire::AgentId& id);
   // Writes `memory` if the machine still has this generation and policy (A14);
@@ -100,10 +101,14 @@ class Store {
   Result<std::vector<Failure>> LoadFailures(std::string_view agent_id);
   // Incidents of one machine or (nullopt) all, newest first, numbers below `before`
   // (0: from the newest), at most `limit`.
-  Result<std::vector<Incident>> ListIncidents(const std::optional<std::string>& agent_id, bool open_only, std::int64_t before, std::size_t limit);
-  Result<std::int64_t> CountOpenIncidents(std::string_view agent_id, std::string_view ek_fingerprint);
+  Result<std::vector<Incident>> ListIncidents(const std::optional<std::string>& agent_id,
+                                              bool open_only, std::int64_t before,
+                                              std::size_t limit);
+  Result<std::int64_t> CountOpenIncidents(std::string_view agent_id,
+                                          std::string_view ek_fingerprint);
   // kNotFound ("verifier.unknown_incident"), kConflict ("verifier.incident_closed").
-  Result<Incident> CloseIncident(std::int64_t number, Time now, std::string_view by, std::string_view note);
+  Result<Incident> CloseIncident(std::int64_t number, Time now, std::string_view by,
+                                 std::string_view note);
 
   sql::Database& database() { return *database_; }
 

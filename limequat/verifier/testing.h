@@ -16,7 +16,9 @@ namespace limequat::verifier::testing {
 inline Bytes MakeAkTpm2b(std::uint32_t attributes = tpm::testing::kAkAttributes) {
   tpm::testing::Template area = tpm::testing::AkTemplate(tpm::AlgorithmId::kEcdsa);
   area.attributes = attributes;
-  return tpm::testing::MakePublicArea(area, crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key()).tpm2b();
+  return tpm::testing::MakePublicArea(
+             area, crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key())
+      .tpm2b();
 }
 
 inline std::string MakeCertificatePem() {
@@ -47,7 +49,10 @@ inline wire::EnrolRequest MakeEnrolRequest() {
 
 inline std::shared_ptr<Enrolment> MakeTestEnrolment(std::string_view id = "machine-1") {
   auto enrolment = MakeEnrolment(*wire::AgentId::Parse(id), MakeEnrolRequest(),
-                                 {.identity = "verified", .ek_fingerprint = std::string(64, 'e'), .approve_first_boot = true, .waivers = {}});
+                                 {.identity = "verified",
+                                  .ek_fingerprint = std::string(64, 'e'),
+                                  .approve_first_boot = true,
+                                  .waivers = {}});
   return std::make_shared<Enrolment>(*std::move(enrolment));
 }
 

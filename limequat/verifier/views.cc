@@ -1,9 +1,9 @@
 #include "limequat/verifier/views.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace limequat::verifier {
 
@@ -72,12 +72,15 @@ wire::MachineView ViewOf(const MachineState& state, const Pace& pace, Time now) 
   view.address = fmt::format("{}:{}", enrolment.host, enrolment.port);
   if (state.verified_evidence) {
     view.evidence_time = FormatRfc3339(*state.verified_evidence);
-    view.evidence_age_seconds = std::chrono::duration<double>(now - *state.verified_evidence).count();
+    view.evidence_age_seconds =
+        std::chrono::duration<double>(now - *state.verified_evidence).count();
   }
   view.attestations = state.attestations;
   view.boots = state.memory.boots;
   // Entries known from before a restart of the verifier are not verified ones.
-  view.ima_entries = state.verified_evidence && state.progress ? static_cast<std::int64_t>(state.progress->entries()) : 0;
+  view.ima_entries = state.verified_evidence && state.progress
+                         ? static_cast<std::int64_t>(state.progress->entries())
+                         : 0;
   if (!state.transport_trouble.empty()) {
     view.last_problem = state.transport_trouble;
   } else if (const Finding* failed = FirstFailed(state)) {
@@ -122,7 +125,8 @@ wire::AgentStatus KeylimeStatusOf(const MachineState& state, const Pace& pace, T
   status.port = enrolment.port;
   status.tpm_policy = wire::WriteTpmPolicy(enrolment.tpm_policy);
   status.meta_data = enrolment.metadata;
-  status.has_runtime_policy = enrolment.reference.policy && !enrolment.reference.policy->says_nothing();
+  status.has_runtime_policy =
+      enrolment.reference.policy && !enrolment.reference.policy->says_nothing();
   status.accept_hash_algs = enrolment.accept_hash_algs;
   status.accept_enc_algs = enrolment.accept_enc_algs;
   status.accept_sign_algs = enrolment.accept_sign_algs;
@@ -132,14 +136,16 @@ wire::AgentStatus KeylimeStatusOf(const MachineState& state, const Pace& pace, T
     const bool rsa = ak.type() == tpm::AlgorithmId::kRsa;
     status.hash_alg = crypto::HashName(*state.memory.bank);
     status.enc_alg = rsa ? "rsa" : "ecc";
-    status.sign_alg = ak.scheme() == tpm::AlgorithmId::kNull ? (rsa ? "rsassa" : "ecdsa") : tpm::AlgorithmName(ak.scheme());
+    status.sign_alg = ak.scheme() == tpm::AlgorithmId::kNull ? (rsa ? "rsassa" : "ecdsa")
+                                                             : tpm::AlgorithmName(ak.scheme());
   }
   if (integrity == Integrity::kFail) status.severity_level = kHighestSeverity;
   if (const Finding* failed = FirstFailed(state)) status.last_event_id = KeylimeEventId(*failed);
   status.attestation_count = state.attestations_at_failure.value_or(state.attestations);
   if (state.last_answer) status.last_received_quote = ToUnixSeconds(*state.last_answer);
   if (state.last_good) status.last_successful_attestation = ToUnixSeconds(*state.last_good);
-  status.attestation_period_seconds = std::chrono::duration_cast<std::chrono::seconds>(pace.interval).count();
+  status.attestation_period_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(pace.interval).count();
   return status;
 }
 
