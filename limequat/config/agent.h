@@ -27,13 +27,13 @@ struct AgentConfig {
   Duration registrar_retry = std::chrono::seconds(2);
   int registrar_max_retries = 10;
   std::vector<std::filesystem::path> trusted_client_ca;  // at least one
-  std::filesystem::path server_certificate;  // default: state_dir/server.pem, generated
-  std::filesystem::path server_key;          // default: state_dir/server.key, generated
-  std::string tcti;                          // "": device:/dev/tpmrm0, else device:/dev/tpm0
-  std::string tpm_key = "rsa2048";           // rsa2048, ecc256, ecc384
-  std::string tpm_hash = "sha256";           // sha256, sha384, sha512, sha1
-  std::string tpm_signing = "rsassa";        // rsassa, rsapss, ecdsa
-  std::string ek_handle;                     // hex of a persistent EK; "": made from the TCG template
+  std::filesystem::path server_certificate;              // default: state_dir/server.pem, generated
+  std::filesystem::path server_key;                      // default: state_dir/server.key, generated
+  std::string tcti;                    // "": device:/dev/tpmrm0, else device:/dev/tpm0
+  std::string tpm_key = "rsa2048";     // rsa2048, ecc256, ecc384
+  std::string tpm_hash = "sha256";     // sha256, sha384, sha512, sha1
+  std::string tpm_signing = "rsassa";  // rsassa, rsapss, ecdsa
+  std::string ek_handle;               // hex of a persistent EK; "": made from the TCG template
   std::filesystem::path ima_log = "/sys/kernel/security/ima/ascii_runtime_measurements";
   std::filesystem::path boot_log = "/sys/kernel/security/tpm0/binary_bios_measurements";
   LogConfig log;

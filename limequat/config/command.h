@@ -27,7 +27,8 @@ struct CommandConfig {
 // /etc/limequat/limequat.toml: the first that exists. kNotFound ("config.none")
 // names the places.
 Result<CommandConfig> LoadCommandConfig(const std::optional<std::filesystem::path>& file);
-Result<CommandConfig> ParseCommandConfig(std::string_view toml, const std::filesystem::path& folder);
+Result<CommandConfig> ParseCommandConfig(std::string_view toml,
+                                         const std::filesystem::path& folder);
 std::string ToToml(const CommandConfig& config);
 
 }  // namespace limequat::config

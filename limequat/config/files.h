@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+
 #include <sys/types.h>
 
 #include "limequat/base/result.h"

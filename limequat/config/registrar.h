@@ -33,7 +33,8 @@ struct RegistrarConfig {
 // Environment variables LIMEQUAT_REGISTRAR_SECTION_KEY override.
 Result<RegistrarConfig> LoadRegistrarConfig(const std::filesystem::path& file);
 // The same from text; `folder` is what relative paths are taken from. For tests.
-Result<RegistrarConfig> ParseRegistrarConfig(std::string_view toml, const std::filesystem::path& folder);
+Result<RegistrarConfig> ParseRegistrarConfig(std::string_view toml,
+                                             const std::filesystem::path& folder);
 // Every key with its effective value, as a file that can be loaded.
 std::string ToToml(const RegistrarConfig& config);
 

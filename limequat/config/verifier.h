@@ -38,7 +38,8 @@ struct VerifierConfig {
 };
 
 Result<VerifierConfig> LoadVerifierConfig(const std::filesystem::path& file);
-Result<VerifierConfig> ParseVerifierConfig(std::string_view toml, const std::filesystem::path& folder);
+Result<VerifierConfig> ParseVerifierConfig(std::string_view toml,
+                                           const std::filesystem::path& folder);
 std::string ToToml(const VerifierConfig& config);
 
 }  // namespace limequat::config

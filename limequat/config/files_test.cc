@@ -1,0 +1,65 @@
+#include "limequat/config/files.h"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+namespace limequat::config {
+namespace {
+
+class FilesTest : public ::testing::Test {
+ protected:
+  FilesTest() {
+    std::string pattern = ::testing::TempDir() + "limequat-files-XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~FilesTest() override { std::filesystem::remove_all(folder_); }
+
+  static unsigned ModeOf(const std::filesystem::path& path) {
+    struct stat status = {};
+    EXPECT_EQ(stat(path.c_str(), &status), 0);
+    return status.st_mode & 07777U;
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(FilesTest, WritesWithTheModeAndReplaces) {
+  const auto path = folder_ / "x";
+  ASSERT_TRUE(WriteFileAtomically(path, "one", 0600));
+  ASSERT_TRUE(WriteFileAtomically(path, "two", 0644));
+  EXPECT_EQ(*ReadTextFile(path, 10), "two");
+  EXPECT_EQ(ModeOf(path), 0644U);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1)
+      << "nothing else is left";
+}
+
+TEST_F(FilesTest, LimitHolds) {
+  ASSERT_TRUE(WriteFileAtomically(folder_ / "x", "12345", 0600));
+  EXPECT_TRUE(ReadTextFile(folder_ / "x", 5));
+  EXPECT_EQ(ReadTextFile(folder_ / "x", 4).error().code, ErrorCode::kMalformed);
+}
+
+TEST_F(FilesTest, Cve_2022_23952_SecretThatOthersCanReadIsRefused) {
+  const auto path = folder_ / "key";
+  for (const mode_t mode : {0644, 0640, 0604, 0660}) {
+    ASSERT_TRUE(WriteFileAtomically(path, "secret", mode));
+    EXPECT_EQ(ReadSecretFile(path, 100).error().id, "config.mode") << std::oct << mode;
+  }
+  ASSERT_TRUE(WriteFileAtomically(path, "secret", 0600));
+  EXPECT_EQ(*ReadSecretFile(path, 100), "secret");
+}
+
+TEST_F(FilesTest, SecretMustBeAFile) { EXPECT_FALSE(ReadSecretFile("/dev/null", 100)); }
+
+TEST_F(FilesTest, ErrorsNameThePath) {
+  const auto missing = ReadTextFile(folder_ / "none", 10);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(missing.error().message.find("none"), std::string::npos);
+  EXPECT_EQ(WriteFileAtomically("/proc/none/x", "", 0600).error().id, "config.write");
+}
+
+}  // namespace
+}  // namespace limequat::config
