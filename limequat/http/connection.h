@@ -82,11 +82,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<bool> SendText(Turn& turn, const Response& response, std::string_view body);
   Awaitable<bool> SendProduced(Turn& turn, std::shared_ptr<Response> response);
   Awaitable<bool> SendEvents(Turn& turn, std::shared_ptr<Response> response);
+  Awaitable<std::optional<std::size_t>> PullEvents(Turn& turn,
+                                                   const std::shared_ptr<Response>& response,
+                                                   const std::shared_ptr<EventWaker>& new_waker);
   Awaitable<bool> PumpEvents(Turn& turn, const std::shared_ptr<Response>& response,
                              const std::shared_ptr<Waker>& waker);
   Awaitable<std::optional<std::string>> NextPiece(Turn& turn,
                                                   const std::shared_ptr<Response>& response,
                                                   std::optional<Error>& error);
+  void LogCutOff(const Turn& turn, const Error& why);
   bool StartStream(Turn& turn, Response& response);
   Awaitable<bool> SendPiece(const Turn& turn, std::string_view piece);
   Awaitable<bool> Write(const Turn& turn, std::string_view data);

@@ -328,7 +328,7 @@ TEST(ResponseParser, RefusesWhatIsNotHttp) {
             Outcome::kFailed);
   EXPECT_EQ(ParseResponse(parser,
                           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
-                              std::string(kMaxHeader + 8, 'a'),
+                              std::string(kMaxHeader + 32, 'a'),
                           10),
             Outcome::kFailed);
 }

@@ -21,13 +21,13 @@ namespace {
 
 Time Now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
 
-SSL_CTX* NewContext(const Identity* identity, int max_version) {
+SSL_CTX* NewContext(const Identity* identity, int max_version, const std::string& suites) {
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   LQ_CHECK(context != nullptr);
   SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
   SSL_CTX_set_max_proto_version(context, max_version);
-  SSL_CTX_set_cipher_list(context, "ALL:@SECLEVEL=0");
+  LQ_CHECK(SSL_CTX_set_cipher_list(context, (suites + ":@SECLEVEL=0").c_str()) == 1);
   if (identity != nullptr) {
     const Bytes der = identity->certificate.ToDer();
     const std::string pem = identity->key.ExposePem();
@@ -127,11 +127,16 @@ RawClient::~RawClient() {
   SSL_CTX_free(context_);
 }
 
-bool RawClient::StartTls(const Identity* identity, int max_version) {
-  context_ = NewContext(identity, max_version);
+bool RawClient::StartTls(const Identity* identity, int max_version, const char* suites) {
+  context_ = NewContext(identity, max_version, suites);
   ssl_ = SSL_new(context_);
   SSL_set_fd(ssl_, fd_);
   return SSL_connect(ssl_) == 1;
+}
+
+bool RawClient::HasResumableSession() const {
+  const SSL_SESSION* session = SSL_get0_session(ssl_);
+  return session != nullptr && SSL_SESSION_is_resumable(session) == 1;
 }
 
 bool RawClient::Send(std::string_view data) {

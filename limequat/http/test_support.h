@@ -69,7 +69,9 @@ class RawClient {
   ~RawClient();
 
   // TLS with this identity, without checking the server. `max_version` 0: the newest.
-  bool StartTls(const Identity* identity, int max_version = 0);
+  // `suites`: of TLS 1.2.
+  bool StartTls(const Identity* identity, int max_version = 0, const char* suites = "ALL");
+  bool HasResumableSession() const;
   bool Send(std::string_view data);
   // One response: head and, by Content-Length or chunks, the body. nullopt: the
   // connection ended before it was complete.

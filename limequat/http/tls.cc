@@ -189,6 +189,9 @@ Result<SslContext> CreateContext(bool server, const std::vector<crypto::Certific
                           SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(c, 1);
   SSL_CTX_set_cert_verify_callback(c, TlsSession::VerifyPeer, nullptr);
+  if (chain.empty() != private_key_pem.empty()) {
+    return Malformed("http.tls.key", "a certificate and its private key go together");
+  }
   if (!chain.empty()) LQ_RETURN_IF_ERROR(UseIdentity(c, chain, private_key_pem));
   return context;
 }
@@ -287,7 +290,7 @@ int TlsSession::VerifyPeer(X509_STORE_CTX* store, void*) {
   auto* session = static_cast<TlsSession*>(SSL_get_app_data(ssl));
   const auto refuse = [&](Error why) {
     session->refusal_ = std::move(why);
-    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
     return 0;
   };
   std::vector<crypto::Certificate> chain;

@@ -113,9 +113,12 @@ void Transport::ShutdownWrite() {
   socket_.shutdown(IoSocket::shutdown_send, ignored);
 }
 
-bool Transport::PeerGone() {
+Transport::PeerState Transport::LookAtPeer() {
   pollfd state{socket_.native_handle(), POLLIN | POLLRDHUP, 0};
-  return poll(&state, 1, 0) < 0 || (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+  if (poll(&state, 1, 0) < 0 || (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
+    return PeerState::kGone;
+  }
+  return (state.revents & POLLIN) != 0 ? PeerState::kSent : PeerState::kQuiet;
 }
 
 std::string Transport::failure() const {

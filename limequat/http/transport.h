@@ -46,9 +46,10 @@ class Transport {
   bool aborted() const { return aborted_; }
   // Tells the peer that nothing follows.
   void ShutdownWrite();
-  // Whether the peer has closed its side or reset, as far as the kernel knows.
-  // Reads nothing.
-  bool PeerGone();
+  // What the kernel knows about the peer; reads nothing. kGone: it has closed its side
+  // or reset the connection, whatever it sent before.
+  enum class PeerState { kQuiet, kSent, kGone };
+  PeerState LookAtPeer();
 
   // For logs, after kFailed.
   std::string failure() const;
