@@ -17,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+const fs::path kOwn = fs::path(LQ_SOURCE_DIR) / "data" / "quote";
 const fs::path kCorpus = fs::path(LQ_SOURCE_DIR) / ".." / "shared" / "corpus" / "quote";
 
 std::optional<std::string> Content(const fs::path& path) {
@@ -139,17 +140,17 @@ void ExpectPcrFile(ByteView file, const PcrSelection& signed_selection, const Pc
   EXPECT_TRUE(Equal(WritePcrBlob(blob->selection, blob->values), file));
 }
 
-class QuoteCorpusTest : public ::testing::TestWithParam<std::string> {};
+class QuoteCorpusTest : public ::testing::TestWithParam<fs::path> {};
 
 TEST_P(QuoteCorpusTest, AgreesWithTheReference) {
-  if (!fs::exists(kCorpus)) GTEST_SKIP() << "no corpus at " << kCorpus;
-  const fs::path folder = kCorpus / GetParam();
+  const fs::path& folder = GetParam();
+  if (!fs::exists(folder)) GTEST_SKIP() << "no corpus at " << folder;
   const json::Value document = Json(folder / "expected.json");
   const json::Value& expected = Member(document, "independent");
   const auto result = Verify(folder);
   ExpectVerdict(result, expected);
   ExpectChecks(result, expected);
-  if (GetParam().starts_with("neg_")) {
+  if (folder.filename().string().starts_with("neg_")) {
     EXPECT_FALSE(result.has_value() && result->quote.has_value());
   }
 
@@ -204,18 +205,25 @@ INSTANTIATE_TEST_SUITE_P(Corpus, BootCorpusTest,
                          ::testing::Values("run1-ima-sig-secureboot-crb", "run3-ima-legacy-sha1"),
                          [](const auto& run) { return std::string(run.param.substr(0, 4)); });
 
-std::vector<std::string> Folders() {
-  if (!fs::exists(kCorpus)) return {"absent"};
-  std::vector<std::string> folders;
-  for (const auto& entry : fs::directory_iterator(kCorpus)) {
-    if (entry.is_directory()) folders.push_back(entry.path().filename());
+// The quotes of this repository, and those of the corpus, or its place if it is absent.
+std::vector<fs::path> Folders() {
+  std::vector<fs::path> folders;
+  for (const fs::path& place : {kOwn, kCorpus}) {
+    if (!fs::exists(place)) {
+      folders.push_back(place);
+      continue;
+    }
+    for (const auto& entry : fs::directory_iterator(place)) {
+      if (entry.is_directory()) folders.push_back(entry.path());
+    }
   }
   std::ranges::sort(folders);
   return folders;
 }
 
-std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param;
+std::string TestName(const ::testing::TestParamInfo<fs::path>& about) {
+  const bool own = about.param.parent_path() == kOwn;
+  std::string name = (own ? "own_" : "") + about.param.filename().string();
   for (char& c : name) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
   }

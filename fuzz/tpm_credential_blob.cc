@@ -1,0 +1,16 @@
+// tpm::ParseCredentialBlob.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "limequat/base/check.h"
+#include "limequat/tpm/credential.h"
+
+using namespace limequat;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const ByteView input(data, size);
+  const auto credential = tpm::ParseCredentialBlob(input);
+  LQ_CHECK(!credential || Equal(tpm::WriteCredentialBlob(*credential), input));
+  return 0;
+}

@@ -1,0 +1,22 @@
+// tpm::ParsePcrBlob.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "limequat/base/check.h"
+#include "limequat/tpm/pcr.h"
+
+using namespace limequat;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto blob = tpm::ParsePcrBlob(ByteView(data, size));
+  if (!blob) return 0;
+  // Unused memory and the split into lists are not written back, the meaning is.
+  const auto again = tpm::ParsePcrBlob(tpm::WritePcrBlob(blob->selection, blob->values));
+  LQ_CHECK(again.has_value());
+  LQ_CHECK(again->selection == blob->selection);
+  LQ_CHECK(again->values == blob->values);
+  const auto json = tpm::PcrValues::FromJson(blob->values.ToJson());
+  LQ_CHECK(json.has_value() && *json == blob->values);
+  return 0;
+}
