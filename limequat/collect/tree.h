@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "limequat/base/result.h"
+#include "limequat/crypto/digest.h"
+
+namespace limequat::collect {
+
+// Which regular files of a tree are hashed.
+enum class Selection {
+  kAll,
+  kExecutable,  // with an execute bit, ELF files and kernel modules
+};
+
+struct TreeOptions {
+  std::filesystem::path root{};  // what the machine knows as "/"
+  Selection selection = Selection::kAll;
+  std::vector<crypto::HashAlgorithm> algorithms{crypto::HashAlgorithm::kSha256};
+  // Paths on the machine that are left out with everything below them: "/proc".
+  std::vector<std::string> skip{};
+  unsigned workers = 0;  // 0: as many as processors
+};
+
+struct HashedFile {
+  std::string path;                     // on the machine: absolute, '/'-separated
+  std::vector<crypto::Digest> digests;  // one for each algorithm, in the order asked
+};
+
+struct Progress {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t total_files = 0;
+  std::uint64_t total_bytes = 0;
+};
+
+struct Tree {
+  std::vector<HashedFile> files;  // in the order of their paths
+  // Files and folders that could not be read, with the reason: a policy made without
+  // them would call good files unknown, so the caller must say so.
+  std::vector<std::string> unreadable;
+};
+
+// Hashes the regular files below a root. Symbolic links are not followed, neither out
+// of the root nor inside it: the kernel's list names the file itself (d_path), so
+// /usr/bin/x and never a link to it. Special files are left out; a file with several
+// names is read once. kNotFound ("collect.root") if the root is no folder.
+// `progress` is called from one thread at a time, about ten times a second.
+Result<Tree> HashTree(const TreeOptions& options,
+                      const std::function<void(const Progress&)>& progress = {});
+
+}  // namespace limequat::collect
