@@ -123,7 +123,8 @@ class Conversation {
     const Result<json::Value> results = Send(http::Method::kGet, "/version", "");
     if (!results) {
       // A registrar from before the question existed says that it has no such path.
-      if (last_status_ < 400 || last_status_ > 499) return results.error();
+      if (results.error().code == ErrorCode::kUnavailable || last_status_ < 400)
+        return results.error();
       const auto ours = wire::AgentVersions();
       return std::vector<wire::ApiVersion>(ours.rbegin(), ours.rend());
     }
