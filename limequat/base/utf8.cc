@@ -27,4 +27,14 @@ CodePoint DecodeUtf8(std::string_view text) {
   return {value, length};
 }
 
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length =
+        static_cast<std::uint8_t>(text.front()) < 0x80 ? 1 : DecodeUtf8(text).length;
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 }  // namespace limequat

@@ -15,4 +15,7 @@ struct CodePoint {
 // forms, surrogates and values above U+10FFFF are invalid (RFC 3629).
 CodePoint DecodeUtf8(std::string_view text);
 
+// Whether all of `text` is UTF-8. Hostile input.
+bool IsUtf8(std::string_view text);
+
 }  // namespace limequat

@@ -57,5 +57,13 @@ TEST(DecodeUtf8, RefusesWhatRfc3629Forbids) {
   }
 }
 
+TEST(Utf8, WholeTexts) {
+  EXPECT_TRUE(IsUtf8(""));
+  EXPECT_TRUE(IsUtf8("/data/\u00e9t\u00e9_\u20ac_\U0001f33f"));
+  EXPECT_FALSE(IsUtf8("/data/\xff"));
+  EXPECT_FALSE(IsUtf8("cut short \xe2\x82"));
+  EXPECT_FALSE(IsUtf8("\xc0\xaf"));
+}
+
 }  // namespace
 }  // namespace limequat

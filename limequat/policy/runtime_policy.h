@@ -2,34 +2,31 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/crypto/digest.h"
-#include "limequat/json/value.h"
+#include "limequat/policy/exclude_list.h"
 
 namespace limequat::policy {
 
-// Limits of a runtime policy; beyond them it is refused as malformed.
+// Limits of a runtime policy; beyond them it is refused as malformed. See
+// exclude_list.h for those of the exclude expressions.
 inline constexpr std::size_t kMaxPolicyBytes = 64U << 20U;
-inline constexpr std::size_t kMaxExcludes = 4096;
-inline constexpr std::size_t kMaxExpression = 4096;  // bytes of one expression
 
 // What a policy says about a path.
 enum class PathAnswer {
-  kListed,         // the digest is among those listed for the path
-  kOtherDigest,    // the path is listed, with other digests
-  kUnknownPath,    // the path is not listed
+  kListed,       // the digest is among those listed for the path
+  kOtherDigest,  // the path is listed, with other digests
+  kUnknownPath,  // the path is not listed
 };
-
-// Whether an exclude expression takes a path out of the appraisal. A limit that was
-// hit counts as not excluded, and is told apart so that it can be reported (A10).
-enum class Exclusion { kNo, kExcluded, kLimitHit };
 
 // A Keylime runtime policy, version 1 (keylime-server-protocol, 5.1): `digests`,
 // `excludes`, with Keylime's meaning. Immutable, shared by every machine bound to
@@ -41,9 +38,10 @@ enum class Exclusion { kNo, kExcluded, kLimitHit };
 // evaluated, it never passes by silence.
 class RuntimePolicy {
  public:
-  // Hostile input (a request body). kMalformed ("policy.*"): not JSON, members of
-  // wrong types, a digest that is not 40-128 hex digits, an invalid expression,
-  // limits. Never partly applied.
+  // Hostile input (a request body). kMalformed ("policy.*"): not JSON, members that
+  // are absent or of wrong types (the schema is Keylime's), a digest that is not 40 to
+  // 128 lower-case hex digits in pairs, an invalid expression (quirk Q19: Keylime
+  // stores it and ignores all expressions), limits. Never partly applied.
   static Result<std::shared_ptr<const RuntimePolicy>> Parse(std::string_view json);
 
   ~RuntimePolicy();
@@ -52,18 +50,22 @@ class RuntimePolicy {
   const crypto::Digest& hash() const;
   std::size_t paths() const;
   std::size_t digests() const;
-  // No digests at all, an expression that excludes everything, or Keylime's empty
-  // policy (generator ≤ 1): it accepts or says nothing, so a machine bound to it is
-  // unpoliced.
+  // No digests at all, expressions that exclude everything (every listed path and
+  // every path of an ordinary system), or Keylime's empty policy (generator ≤ 1): it
+  // accepts or says nothing, so a machine bound to it is unpoliced.
   bool says_nothing() const;
   std::string why_it_says_nothing() const;
+  // Only the second of these: what our own API and commands refuse (attack A10).
+  bool excludes_everything() const;
   const std::vector<std::string>& unevaluated() const;
 
+  // Digests are compared as bytes; their size tells the algorithm, as in Keylime.
   PathAnswer Look(std::string_view path, ByteView digest) const;
   // The digests listed for `path`, lower-case hex; at most `limit`.
   std::vector<std::string> DigestsOf(std::string_view path, std::size_t limit = 16) const;
   // Never kExcluded for `boot_aggregate` (attack A10). Python `re.match`: from the
   // beginning of the path, not necessarily to its end. Match and depth limits hold.
+  // Costs more than Look: ask only about paths that Look did not find listed.
   Exclusion Excludes(std::string_view path) const;
 
  private:
@@ -72,23 +74,31 @@ class RuntimePolicy {
   std::unique_ptr<const Impl> impl_;
 };
 
-// Builds the JSON of a runtime policy (generator 3, as `keylime-policy create
-// runtime` writes it).
+// Builds the JSON of a runtime policy, in the shape in which `keylime-policy create
+// runtime` writes it: generator 3, paths, digests and expressions sorted, each once.
 class RuntimePolicyBuilder {
  public:
-  // `digest_hex` of 40 to 128 digits.
+  // `digest_hex` of 40 to 128 digits, of either case. Blanks in `path` become '_', as
+  // in the lists of kernels.
   void AddDigest(std::string_view path, std::string_view digest_hex);
   void AddExclude(std::string_view expression);
-  // kMalformed if an expression is invalid or excludes everything (attack A10).
+  std::size_t paths() const { return digests_.size(); }
+  // `timestamp` in Keylime's form, "2026-11-25 09:00:00.000000". `log_hash`: of the
+  // template digests that a list states, SHA-1 for ascii_runtime_measurements.
+  // kMalformed ("policy.*") for what Parse refuses, for a path that is not UTF-8, and
+  // for expressions that exclude everything (attack A10).
   Result<std::string> ToJson(std::string_view timestamp, crypto::HashAlgorithm log_hash) const;
 
  private:
-  std::vector<std::pair<std::string, std::vector<std::string>>> digests_;
-  std::vector<std::string> excludes_;
+  std::map<std::string, std::set<std::string>, std::less<>> digests_;
+  std::set<std::string, std::less<>> excludes_;
 };
 
-// Keeps every digest of `base` and adds those of `other`; excludes are united. For
-// a roll-out in which old and new programs are both good until a reboot.
+// Keeps every digest of `base` and adds those of `other`; excludes, keyrings, buffers
+// and ignored keyrings are united. For a roll-out in which old and new programs are
+// both good until a reboot. Errors as of RuntimePolicy::Parse; kConflict
+// ("policy.merge") if the two name different list hashes or verification keys. The
+// time stamp is that of `other`.
 Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string_view other_json);
 
 }  // namespace limequat::policy

@@ -1,0 +1,120 @@
+#include "limequat/policy/digest_map.h"
+
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "limequat/base/check.h"
+
+namespace limequat::policy {
+
+namespace {
+
+void PutSize(Bytes& out, std::size_t size) {
+  while (size >= 0x80) {
+    out.push_back(static_cast<std::uint8_t>(size | 0x80U));
+    size >>= 7U;
+  }
+  out.push_back(static_cast<std::uint8_t>(size));
+}
+
+// Our own records: not input, so nothing is checked.
+std::size_t TakeSize(ByteView& in) {
+  std::size_t size = 0;
+  for (unsigned shift = 0;; shift += 7) {
+    const std::uint8_t byte = in.front();
+    in = in.subspan(1);
+    size |= std::size_t{byte & 0x7fU} << shift;
+    if (byte < 0x80) return size;
+  }
+}
+
+ByteView TakeBytes(ByteView& in, std::size_t size) {
+  const ByteView bytes = in.first(size);
+  in = in.subspan(size);
+  return bytes;
+}
+
+}  // namespace
+
+DigestMap::DigestMap(std::uint64_t seed, std::size_t paths, std::size_t bytes) : seed_(seed) {
+  // At most seven of eight places taken.
+  table_.resize(std::bit_ceil(paths + paths / 7 + 1));
+  records_.reserve(bytes);
+}
+
+std::uint64_t DigestMap::HashOf(std::string_view path) const {
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15U;  // 2^64 divided by the golden ratio
+  std::uint64_t hash = seed_ ^ path.size();
+  const auto mix = [&hash](std::uint64_t word) {
+    hash = (hash ^ word) * kOdd;
+    hash ^= hash >> 29U;
+  };
+  while (path.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, path.data(), sizeof word);
+    mix(word);
+    path.remove_prefix(sizeof word);
+  }
+  std::uint64_t word = 0;
+  if (!path.empty()) std::memcpy(&word, path.data(), path.size());
+  mix(word);
+  return (hash ^ (hash >> 32U)) * kOdd;
+}
+
+void DigestMap::Add(std::string_view path, const std::vector<Bytes>& digests) {
+  LQ_CHECK(size_ + 1 < table_.size());  // a search ends at a free place
+  LQ_CHECK(records_.size() < std::numeric_limits<std::uint32_t>::max());
+  const std::uint64_t hash = HashOf(path);
+  std::size_t place = hash & (table_.size() - 1);
+  while (table_[place].record != 0) place = (place + 1) & (table_.size() - 1);
+  table_[place] = {.tag = static_cast<std::uint32_t>(hash >> 32U),
+                   .record = static_cast<std::uint32_t>(records_.size() + 1)};
+  ++size_;
+  PutSize(records_, path.size());
+  Append(records_, AsBytes(path));
+  PutSize(records_, digests.size());
+  for (const Bytes& digest : digests) {
+    PutSize(records_, digest.size());
+    Append(records_, digest);
+  }
+}
+
+std::optional<DigestMap::Digests> DigestMap::Find(std::string_view path) const {
+  if (table_.empty()) return std::nullopt;
+  const std::uint64_t hash = HashOf(path);
+  const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+  for (std::size_t place = hash & (table_.size() - 1); table_[place].record != 0;
+       place = (place + 1) & (table_.size() - 1)) {
+    if (table_[place].tag != tag) continue;
+    ByteView record = ByteView(records_).subspan(table_[place].record - 1);
+    const std::size_t size = TakeSize(record);
+    if (size != path.size() || AsText(TakeBytes(record, size)) != path) continue;
+    const std::size_t count = TakeSize(record);
+    return Digests(record, count);
+  }
+  return std::nullopt;
+}
+
+std::string_view DigestMap::SkipRecord(std::size_t& at) const {
+  ByteView record = ByteView(records_).subspan(at);
+  const std::size_t size = TakeSize(record);
+  const std::string_view path = AsText(TakeBytes(record, size));
+  for (std::size_t left = TakeSize(record); left > 0; --left) {
+    TakeBytes(record, TakeSize(record));
+  }
+  at = records_.size() - record.size();
+  return path;
+}
+
+std::size_t DigestMap::MemorySize() const {
+  return records_.capacity() + table_.capacity() * sizeof(Place);
+}
+
+std::optional<ByteView> DigestMap::Digests::Next() {
+  if (left_ == 0) return std::nullopt;
+  --left_;
+  return TakeBytes(rest_, TakeSize(rest_));
+}
+
+}  // namespace limequat::policy

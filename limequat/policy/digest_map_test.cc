@@ -1,0 +1,81 @@
+#include "limequat/policy/digest_map.h"
+
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "limequat/base/encoding.h"
+
+namespace limequat::policy {
+namespace {
+
+std::vector<std::string> Found(const DigestMap& map, std::string_view path) {
+  std::vector<std::string> digests;
+  auto found = map.Find(path);
+  while (found) {
+    const auto digest = found->Next();
+    if (!digest) break;
+    digests.push_back(HexEncode(*digest));
+  }
+  return digests;
+}
+
+TEST(DigestMap, EmptyFindsNothing) {
+  EXPECT_FALSE(DigestMap().Find("/x"));
+  EXPECT_FALSE(DigestMap(1, 0, 0).Find(""));
+}
+
+TEST(DigestMap, FindsWhatWasAdded) {
+  DigestMap map(7, 3, 100);
+  map.Add("/a", {{1, 2}, {3}});
+  map.Add("", {{4}});
+  map.Add(std::string(300, 'p'), {Bytes(64, 9)});
+  EXPECT_EQ(map.size(), 3U);
+  EXPECT_EQ(Found(map, "/a"), (std::vector<std::string>{"0102", "03"}));
+  EXPECT_EQ(Found(map, ""), std::vector<std::string>{"04"});
+  EXPECT_EQ(
+      Found(map, std::string(300, 'p')),
+      std::vector<std::string>{std::string(128, '0').replace(0, 128, HexEncode(Bytes(64, 9)))});
+  EXPECT_FALSE(map.Find("/b"));
+  EXPECT_FALSE(map.Find("/"));
+  EXPECT_FALSE(map.Find("/a/"));
+  EXPECT_FALSE(map.Find(std::string(299, 'p')));
+}
+
+TEST(DigestMap, PathsInTheOrderOfAdding) {
+  DigestMap map(7, 3, 10);
+  for (const char* path : {"/c", "/a", "/b"}) map.Add(path, {Bytes(200, 1), Bytes(2, 2)});
+  std::vector<std::string> paths;
+  map.ForEachPath([&](std::string_view path) {
+    paths.emplace_back(path);
+    return path != "/a";
+  });
+  EXPECT_EQ(paths, (std::vector<std::string>{"/c", "/a"}));
+}
+
+TEST(DigestMap, HundredThousandPathsFitInTwelveMegabytes) {
+  constexpr std::size_t kPaths = 100'000;
+  const auto path = [](std::size_t i) {
+    return fmt::format("/usr/lib/x86_64-linux-gnu/package-{:03}/module-{:06}.so.1.2.3", i % 1000,
+                       i);
+  };
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < kPaths; ++i) bytes += path(i).size() + 2 + 33;
+  DigestMap map(0x1234, kPaths, bytes);
+  for (std::size_t i = 0; i < kPaths; ++i) {
+    map.Add(path(i), {Bytes(32, static_cast<std::uint8_t>(i))});
+  }
+  EXPECT_LE(map.MemorySize(), 12U << 20U);
+  for (std::size_t i = 0; i < kPaths; i += 37) {
+    auto found = map.Find(path(i));
+    ASSERT_TRUE(found) << i;
+    EXPECT_EQ(found->Next()->front(), static_cast<std::uint8_t>(i));
+    EXPECT_FALSE(found->Next());
+  }
+  EXPECT_FALSE(map.Find(path(kPaths)));
+}
+
+}  // namespace
+}  // namespace limequat::policy

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "limequat/base/result.h"
+
+namespace limequat::policy {
+
+inline constexpr std::size_t kMaxExcludes = 4096;
+inline constexpr std::size_t kMaxExpression = 4096;              // bytes of one expression
+inline constexpr std::size_t kMaxCompiledExcludes = 64U << 20U;  // bytes of all, compiled
+
+// Whether an exclude expression takes a path out of the appraisal. A limit that was
+// hit counts as not excluded, and is told apart so that it can be reported (A10).
+enum class Exclusion { kNo, kExcluded, kLimitHit };
+
+// The exclude expressions of a policy: regular expressions of Python's `re`, matched
+// from the beginning of a path and not necessarily to its end (`re.match`).
+//
+// Keylime matches `(e1)|(e2)|...`; here each expression stands for itself. That is
+// the same except for what one expression could do to another: numbers of groups
+// count from the expression's own beginning (what its author meant), flags such as
+// `(?i)` at the beginning are valid and end with the expression (Python 3.11 refuses
+// them in the joined form), and an invalid expression is refused when it is read,
+// where Keylime ignores the whole list at each appraisal (quirk Q19).
+//
+// What is invalid in Python is invalid here, although PCRE2 has a meaning for it:
+// `\h`, `\Q`, `(*ACCEPT)`, `(?R)`, `(?|`. Not supported: the flags `a`, `L` and `x`,
+// `\N{...}`. Classes such as `\w` follow Unicode in both, by slightly different
+// tables. A path that is not UTF-8 is excluded by nothing: Python never sees one.
+class ExcludeList {
+ public:
+  // kMalformed ("policy.exclude", with the expression's number and place), or
+  // ("policy.limit") for too many, too long or too large expressions. Hostile input.
+  static Result<ExcludeList> Compile(std::span<const std::string> expressions);
+
+  ExcludeList();
+  ExcludeList(ExcludeList&&) noexcept;
+  ExcludeList& operator=(ExcludeList&&) noexcept;
+  ~ExcludeList();
+
+  // Whether any expression matches; `path` is hostile. Time is bounded by match and
+  // depth limits for each expression. Knows nothing of `boot_aggregate`.
+  Exclusion Match(std::string_view path) const;
+
+  // Whether no path of an ordinary system is left: each of a fixed set of paths and
+  // of paths made from `seed` is excluded (attack A10). `seed` keeps an author from
+  // writing around the set; pass a hash of what is judged.
+  bool ExcludesEverySystemPath(std::string_view seed) const;
+
+ private:
+  struct Expression;
+  std::vector<std::unique_ptr<const Expression>> expressions_;
+};
+
+}  // namespace limequat::policy

@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/base/utf8.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/policy_document.h"
+#include "limequat/policy/runtime_policy.h"
+
+namespace limequat::policy {
+
+namespace {
+
+const json::Value& Member(const json::Value& object, std::string_view name) {
+  return *object.as_object()->Find(name);  // the schema was checked
+}
+
+void AddDigests(const json::Value& object, DigestsByName& out) {
+  for (const auto& [name, digests] : *object.as_object()) {
+    auto& of_name = out[name];
+    for (const json::Value& digest : *digests.as_array()) of_name.insert(*digest.as_string());
+  }
+}
+
+void AddStrings(const json::Value& array, std::set<std::string, std::less<>>& out) {
+  for (const json::Value& value : *array.as_array()) out.insert(*value.as_string());
+}
+
+// Takes `value` over, unless another one is there already.
+Status Agree(std::string& kept, const std::string& value, std::string_view what) {
+  if (!kept.empty() && !value.empty() && kept != value) {
+    return Conflict("policy.merge", fmt::format("the policies differ in {}", what));
+  }
+  if (kept.empty()) kept = value;
+  return {};
+}
+
+// Adds a policy that RuntimePolicy::Parse accepts.
+Status AddPolicy(std::string_view text, PolicyDocument& out) {
+  LQ_RETURN_IF_ERROR(RuntimePolicy::Parse(text));
+  LQ_ASSIGN_OR_RETURN(const json::Value policy, ReadPolicyJson(text));
+  const json::Value& ima = Member(policy, "ima");
+  AddDigests(Member(policy, "digests"), out.digests);
+  AddDigests(Member(policy, "keyrings"), out.keyrings);
+  AddDigests(Member(policy, "ima-buf"), out.buffers);
+  AddStrings(Member(policy, "excludes"), out.excludes);
+  AddStrings(Member(ima, "ignored_keyrings"), out.ignored_keyrings);
+  out.release = std::max(out.release, Member(policy, "release").as_uint64().value_or(0));
+  LQ_RETURN_IF_ERROR(
+      Agree(out.log_hash, *Member(ima, "log_hash_alg").as_string(), "ima.log_hash_alg"));
+  LQ_RETURN_IF_ERROR(Agree(out.verification_keys, *Member(policy, "verification-keys").as_string(),
+                           "verification-keys"));
+  const json::Value* timestamp = Member(policy, "meta").as_object()->Find("timestamp");
+  if (timestamp != nullptr) out.timestamp = *timestamp->as_string();
+  return {};
+}
+
+}  // namespace
+
+void RuntimePolicyBuilder::AddDigest(std::string_view path, std::string_view digest_hex) {
+  std::string name(path);
+  std::ranges::replace(name, ' ', '_');
+  std::string hex(digest_hex);
+  std::ranges::transform(hex, hex.begin(), [](char c) {
+    return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  digests_[std::move(name)].insert(std::move(hex));
+}
+
+void RuntimePolicyBuilder::AddExclude(std::string_view expression) {
+  excludes_.emplace(expression);
+}
+
+Result<std::string> RuntimePolicyBuilder::ToJson(std::string_view timestamp,
+                                                 crypto::HashAlgorithm log_hash) const {
+  for (const auto& [path, digests] : digests_) {
+    if (!IsUtf8(path)) {
+      return Malformed("policy.path", fmt::format("'{}' is not UTF-8: no policy can name it",
+                                                  EscapeForDisplay(path, 256)));
+    }
+  }
+  PolicyDocument document;
+  document.timestamp = timestamp;
+  document.digests = digests_;
+  document.excludes = excludes_;
+  document.log_hash = crypto::HashName(log_hash);
+  std::string text = WritePolicyDocument(document);
+  // The same checks as for the policies of others.
+  LQ_ASSIGN_OR_RETURN(const auto policy, RuntimePolicy::Parse(text));
+  if (policy->excludes_everything()) {
+    return Malformed("policy.exclude_everything",
+                     "the exclude expressions match every path: such a policy checks nothing");
+  }
+  return text;
+}
+
+Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string_view other_json) {
+  PolicyDocument document;
+  if (Status added = AddPolicy(base_json, document); !added)
+    return std::move(added).error().In("base policy");
+  if (Status added = AddPolicy(other_json, document); !added)
+    return std::move(added).error().In("other policy");
+  return WritePolicyDocument(document);
+}
+
+}  // namespace limequat::policy

@@ -1,0 +1,150 @@
+#include "limequat/policy/policy_document.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/json/reader.h"
+#include "limequat/policy/runtime_policy.h"
+
+namespace limequat::policy {
+
+namespace {
+
+constexpr std::int64_t kAnyCount = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kLastGenerator = 3;
+constexpr std::array<std::string_view, 4> kLogHashes = {"sha1", "sha256", "sha384", "sha512"};
+
+Error BadSchema(std::string message) { return Malformed("policy.schema", std::move(message)); }
+
+Status CheckReader(const json::ObjectReader& reader) {
+  if (const Status status = reader.status(); !status) return BadSchema(status.error().message);
+  return {};
+}
+
+Status CheckMeta(const json::Value& meta) {
+  json::ObjectReader in(meta, "meta");
+  in.Int("version", 0, kAnyCount);
+  in.Int("generator", 0, kLastGenerator);
+  in.OptionalString("timestamp");
+  return CheckReader(in);
+}
+
+Status CheckIma(const json::Value& ima) {
+  json::ObjectReader in(ima, "ima");
+  in.Strings("ignored_keyrings");
+  const std::string hash = in.String("log_hash_alg");
+  LQ_RETURN_IF_ERROR(CheckReader(in));
+  if (!std::ranges::count(kLogHashes, hash)) {
+    return BadSchema(fmt::format("ima.log_hash_alg '{}'", EscapeForDisplay(hash, 64)));
+  }
+  if (in.Any("dm_policy") == nullptr) return BadSchema("ima.dm_policy is absent");
+  return {};
+}
+
+// `keyrings` and `ima-buf`: digests by name, as `digests` has them by path.
+Status CheckDigestsByName(const json::Object& object) {
+  for (const auto& [name, digests] : object) {
+    const json::Array* array = digests.as_array();
+    if (array == nullptr || array->empty()) {
+      return BadSchema(fmt::format("no list of digests for '{}'", EscapeForDisplay(name, 256)));
+    }
+    for (const json::Value& digest : *array) {
+      LQ_RETURN_IF_ERROR(DecodePolicyDigest(digest, name));
+    }
+  }
+  return {};
+}
+
+// A string that is empty or a keyring; some tools encode it twice.
+Status CheckVerificationKeys(const std::string& text) {
+  if (text.empty()) return {};
+  auto keyring = json::Parse(text);
+  if (keyring && keyring->as_string() != nullptr) {
+    const std::string inner = *keyring->as_string();
+    keyring = json::Parse(inner);
+  }
+  if (!keyring) return BadSchema("verification-keys is not JSON: " + keyring.error().message);
+  json::ObjectReader in(*keyring, "verification-keys");
+  in.Strings("pubkeys");
+  in.ArrayMember("keyids");
+  return CheckReader(in);
+}
+
+json::Array ToArray(const std::set<std::string, std::less<>>& strings) {
+  json::Array array;
+  for (const std::string& string : strings) array.emplace_back(string);
+  return array;
+}
+
+json::Object ToObject(const DigestsByName& digests) {
+  json::Object object;
+  for (const auto& [name, values] : digests) {
+    json::Array array;
+    for (const std::string& value : values) array.emplace_back(value);
+    object.Set(name, std::move(array));
+  }
+  return object;
+}
+
+}  // namespace
+
+Result<json::Value> ReadPolicyJson(std::string_view text) {
+  if (text.size() > kMaxPolicyBytes) {
+    return Malformed("policy.limit",
+                     fmt::format("a policy of {} bytes; at most {}", text.size(), kMaxPolicyBytes));
+  }
+  auto document = json::Parse(text, {.max_bytes = kMaxPolicyBytes});
+  if (!document) return Malformed("policy.json", std::move(document).error().message);
+  json::ObjectReader in(*document, "runtime policy");
+  in.Int("release", 0, kAnyCount);
+  in.ObjectMember("digests");
+  in.Strings("excludes");
+  const json::Object* keyrings = in.ObjectMember("keyrings");
+  const json::Object* buffers = in.ObjectMember("ima-buf");
+  const std::string keys = in.String("verification-keys");
+  in.ObjectMember("meta");
+  in.ObjectMember("ima");
+  LQ_RETURN_IF_ERROR(CheckReader(in));
+  LQ_RETURN_IF_ERROR(CheckMeta(*in.Any("meta")));
+  LQ_RETURN_IF_ERROR(CheckIma(*in.Any("ima")));
+  LQ_RETURN_IF_ERROR(CheckDigestsByName(*keyrings));
+  LQ_RETURN_IF_ERROR(CheckDigestsByName(*buffers));
+  LQ_RETURN_IF_ERROR(CheckVerificationKeys(keys));
+  return *std::move(document);
+}
+
+Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path) {
+  const std::string* text = value.as_string();
+  const bool fits = text != nullptr && text->size() >= 40 && text->size() <= 128 &&
+                    std::ranges::none_of(*text, [](char c) { return c >= 'A' && c <= 'F'; });
+  auto bytes = fits ? HexDecode(*text) : Result<Bytes>(Malformed("", ""));
+  if (!bytes) {
+    return Malformed("policy.digest",
+                     fmt::format("a digest of '{}' is not 40 to 128 lower-case hexadecimal digits",
+                                 EscapeForDisplay(path, 256)));
+  }
+  return bytes;
+}
+
+std::string WritePolicyDocument(const PolicyDocument& document) {
+  return json::Serialize(json::Object{
+      {"meta", json::Object{{"version", 1}, {"generator", 3}, {"timestamp", document.timestamp}}},
+      {"release", document.release},
+      {"digests", ToObject(document.digests)},
+      {"excludes", ToArray(document.excludes)},
+      {"keyrings", ToObject(document.keyrings)},
+      {"ima", json::Object{{"ignored_keyrings", ToArray(document.ignored_keyrings)},
+                           {"log_hash_alg", document.log_hash},
+                           {"dm_policy", nullptr}}},
+      {"ima-buf", ToObject(document.buffers)},
+      {"verification-keys", document.verification_keys}});
+}
+
+}  // namespace limequat::policy

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+#include "limequat/json/value.h"
+
+namespace limequat::policy {
+
+// Internal to this module: the shape of a runtime policy, version 1
+// (keylime-server-protocol, appendix D).
+
+// Reads a policy's text and checks all of it against the schema except for what is
+// in `digests` and `excludes`. kMalformed ("policy.json", "policy.schema",
+// "policy.limit"); hostile input.
+Result<json::Value> ReadPolicyJson(std::string_view text);
+
+// The bytes of one digest: 40 to 128 lower-case hex digits, in pairs.
+Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path);
+
+// A policy for writing: everything sorted and once.
+using DigestsByName = std::map<std::string, std::set<std::string>, std::less<>>;
+struct PolicyDocument {
+  std::string timestamp;
+  std::uint64_t release = 0;
+  DigestsByName digests;
+  std::set<std::string, std::less<>> excludes;
+  DigestsByName keyrings;
+  std::set<std::string, std::less<>> ignored_keyrings;
+  std::string log_hash;
+  DigestsByName buffers;
+  std::string verification_keys;
+};
+
+// One line in the members and types of `keylime-policy create runtime`.
+std::string WritePolicyDocument(const PolicyDocument& document);
+
+}  // namespace limequat::policy

@@ -1,0 +1,171 @@
+#include "limequat/policy/runtime_policy.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/ima/boot_aggregate.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/digest_map.h"
+#include "limequat/policy/policy_document.h"
+
+namespace limequat::policy {
+
+namespace {
+
+// How many listed paths are tried before expressions count as excluding everything.
+constexpr std::size_t kPathsTried = 10'000;
+
+const json::Value& Member(const json::Value& object, std::string_view name) {
+  return *object.as_object()->Find(name);  // the schema was checked
+}
+
+std::uint64_t SeedFrom(const crypto::Digest& hash) {
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, hash.bytes().data(), sizeof seed);
+  return seed;
+}
+
+struct Digests {
+  DigestMap map;
+  std::size_t count = 0;
+};
+
+Result<Digests> ReadDigests(const json::Object& object, std::uint64_t seed) {
+  // Each record has at most five bytes of sizes, and each digest one.
+  std::size_t bytes = 0;
+  for (const auto& [path, digests] : object) {
+    const json::Array* array = digests.as_array();
+    if (array == nullptr || array->empty()) {
+      return Malformed("policy.schema",
+                       fmt::format("digests of '{}' are not a list", EscapeForDisplay(path, 256)));
+    }
+    bytes += path.size() + (path.size() < 0x80 ? 2 : 5);
+    for (const json::Value& digest : *array) {
+      LQ_ASSIGN_OR_RETURN(const Bytes decoded, DecodePolicyDigest(digest, path));
+      bytes += decoded.size() + 1;
+    }
+  }
+  Digests read{.map = DigestMap(seed, object.size(), bytes)};
+  std::vector<Bytes> of_path;
+  for (const auto& [path, digests] : object) {
+    of_path.clear();
+    for (const json::Value& digest : *digests.as_array()) {
+      LQ_ASSIGN_OR_RETURN(Bytes decoded, DecodePolicyDigest(digest, path));
+      of_path.push_back(std::move(decoded));
+    }
+    read.map.Add(path, of_path);
+    read.count += of_path.size();
+  }
+  return read;
+}
+
+std::vector<std::string> ReadStrings(const json::Value& array) {
+  std::vector<std::string> strings;
+  for (const json::Value& value : *array.as_array()) strings.push_back(*value.as_string());
+  return strings;
+}
+
+std::vector<std::string> Unevaluated(const json::Value& policy) {
+  std::vector<std::string> names;
+  for (const std::string_view name : {"keyrings", "ima-buf"}) {
+    if (!Member(policy, name).as_object()->empty()) names.emplace_back(name);
+  }
+  if (!Member(policy, "verification-keys").as_string()->empty()) {
+    names.emplace_back("verification-keys");
+  }
+  if (!Member(Member(policy, "ima"), "dm_policy").is_null()) names.emplace_back("ima.dm_policy");
+  return names;
+}
+
+bool ExcludesEverything(const ExcludeList& excludes, const DigestMap& digests,
+                        std::string_view seed) {
+  if (!excludes.ExcludesEverySystemPath(seed)) return false;
+  std::size_t tried = 0;
+  bool all = true;
+  digests.ForEachPath([&](std::string_view path) {
+    all = path == ima::kBootAggregate || excludes.Match(path) == Exclusion::kExcluded;
+    return all && ++tried < kPathsTried;
+  });
+  return all;
+}
+
+}  // namespace
+
+struct RuntimePolicy::Impl {
+  crypto::Digest hash{crypto::HashAlgorithm::kSha256};
+  Digests digests;
+  ExcludeList excludes;
+  bool excludes_everything = false;
+  std::vector<std::string> unevaluated;
+  std::string why_it_says_nothing;  // empty: it says something
+};
+
+RuntimePolicy::RuntimePolicy(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+RuntimePolicy::~RuntimePolicy() = default;
+
+Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::Parse(std::string_view json) {
+  LQ_ASSIGN_OR_RETURN(const json::Value policy, ReadPolicyJson(json));
+  auto impl = std::make_unique<Impl>();
+  impl->hash = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(json));
+  LQ_ASSIGN_OR_RETURN(impl->digests,
+                      ReadDigests(*Member(policy, "digests").as_object(), SeedFrom(impl->hash)));
+  const std::vector<std::string> expressions = ReadStrings(Member(policy, "excludes"));
+  LQ_ASSIGN_OR_RETURN(impl->excludes, ExcludeList::Compile(expressions));
+  impl->excludes_everything =
+      ExcludesEverything(impl->excludes, impl->digests.map, impl->hash.hex());
+  impl->unevaluated = Unevaluated(policy);
+
+  const std::int64_t generator = *Member(Member(policy, "meta"), "generator").as_int64();
+  if (generator <= 1) {
+    impl->why_it_says_nothing =
+        fmt::format("its generator is {}: Keylime's mark of an empty policy", generator);
+  } else if (impl->digests.count == 0) {
+    impl->why_it_says_nothing = "it lists no digests";
+  } else if (impl->excludes_everything) {
+    impl->why_it_says_nothing = "its exclude expressions match every path";
+  }
+  return std::shared_ptr<const RuntimePolicy>(new RuntimePolicy(std::move(impl)));
+}
+
+const crypto::Digest& RuntimePolicy::hash() const { return impl_->hash; }
+std::size_t RuntimePolicy::paths() const { return impl_->digests.map.size(); }
+std::size_t RuntimePolicy::digests() const { return impl_->digests.count; }
+bool RuntimePolicy::says_nothing() const { return !impl_->why_it_says_nothing.empty(); }
+std::string RuntimePolicy::why_it_says_nothing() const { return impl_->why_it_says_nothing; }
+bool RuntimePolicy::excludes_everything() const { return impl_->excludes_everything; }
+const std::vector<std::string>& RuntimePolicy::unevaluated() const { return impl_->unevaluated; }
+
+PathAnswer RuntimePolicy::Look(std::string_view path, ByteView digest) const {
+  std::optional<DigestMap::Digests> digests = impl_->digests.map.Find(path);
+  if (!digests) return PathAnswer::kUnknownPath;
+  while (const std::optional<ByteView> listed = digests->Next()) {
+    if (Equal(*listed, digest)) return PathAnswer::kListed;
+  }
+  return PathAnswer::kOtherDigest;
+}
+
+std::vector<std::string> RuntimePolicy::DigestsOf(std::string_view path, std::size_t limit) const {
+  std::vector<std::string> texts;
+  std::optional<DigestMap::Digests> digests = impl_->digests.map.Find(path);
+  while (digests && texts.size() < limit) {
+    const std::optional<ByteView> listed = digests->Next();
+    if (!listed) break;
+    texts.push_back(HexEncode(*listed));
+  }
+  return texts;
+}
+
+Exclusion RuntimePolicy::Excludes(std::string_view path) const {
+  if (path == ima::kBootAggregate) return Exclusion::kNo;
+  return impl_->excludes.Match(path);
+}
+
+}  // namespace limequat::policy

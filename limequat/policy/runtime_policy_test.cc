@@ -1,0 +1,279 @@
+#include "limequat/policy/runtime_policy.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/json/value.h"
+
+namespace limequat::policy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const std::string kOne(64, '1');
+const std::string kTwo(40, '2');
+
+json::Object Ima() {
+  return {{"ignored_keyrings", json::Array()}, {"log_hash_alg", "sha1"}, {"dm_policy", nullptr}};
+}
+
+// A policy that lists one program under two digests; tests change members of it.
+json::Object Good() {
+  return {
+      {"meta",
+       json::Object{{"version", 1}, {"generator", 3}, {"timestamp", "2026-11-25 09:00:00.000000"}}},
+      {"release", 0},
+      {"digests",
+       json::Object{{"/bin/true", json::Array{kOne, kTwo}}, {"boot_aggregate", json::Array{kTwo}}}},
+      {"excludes", json::Array{"/tmp/.*"}},
+      {"keyrings", json::Object()},
+      {"ima", Ima()},
+      {"ima-buf", json::Object()},
+      {"verification-keys", ""}};
+}
+
+json::Object With(std::string_view name, json::Value value) {
+  json::Object policy = Good();
+  policy.Set(name, std::move(value));
+  return policy;
+}
+
+std::shared_ptr<const RuntimePolicy> Parsed(const json::Object& policy) {
+  auto parsed = RuntimePolicy::Parse(json::Serialize(policy));
+  EXPECT_TRUE(parsed) << parsed.error().message;
+  return parsed.value_or(nullptr);
+}
+
+std::string ErrorOf(const json::Object& policy) {
+  const auto parsed = RuntimePolicy::Parse(json::Serialize(policy));
+  if (parsed) return "";
+  EXPECT_EQ(parsed.error().code, ErrorCode::kMalformed);
+  return parsed.error().id;
+}
+
+Bytes FromHex(std::string_view hex) { return HexDecode(hex).value_or(Bytes()); }
+
+TEST(RuntimePolicy, LooksUpDigestsByPath) {
+  const auto policy = Parsed(Good());
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy->paths(), 2U);
+  EXPECT_EQ(policy->digests(), 3U);
+  EXPECT_EQ(policy->Look("/bin/true", FromHex(kOne)), PathAnswer::kListed);
+  EXPECT_EQ(policy->Look("/bin/true", FromHex(kTwo)), PathAnswer::kListed);
+  EXPECT_EQ(policy->Look("/bin/true", FromHex(std::string(64, '2'))), PathAnswer::kOtherDigest);
+  EXPECT_EQ(policy->Look("/bin/true", FromHex(std::string(40, '1'))),
+            PathAnswer::kOtherDigest);  // a part of it
+  EXPECT_EQ(policy->Look("/bin/true", {}), PathAnswer::kOtherDigest);
+  EXPECT_EQ(policy->Look("/bin/false", FromHex(kOne)), PathAnswer::kUnknownPath);
+  EXPECT_THAT(policy->DigestsOf("/bin/true"), ElementsAre(kOne, kTwo));
+  EXPECT_THAT(policy->DigestsOf("/bin/true", 1), ElementsAre(kOne));
+  EXPECT_THAT(policy->DigestsOf("/bin/false"), IsEmpty());
+  EXPECT_FALSE(policy->says_nothing());
+  EXPECT_THAT(policy->unevaluated(), IsEmpty());
+}
+
+TEST(RuntimePolicy, HashIsOverTheTextItself) {
+  const std::string text = json::Serialize(Good());
+  const auto a = RuntimePolicy::Parse(text);
+  const auto b = RuntimePolicy::Parse(text + "\n");
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ((*a)->hash(), crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(text)));
+  EXPECT_NE((*a)->hash(), (*b)->hash());
+}
+
+TEST(RuntimePolicy, Excludes) {
+  const auto policy = Parsed(Good());
+  EXPECT_EQ(policy->Excludes("/tmp/x"), Exclusion::kExcluded);
+  EXPECT_EQ(policy->Excludes("/bin/true"), Exclusion::kNo);
+}
+
+TEST(RuntimePolicy, Attack_A10_ExcludesNeverApplyToBootAggregate) {
+  for (const std::string_view expression : {"boot_aggregate", ".*", "boot", ""}) {
+    const auto policy = Parsed(With("excludes", json::Array{expression}));
+    ASSERT_TRUE(policy);
+    EXPECT_EQ(policy->Excludes("boot_aggregate"), Exclusion::kNo) << expression;
+  }
+  const auto policy = Parsed(With("excludes", json::Array{"boot_aggregate"}));
+  EXPECT_EQ(policy->Excludes("boot_aggregate2"), Exclusion::kExcluded);
+}
+
+TEST(RuntimePolicy, Attack_A10_ExcludingEverythingSaysNothing) {
+  const auto policy = Parsed(With("excludes", json::Array{"/tmp", "/.*"}));
+  ASSERT_TRUE(policy);
+  EXPECT_TRUE(policy->says_nothing());
+  EXPECT_TRUE(policy->excludes_everything());
+  EXPECT_THAT(policy->why_it_says_nothing(), HasSubstr("every path"));
+}
+
+TEST(RuntimePolicy, WatchingOnlyListedPathsSaysSomething) {
+  // All of a system but one program, which is listed.
+  const auto policy = Parsed(With("excludes", json::Array{"/(?!bin/true$)"}));
+  ASSERT_TRUE(policy);
+  EXPECT_FALSE(policy->says_nothing()) << policy->why_it_says_nothing();
+  EXPECT_FALSE(policy->excludes_everything());
+}
+
+TEST(RuntimePolicy, NoDigestsSaysNothing) {
+  const auto policy = Parsed(With("digests", json::Object()));
+  ASSERT_TRUE(policy);
+  EXPECT_TRUE(policy->says_nothing());
+  EXPECT_FALSE(policy->excludes_everything());
+  EXPECT_THAT(policy->why_it_says_nothing(), HasSubstr("no digests"));
+  EXPECT_EQ(policy->Look("/bin/true", FromHex(kOne)), PathAnswer::kUnknownPath);
+}
+
+TEST(RuntimePolicy, GeneratorOfTheEmptyPolicySaysNothing) {
+  for (const int generator : {0, 1}) {
+    const auto policy =
+        Parsed(With("meta", json::Object{{"version", 1}, {"generator", generator}}));
+    ASSERT_TRUE(policy);
+    EXPECT_TRUE(policy->says_nothing());
+    EXPECT_THAT(policy->why_it_says_nothing(), HasSubstr("generator"));
+  }
+  EXPECT_FALSE(
+      Parsed(With("meta", json::Object{{"version", 1}, {"generator", 2}}))->says_nothing());
+}
+
+TEST(RuntimePolicy, MembersThatAreNotEvaluatedAreListed) {
+  EXPECT_THAT(Parsed(With("keyrings", json::Object{{".ima", json::Array{kOne}}}))->unevaluated(),
+              ElementsAre("keyrings"));
+  EXPECT_THAT(Parsed(With("ima-buf", json::Object{{"x", json::Array{kOne}}}))->unevaluated(),
+              ElementsAre("ima-buf"));
+  EXPECT_THAT(Parsed(With("verification-keys", R"({"pubkeys": [], "keyids": []})"))->unevaluated(),
+              ElementsAre("verification-keys"));
+  json::Object ima = Ima();
+  ima.Set("dm_policy", json::Object{{"version", 1}});
+  EXPECT_THAT(Parsed(With("ima", ima))->unevaluated(), ElementsAre("ima.dm_policy"));
+}
+
+TEST(RuntimePolicy, DoublyEncodedVerificationKeysAreRead) {
+  EXPECT_THAT(
+      Parsed(With("verification-keys", R"("{\"pubkeys\": [], \"keyids\": []}")"))->unevaluated(),
+      ElementsAre("verification-keys"));
+}
+
+TEST(RuntimePolicy, NotJson) {
+  for (const std::string_view text : {"", "x", "{", "{} x"}) {
+    const auto parsed = RuntimePolicy::Parse(text);
+    ASSERT_FALSE(parsed);
+    EXPECT_EQ(parsed.error().id, "policy.json") << text;
+    EXPECT_EQ(parsed.error().code, ErrorCode::kMalformed);
+  }
+  EXPECT_EQ(RuntimePolicy::Parse("{}").error().id, "policy.schema");
+  EXPECT_EQ(RuntimePolicy::Parse("[]").error().id, "policy.schema");
+  EXPECT_EQ(RuntimePolicy::Parse("null").error().id, "policy.schema");
+}
+
+TEST(RuntimePolicy, APathTwiceIsRefused) {
+  std::string text = json::Serialize(Good());
+  const std::string member = "\"/bin/true\":";
+  text.insert(text.find(member), member + "[\"" + kOne + "\"],");
+  const auto parsed = RuntimePolicy::Parse(text);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().id, "policy.json");
+}
+
+TEST(RuntimePolicy, EveryMemberIsRequired) {
+  for (const auto& [absent, value] : Good()) {
+    json::Object policy;
+    for (const auto& [name, member] : Good()) {
+      if (name != absent) policy.Set(name, member);
+    }
+    EXPECT_EQ(ErrorOf(policy), "policy.schema") << absent;
+  }
+}
+
+TEST(RuntimePolicy, EveryMemberHasItsType) {
+  for (const auto& [name, value] : Good()) {
+    EXPECT_EQ(ErrorOf(With(name, 7.5)), "policy.schema") << name;
+    EXPECT_EQ(ErrorOf(With(name, nullptr)), "policy.schema") << name;
+  }
+  EXPECT_EQ(ErrorOf(With("release", -1)), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("excludes", json::Array{1})), "policy.schema");
+}
+
+TEST(RuntimePolicy, Meta) {
+  EXPECT_EQ(ErrorOf(With("meta", json::Object{{"version", 1}})), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("meta", json::Object{{"generator", 3}})), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("meta", json::Object{{"version", -1}, {"generator", 3}})),
+            "policy.schema");
+  EXPECT_EQ(ErrorOf(With("meta", json::Object{{"version", 1}, {"generator", 4}})), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("meta", json::Object{{"version", 1}, {"generator", "3"}})),
+            "policy.schema");
+  EXPECT_EQ(ErrorOf(With("meta", json::Object{{"version", 1}, {"generator", 3}, {"timestamp", 1}})),
+            "policy.schema");
+}
+
+TEST(RuntimePolicy, ImaMember) {
+  for (const auto& [absent, value] : Ima()) {
+    json::Object ima;
+    for (const auto& [name, member] : Ima()) {
+      if (name != absent) ima.Set(name, member);
+    }
+    EXPECT_EQ(ErrorOf(With("ima", ima)), "policy.schema") << absent;
+  }
+  json::Object ima = Ima();
+  ima.Set("log_hash_alg", "md5");
+  EXPECT_EQ(ErrorOf(With("ima", ima)), "policy.schema");
+}
+
+TEST(RuntimePolicy, DigestsMustBeDigests) {
+  const auto error = [](json::Value digest) {
+    return ErrorOf(With("digests", json::Object{{"/x", json::Array{std::move(digest)}}}));
+  };
+  EXPECT_EQ(error(std::string(40, 'a')), "");
+  EXPECT_EQ(error(std::string(58, 'a')), "");  // an algorithm nobody knows
+  EXPECT_EQ(error(std::string(128, 'a')), "");
+  EXPECT_EQ(error(std::string(38, 'a')), "policy.digest");
+  EXPECT_EQ(error(std::string(130, 'a')), "policy.digest");
+  EXPECT_EQ(error(std::string(41, 'a')), "policy.digest");
+  EXPECT_EQ(error(std::string(40, 'A')), "policy.digest");  // as Keylime's schema has it
+  EXPECT_EQ(error(std::string(40, 'g')), "policy.digest");
+  EXPECT_EQ(error("sha256:" + std::string(64, 'a')), "policy.digest");
+  EXPECT_EQ(error(1), "policy.digest");
+  EXPECT_EQ(ErrorOf(With("digests", json::Object{{"/x", kOne}})), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("digests", json::Object{{"/x", json::Array()}})), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("keyrings", json::Object{{"k", json::Array()}})), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("keyrings", json::Object{{"k", json::Array{"x"}}})), "policy.digest");
+  EXPECT_EQ(ErrorOf(With("ima-buf", json::Object{{"b", 1}})), "policy.schema");
+}
+
+TEST(RuntimePolicy, VerificationKeysMustBeAKeyring) {
+  EXPECT_EQ(ErrorOf(With("verification-keys", "x")), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("verification-keys", R"({"pubkeys": []})")), "policy.schema");
+  EXPECT_EQ(ErrorOf(With("verification-keys", R"({"pubkeys": [1], "keyids": []})")),
+            "policy.schema");
+}
+
+TEST(RuntimePolicy, Quirk_Q19_InvalidExpressionIsRefused) {
+  EXPECT_EQ(ErrorOf(With("excludes", json::Array{"/tmp", "*bad("})), "policy.exclude");
+}
+
+TEST(RuntimePolicy, TooLarge) {
+  const std::string text(kMaxPolicyBytes + 1, ' ');
+  const auto parsed = RuntimePolicy::Parse(text);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().id, "policy.limit");
+}
+
+TEST(RuntimePolicy, Attack_A15_PathsAreEscapedInMessages) {
+  const auto parsed = RuntimePolicy::Parse(
+      json::Serialize(With("digests", json::Object{{"/\x1b[2J", json::Array{"x"}}})));
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(parsed.error().message, HasSubstr("/\\x1b[2J"));
+}
+
+TEST(RuntimePolicy, UnknownMembersAreAllowed) {
+  EXPECT_EQ(ErrorOf(With("exclude", json::Array{"x"})), "");
+}
+
+}  // namespace
+}  // namespace limequat::policy
