@@ -32,6 +32,7 @@ class FolderOfALabTest(FolderTest):
         self.assertIsNone(identify(pid))
         self.assertFalse(lab.folder.exists())
         self.assertEqual(Lab(lab.folder).down(), [])
+        lab.processes.end_all()
 
     def test_a_folder_that_is_no_lab_is_left_alone(self) -> None:
         (self.folder / "precious").write_text("x")

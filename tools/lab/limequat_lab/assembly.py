@@ -12,7 +12,7 @@ from . import guest as guests
 from . import light as lights
 from .agent import wait_for_agent
 from .guest import Guest
-from .host import LOOPBACK, FreePorts, find_program
+from .host import LOOPBACK, FreePorts, find_busybox, find_program
 from .initramfs import write_initramfs
 from .kernel import ensure_kernel
 from .light import LightMachine
@@ -26,7 +26,7 @@ from .tamper import Machine
 REPOSITORY = Path(__file__).resolve().parents[3]
 _BOOT_LOG = REPOSITORY / "data" / "lab" / "shim-grub.eventlog"
 _HOST_IN_GUEST = "10.0.2.2"
-_TOOLS = ("swtpm", "swtpm_setup", "swtpm_localca", "busybox", "ldd")
+_TOOLS = ("swtpm", "swtpm_setup", "swtpm_localca", "ldd")
 _GUEST_TOOLS = ("qemu-system-x86_64", "mkfs.ext4")
 _WORKERS = max(2, os.cpu_count() or 2)
 _Item = TypeVar("_Item")
@@ -71,6 +71,7 @@ class Assembly:
         self._binaries.require_all()
         for tool in (*_TOOLS, *(_GUEST_TOOLS if self._plan.guests else ())):
             find_program(tool)
+        find_busybox()
 
     def run(self) -> None:
         """Makes and starts everything.  The caller ends the processes if this raises."""
@@ -146,7 +147,7 @@ class Assembly:
             "agent": {"id": settings.name, "listen": "0.0.0.0", "port": guests.AGENT_PORT, "contact_ip": LOOPBACK,
                       "contact_port": agent, "state_dir": f"{STATE}/agent"},
             "registrar": {"host": _HOST_IN_GUEST, "port": site.ports.registrar},
-            "tls": {"trusted_client_ca": trusted},
+            "tls": {"trusted_client_ca": [trusted]},
             "tpm": {"tcti": "device:/dev/tpmrm0"},
             "evidence": {"ima_log": guests.IMA_LIST, "boot_log": guests.BOOT_LOG},
         })
@@ -169,7 +170,7 @@ class Assembly:
             "agent": {"id": settings.name, "listen": LOOPBACK, "port": agent, "contact_ip": LOOPBACK,
                       "contact_port": agent, "state_dir": str(folder / "agent")},
             "registrar": {"host": LOOPBACK, "port": site.ports.registrar},
-            "tls": {"trusted_client_ca": str(site.trusted_clients)},
+            "tls": {"trusted_client_ca": [str(site.trusted_clients)]},
             "tpm": {"tcti": machine.tcti},
             "evidence": {"ima_log": str(folder / lights.IMA_LIST), "boot_log": str(folder / lights.BOOT_LOG)},
         }))

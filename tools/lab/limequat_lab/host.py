@@ -24,6 +24,20 @@ def find_program(name: str) -> Path:
     return Path(found)
 
 
+def find_busybox() -> Path:
+    """A busybox that runs without libraries, as it must before a guest has its disk.  Raises UnavailableError."""
+    found = find_program("busybox")
+    if is_dynamic(found):
+        raise UnavailableError(f"{found} needs libraries; the lab needs busybox-static: script/setup --for lab")
+    return found
+
+
+def is_dynamic(program: Path) -> bool:
+    """Whether a file is a program or library that the loader must look after."""
+    content = program.read_bytes()
+    return content[:4] == b"\x7fELF" and b".dynamic\0" in content
+
+
 def require_files(paths: Iterable[Path]) -> None:
     """Raises UnavailableError if a file that a Debian package of the lab brings is absent."""
     for path in paths:

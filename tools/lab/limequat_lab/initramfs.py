@@ -8,7 +8,7 @@ import gzip
 import stat
 from pathlib import Path
 
-from .host import find_program
+from .host import find_busybox
 from .kernel import Kernel
 
 _FILES = Path(__file__).parent / "guest_files"
@@ -56,7 +56,7 @@ def write_initramfs(kernel: Kernel, out: Path) -> None:
     archive = Archive()
     for name in ("bin", "dev", "proc", "sys", "modules", "system"):
         archive.folder(name)
-    archive.file("bin/busybox", Path(find_program("busybox")).read_bytes(), 0o755)
+    archive.file("bin/busybox", find_busybox().read_bytes(), 0o755)
     for name in _APPLETS:
         archive.link(f"bin/{name}", "busybox")
     modules = kernel.modules(_MODULES)

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from .disk import STATE_UUID
-from .host import find_program, run_program
+from .host import find_busybox, is_dynamic, run_program
 
 FILES = Path(__file__).parent / "guest_files"
 AGENT = Path("/usr/bin/limequat-agent")
@@ -46,7 +46,7 @@ class RootFolder:
             (self.folder / place).mkdir(parents=True)
         for link in ("bin", "sbin", "lib", "lib64"):
             (self.folder / link).symlink_to(f"usr/{link}")
-        self.write("/usr/bin/busybox", find_program("busybox").read_bytes(), 0o755)
+        self.write("/usr/bin/busybox", find_busybox().read_bytes(), 0o755)
         for applet in run_program("busybox", "--list").split():
             if applet != "busybox":
                 (self.folder / "usr/bin" / applet).symlink_to("busybox")
@@ -120,7 +120,7 @@ def _merged(path: Path) -> Path:
 
 def shared_libraries(program: Path) -> list[Path]:
     """The libraries and the loader that `ldd` names for a program of this computer."""
-    listed = run_program("ldd", program) if _is_dynamic(program) else ""
+    listed = run_program("ldd", program) if is_dynamic(program) else ""
     return [Path(found) for found in re.findall(r"(?:=> |^\s*)(/\S+) \(0x", listed, re.M)]
 
 
@@ -128,8 +128,3 @@ def _strip(program: Path) -> None:
     """Drops debug information, which would cost the guest's kernel a second to hash."""
     if shutil.which("strip"):
         run_program("strip", program)
-
-
-def _is_dynamic(program: Path) -> bool:
-    content = program.read_bytes()
-    return content[:4] == b"\x7fELF" and b".dynamic\0" in content

@@ -47,7 +47,7 @@ class Site:
         """The CA certificates of those who may ask an agent."""
         return self.folder / "agent" / "trusted-clients.pem"
 
-    def agent_configuration(self, changes: Mapping[str, Mapping[str, str | int]]) -> bytes:
+    def agent_configuration(self, changes: Mapping[str, Mapping[str, str | int | list[str]]]) -> bytes:
         """The site's template of an agent's configuration with `changes` (section -> key -> value) in it."""
         with (self.folder / "agent" / "limequat-agent.toml").open("rb") as file:
             sections = tomllib.load(file)
