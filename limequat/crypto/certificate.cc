@@ -78,7 +78,6 @@ std::optional<Time> TimeOf(const ASN1_TIME* time) {
       std::chrono::year(parts.tm_year + 1900),
       std::chrono::month(static_cast<unsigned>(parts.tm_mon + 1)),
       std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
-  if (!date.ok()) return std::nullopt;
   return Time(std::chrono::sys_days(date)) + std::chrono::hours(parts.tm_hour) +
          std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec);
 }

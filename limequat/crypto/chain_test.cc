@@ -278,6 +278,22 @@ TEST(VerifyChain, PrefersAnIssuerThatIsValid) {
   ExpectTrusted(Verify(Leaf().certificate, {Root().certificate}, {expired, Middle().certificate}));
 }
 
+// By the time that is asked for, not by the clock.
+TEST(VerifyChain, PrefersAnIssuerThatIsValidThen) {
+  const Time then = *ParseRfc3339("2100-01-01T00:00:00Z");
+  const auto until = [](CertificateRequest request, std::string_view not_after) {
+    request.not_after = *ParseRfc3339(not_after);
+    return request;
+  };
+  const Identity root = SelfSigned(until(CaRequestFor("Root"), "2200-01-01T00:00:00Z"));
+  const Identity middle = IssuedBy(root, until(CaRequestFor("Middle"), "2200-01-01T00:00:00Z"));
+  const Identity leaf = IssuedBy(middle, until(RequestFor("Leaf"), "2200-01-01T00:00:00Z"));
+  const Certificate earlier = *Issue(until(CaRequestFor("Middle"), "2099-01-01T00:00:00Z"),
+                                     middle.key.public_key(), &root.certificate, root.key);
+  ExpectTrusted(
+      Verify(leaf.certificate, {root.certificate}, {earlier, middle.certificate}, At(then)));
+}
+
 TEST(VerifyChain, JudgesTimesBeyond2038) {
   CertificateRequest request = CaRequestFor("Root");
   request.not_after = *ParseRfc3339("9999-12-31T23:59:59Z");

@@ -94,7 +94,7 @@ Status AddNameEntry(X509_NAME* name, int nid, std::string_view text) {
 // Host names as RFC 1123, 2.1 has them, with a wildcard as the first label at most.
 bool IsDnsName(std::string_view name) {
   if (name.starts_with("*.")) name.remove_prefix(2);
-  if (name.empty() || name.size() > kMaxDnsName) return false;
+  if (name.size() > kMaxDnsName) return false;
   std::size_t label = 0;
   char previous = '.';
   for (const char c : name) {

@@ -25,27 +25,28 @@ constexpr std::size_t kMaxModulusBytes = 16384 / 8;
 
 bool SetScheme(EVP_PKEY_CTX* context, const PublicKey::Impl& key, SignatureScheme scheme,
                HashAlgorithm hash, int pss_salt_length) {
+  // OpenSSL would also take keys that are bound to PSS with parameters of their own.
+  const bool fits =
+      scheme == SignatureScheme::kEcdsa ? key.curve.has_value() : key.type == KeyType::kRsa;
+  if (!fits) return false;
   switch (scheme) {
     case SignatureScheme::kRsaSsa:
-      if (key.type != KeyType::kRsa) return false;
       if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) != 1) return false;
       break;
     case SignatureScheme::kRsaPss:
-      if (key.type != KeyType::kRsa) return false;
       if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) != 1) return false;
       if (EVP_PKEY_CTX_set_rsa_pss_saltlen(context, pss_salt_length) != 1) return false;
       break;
     case SignatureScheme::kEcdsa:
-      if (!key.curve) return false;
       break;
   }
   return EVP_PKEY_CTX_set_signature_md(context, FetchedMd(hash)) == 1;
 }
 
+// MGF1 takes the hash of OAEP unless it is told another.
 bool SetOaep(EVP_PKEY_CTX* context, HashAlgorithm hash, ByteView label) {
   if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) != 1) return false;
   if (EVP_PKEY_CTX_set_rsa_oaep_md(context, FetchedMd(hash)) != 1) return false;
-  if (EVP_PKEY_CTX_set_rsa_mgf1_md(context, FetchedMd(hash)) != 1) return false;
   if (label.empty()) return true;
   // The context takes this copy over if it succeeds.
   void* copy = OPENSSL_memdup(label.data(), label.size());

@@ -263,6 +263,9 @@ TEST(PublicKey, RefusesRsaKeysOutOfBounds) {
     ExpectError(PublicKey::FromRsa(OddNumberOfBits(bits), 65537), ErrorCode::kUnsupported,
                 "crypto.key.rsa_bits");
   }
+  Bytes padded(2049 - 256);
+  Append(padded, ModulusOf(Rsa()));
+  ExpectError(PublicKey::FromRsa(padded, 65537), ErrorCode::kUnsupported, "crypto.key.rsa_bits");
   ExpectError(PublicKey::FromRsa({}, 65537), ErrorCode::kUnsupported, "crypto.key.rsa_bits");
   ExpectError(PublicKey::FromRsa(Bytes(256), 65537), ErrorCode::kUnsupported,
               "crypto.key.rsa_bits");
@@ -284,6 +287,9 @@ TEST(RsaModulusOf, GivesTheModulusOfRsaKeysOnly) {
 TEST(PublicKey, RefusesRsaKeysOutOfBoundsInDer) {
   ExpectError(PublicKey::FromSpkiDer(
                   Spki(kRsaEncryption, RsaPublicKeyDer(OddNumberOfBits(512), {1, 0, 1}))),
+              ErrorCode::kUnsupported, "crypto.key.rsa_bits");
+  ExpectError(PublicKey::FromSpkiDer(
+                  Spki(kRsaEncryption, RsaPublicKeyDer(OddNumberOfBits(16385), {1, 0, 1}))),
               ErrorCode::kUnsupported, "crypto.key.rsa_bits");
   Bytes modulus = {0};
   Append(modulus, ModulusOf(Rsa()));
@@ -344,6 +350,8 @@ TEST(PublicKey, RefusesCoordinatesThatAreTooLong) {
   ExpectError(PublicKey::FromEcPoint(Curve::kP256, longer, point.y), ErrorCode::kMalformed,
               "crypto.key.point");
   ExpectError(PublicKey::FromEcPoint(Curve::kP256, point.x, Bytes(1000)), ErrorCode::kMalformed,
+              "crypto.key.point");
+  ExpectError(PublicKey::FromEcPoint(Curve::kP256, Bytes(100'000), point.y), ErrorCode::kMalformed,
               "crypto.key.point");
 }
 
@@ -409,6 +417,21 @@ TEST(PublicKey, KnowsOtherTypesWithoutUse) {
   }
   ExpectError(key->EncryptOaep(kSha256, {}, kMessage), ErrorCode::kUnsupported, "crypto.oaep.key");
   ExpectError(PointOf(*key), ErrorCode::kUnsupported, "crypto.key.curve");
+}
+
+// RFC 4055, 1.2: such a key carries rules for its signatures, which nobody checks here.
+TEST(PublicKey, KnowsKeysBoundToPssWithoutUse) {
+  const Bytes pss = *HexDecode("300b06092a864886f70d01010a");
+  Bytes modulus = {0};
+  Append(modulus, ModulusOf(Rsa()));
+  const Result<PublicKey> key =
+      PublicKey::FromSpkiDer(Spki(pss, RsaPublicKeyDer(modulus, {1, 0, 1})));
+  ASSERT_TRUE(key) << key.error().message;
+  EXPECT_EQ(key->type(), KeyType::kOther);
+  EXPECT_NE(*key, Rsa().public_key());
+  const Bytes signature = *Rsa().Sign(SignatureScheme::kRsaPss, kSha256, kMessage);
+  EXPECT_EQ(key->Verify(SignatureScheme::kRsaPss, kSha256, kMessage, signature),
+            SignatureCheck::kInvalid);
 }
 
 TEST(PublicKey, LeavesForeignErrorsInTheQueue) {
@@ -765,6 +788,24 @@ TEST(PrivateKey, RefusesEverythingElse) {
     SCOPED_TRACE(pem.substr(0, 100));
     ExpectError(PrivateKey::FromPem(pem), ErrorCode::kMalformed, "crypto.key.private");
   }
+}
+
+TEST(PrivateKey, RefusesAKeyUnderAnotherLabel) {
+  std::string pem = Ec().ExposePem();
+  for (std::size_t at = 0; (at = pem.find("PRIVATE KEY")) != std::string::npos;) {
+    pem.replace(at, 11, "SECRET KEY");
+  }
+  ExpectError(PrivateKey::FromPem(pem), ErrorCode::kMalformed, "crypto.key.private");
+}
+
+TEST(PrivateKey, RefusesAKeyThatSaysItIsEncrypted) {
+  const std::string pem = Ec().ExposePem();
+  const std::size_t line = pem.find('\n') + 1;
+  ExpectError(PrivateKey::FromPem(pem.substr(0, line) +
+                                  "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
+                                  "00000000000000000000000000000000\n\n" +
+                                  pem.substr(line)),
+              ErrorCode::kMalformed, "crypto.key.private");
 }
 
 TEST(PrivateKey, RefusesBytesBehindTheKey) {

@@ -112,8 +112,7 @@ Result<Secret> PrivateKey::DecryptOaep(HashAlgorithm hash, ByteView ciphertext) 
   LQ_CHECK(context != nullptr);
   Bytes plaintext(static_cast<std::size_t>(EVP_PKEY_get_size(impl_->pkey.get())));
   std::size_t size = plaintext.size();
-  const bool decrypted = impl_->type == KeyType::kRsa &&
-                         EVP_PKEY_decrypt_init(context.get()) == 1 &&
+  const bool decrypted = EVP_PKEY_decrypt_init(context.get()) == 1 &&
                          SetOaep(context.get(), hash, {}) &&
                          EVP_PKEY_decrypt(context.get(), plaintext.data(), &size, ciphertext.data(),
                                           ciphertext.size()) == 1;
