@@ -1,0 +1,110 @@
+#include "limequat/cli/agent.h"
+
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/connection.h"
+#include "limequat/cli/input.h"
+#include "limequat/cli/machine_view.h"
+#include "limequat/cli/text.h"
+#include "limequat/cli/usage.h"
+#include "limequat/json/value.h"
+#include "limequat/wire/own_api.h"
+
+namespace limequat::cli {
+
+namespace {
+
+std::string PolicyOf(const AgentAdd& asked) {
+  if (asked.policy_file) return asked.id;
+  return asked.options.policy_name;
+}
+
+std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, const Look& look) {
+  const std::string policy = PolicyOf(asked);
+  std::string identity = added.identity;
+  if (added.identity != "verified") identity += fmt::format(" ({})", added.identity_detail);
+  std::string text = fmt::format("{} is enrolled\n", asked.id);
+  text += RenderPairs(
+      {{"identity", Cell(identity, added.identity == "verified" ? Tint::kGood : Tint::kWarning)},
+       {"address", added.address},
+       {"policy",
+        policy.empty() ? Cell("none: the machine is unpoliced", Tint::kWarning) : Cell(policy)},
+       {"boot baseline", asked.options.approve_current_boot
+                             ? Cell("the boot it is in is approved")
+                             : Cell("the first verified one, unapproved", Tint::kWarning)}},
+      look, 2);
+  return text + fmt::format("  next: limequat explain {}\n", asked.id);
+}
+
+}  // namespace
+
+Result<Ending> AgentAdd::Run(Console& console) const {
+  if (policy_file && !options.policy_name.empty()) {
+    return UsageError("give --policy or --policy-file, not both");
+  }
+  tenant::AddOptions add = options;
+  if (policy_file) {
+    LQ_ASSIGN_OR_RETURN(add.policy_text, ReadInput(*policy_file, kMaxPolicyInput));
+  }
+  LQ_ASSIGN_OR_RETURN(const wire::AgentId agent, wire::AgentId::Parse(id));
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_ASSIGN_OR_RETURN(const tenant::Added added,
+                      tenant::AddMachine(connection.services(), agent, add));
+  json::Object document{{"agent_id", id},
+                        {"identity", added.identity},
+                        {"identity_detail", added.identity_detail},
+                        {"address", added.address},
+                        {"policy", PolicyOf(*this)},
+                        {"current_boot_approved", options.approve_current_boot}};
+  LQ_RETURN_IF_ERROR(
+      console.Show(document, [&] { return AddedForPeople(*this, added, console.look()); }));
+  return Ending::kDone;
+}
+
+Result<Ending> AgentList::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_ASSIGN_OR_RETURN(const std::vector<wire::MachineView> machines,
+                      connection.services().ListMachines());
+  json::Array agents;
+  for (const wire::MachineView& machine : machines) {
+    agents.push_back(wire::WriteMachineView(machine));
+  }
+  LQ_RETURN_IF_ERROR(console.Show(json::Object{{"agents", std::move(agents)}},
+                                  [&] { return RenderMachines(machines, console.look()); }));
+  return Ending::kDone;
+}
+
+Result<Ending> AgentShow::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_ASSIGN_OR_RETURN(const wire::MachineView machine, connection.services().FindMachine(id));
+  LQ_RETURN_IF_ERROR(console.Show(wire::WriteMachineView(machine), [&] {
+    return fmt::format("{}: {}\n{}", Shown(machine.agent_id),
+                       RenderStanding(machine, console.look()),
+                       RenderPairs(Describe(machine), console.look(), 2));
+  }));
+  return Ending::kDone;
+}
+
+Result<Ending> AgentRemove::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  Status removed = connection.services().Remove(id);
+  // What the verifier does not know may still be at the registrar.
+  if (!removed && !(registrar && removed.error().code == ErrorCode::kNotFound)) {
+    return std::move(removed).error();
+  }
+  if (registrar) LQ_RETURN_IF_ERROR(connection.services().RemoveRegistered(id));
+  const json::Object document{{"agent_id", id},
+                              {"removed_from_verifier", removed.has_value()},
+                              {"removed_from_registrar", registrar}};
+  LQ_RETURN_IF_ERROR(console.Show(document, [&] {
+    return fmt::format("{} is no longer {}; its incidents stay\n", id,
+                       registrar ? "enrolled or registered" : "enrolled");
+  }));
+  return Ending::kDone;
+}
+
+}  // namespace limequat::cli

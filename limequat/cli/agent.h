@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "limequat/base/result.h"
+#include "limequat/cli/console.h"
+#include "limequat/tenant/enrol.h"
+#include "limequat/wire/agent_id.h"
+
+namespace limequat::cli {
+
+// limequat agent …: the machines that the verifier watches.
+
+struct AgentAdd {
+  std::optional<std::filesystem::path> config;
+  std::string id;
+  std::optional<std::string> policy_file;  // instead of options.policy_name
+  tenant::AddOptions options;
+
+  Result<Ending> Run(Console& console) const;
+};
+
+struct AgentList {
+  std::optional<std::filesystem::path> config;
+
+  Result<Ending> Run(Console& console) const;
+};
+
+struct AgentShow {
+  std::optional<std::filesystem::path> config;
+  std::string id;
+
+  Result<Ending> Run(Console& console) const;
+};
+
+struct AgentRemove {
+  std::optional<std::filesystem::path> config;
+  std::string id;
+  bool registrar = false;  // from the registrar too
+
+  Result<Ending> Run(Console& console) const;
+};
+
+}  // namespace limequat::cli

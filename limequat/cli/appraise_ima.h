@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "limequat/base/result.h"
+#include "limequat/base/time.h"
+#include "limequat/cli/console.h"
+#include "limequat/crypto/digest.h"
+#include "limequat/ima/list.h"
+
+namespace limequat::cli {
+
+// limequat appraise ima: an IMA list against a runtime policy. Without a PCR value
+// nothing says that the list is a machine's: the verdict is about the list alone.
+struct AppraiseIma {
+  std::string list;
+  std::string policy;
+  std::optional<crypto::Digest> pcr;  // PCR 10 of a bank, from a verified quote
+  std::optional<ima::Format> format;
+  bool all = false;
+  Time at{};
+
+  Result<Ending> Run(Console& console) const;
+};
+
+}  // namespace limequat::cli

@@ -1,0 +1,59 @@
+#include "limequat/cli/catalogue.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace limequat::cli {
+
+namespace {
+
+constexpr CheckMeaning kCatalogue[] = {
+    {"evidence.malformed", "The machine's answer could not be read."},
+    {"boot.unstable", "The machine appears to boot again and again while it is being asked."},
+    {"tpm.quote.signature", "The quote is not signed by this machine's attestation key."},
+    {"tpm.quote.nonce", "The quote answers another question than the one that was asked."},
+    {"tpm.quote.selection", "The quote does not cover the PCRs it must cover."},
+    {"tpm.quote.pcr_values", "The PCR values that came along are not those of the quoted PCRs."},
+    {"tpm.quote.pcr_digest", "The PCR values that came along are not the signed ones."},
+    {"tpm.quote.hash", "The quote is signed with a hash that is not accepted."},
+    {"tpm.quote.bank", "The quoted bank is not this machine's bank, or nobody extends it."},
+    {"tpm.quote.algorithms",
+     "The algorithms of the answer are not those that are signed or accepted."},
+    {"tpm.quote.transport_key", "The transport key is not the one that the TPM vouches for."},
+    {"tpm.clock", "The TPM's counters or its clock went back."},
+    {"tpm.ak.attributes", "The key that signs is not a restricted attestation key."},
+    {"tpm.ekcert.key", "The endorsement certificate is absent, or for another key."},
+    {"tpm.ekcert.chain", "The endorsement certificate does not lead to a trusted manufacturer."},
+    {"tpm.ekcert.validity", "The endorsement certificate is not valid at this time."},
+    {"tpm.ek.attributes", "The endorsement key is not a key that only a TPM can use."},
+    {"boot.baseline", "The machine booted something else than its approved boot."},
+    {"pcr.policy", "A PCR does not have one of the values that the enrolment lists."},
+    {"ima.list", "The machine shows no measurement list, or an empty one."},
+    {"ima.offset", "The list does not begin where it was asked to begin."},
+    {"ima.continuity", "The list is not the one that was verified before in this boot."},
+    {"ima.replay", "The list does not lead to what the TPM has measured."},
+    {"ima.boot_aggregate", "The list does not belong to the quoted boot."},
+    {"ima.boot_aggregate_repeated", "Another kernel was started without a reset of the TPM."},
+    {"ima.pcr", "An entry was measured into another PCR than the list's."},
+    {"ima.template_digest", "An entry does not have the digest that the list states for it."},
+    {"ima.violation",
+     "A file changed while it was being measured, so nothing is known of its content."},
+    {"ima.path", "A file ran or was read that the policy does not know."},
+    {"ima.digest", "A file ran or was read that is not the one the policy knows."},
+    {"ima.exclude_limit",
+     "An exclude expression took too long, so the file counts as not excluded."},
+    {"ima.unquoted",
+     "The list has entries that the quoted value does not cover; they were not looked at."},
+    {"policy.unevaluated", "The policy asks for something that this version cannot evaluate."},
+};
+
+}  // namespace
+
+std::span<const CheckMeaning> Catalogue() { return kCatalogue; }
+
+std::string_view MeaningOf(std::string_view check) {
+  const auto* found = std::ranges::find(kCatalogue, check, &CheckMeaning::check);
+  return found == std::end(kCatalogue) ? std::string_view() : found->meaning;
+}
+
+}  // namespace limequat::cli

@@ -1,0 +1,80 @@
+// Commands that look at evidence: no network, no state.
+
+#include "limequat/cli/appraise_ima.h"
+#include "limequat/cli/command_tree_internal.h"
+#include "limequat/cli/inspect_ima.h"
+#include "limequat/cli/inspect_quote.h"
+#include "limequat/cli/verify_quote.h"
+
+namespace limequat::cli {
+
+namespace {
+
+constexpr const char* kAllAbout = "show every finding, not only the first of each check";
+constexpr const char* kFormatAbout = "auto, ascii or binary; default: auto";
+
+void DeclareInspect(CLI::App& root, CommandLine& line) {
+  CLI::App& inspect = DeclareGroup(root, "inspect", "Look at evidence; nothing is verified");
+  auto ima = Declare<InspectIma>(inspect, line, "ima", "What an IMA list says of itself",
+                                 "  limequat inspect ima ascii_runtime_measurements --entries");
+  AddValue(ima.app, "FILE", ima.command.file, ParseText, "", "IMA list, or - for standard input")
+      ->required();
+  AddValue(ima.app, "--format", ima.command.format, ParseImaFormat, "FORMAT", kFormatAbout);
+  ima.app.add_flag("--entries", ima.command.entries, "show the entries too (`measurements`)");
+
+  auto quote = Declare<InspectQuote>(inspect, line, "quote", "What a TPM quote claims",
+                                     "  limequat inspect quote quote.msg --signature quote.sig");
+  AddValue(quote.app, "MESSAGE", quote.command.message, ParseText, "",
+           "TPMS_ATTEST, or - for standard input")
+      ->required();
+  AddValue(quote.app, "--signature", quote.command.signature, ParseText, "FILE", "TPMT_SIGNATURE");
+}
+
+void DeclareVerify(CLI::App& root, CommandLine& line) {
+  CLI::App& verify = DeclareGroup(root, "verify", "Verify the cryptography of evidence");
+  auto [app, command] = Declare<VerifyQuote>(
+      verify, line, "quote", "Verify a TPM quote: what is not asked for is not required",
+      "  limequat verify quote --ak ak.pem --message quote.msg --signature quote.sig \\\n"
+      "    --nonce 0011223344556677 --pcrs pcrs.json --require-pcrs sha256:0-7,10\n\n"
+      "Exit status: 0 verified, 1 not, 3 malformed.");
+  AddValue(app, "--ak", command.ak, ParseText, "FILE",
+           "attestation key: PEM, TPM2B_PUBLIC or TPMT_PUBLIC")
+      ->required();
+  AddValue(app, "--message", command.message, ParseText, "FILE", "TPMS_ATTEST")->required();
+  AddValue(app, "--signature", command.signature, ParseText, "FILE",
+           "TPMT_SIGNATURE, or a bare RSASSA signature with SHA-256")
+      ->required();
+  AddValue(app, "--nonce", command.nonce, ParseNonce, "HEX", "the nonce that must be signed");
+  AddValue(app, "--pcrs", command.pcrs, ParseText, "FILE",
+           "PCR values: JSON map, or the blob of tpm2_quote -o");
+  AddValue(app, "--require-pcrs", command.require_pcrs, ParsePcrSelection, "SELECTION",
+           "PCRs that must be signed: sha256:0-7,10, several joined by +");
+  app.add_flag("--allow-sha1", command.allow_sha1, "accept a signature made with SHA-1");
+  app.add_flag("--all", command.all, kAllAbout);
+}
+
+void DeclareAppraise(CLI::App& root, CommandLine& line) {
+  CLI::App& appraise = DeclareGroup(root, "appraise", "Appraise evidence by a policy");
+  auto [app, command] = Declare<AppraiseIma>(
+      appraise, line, "ima", "An IMA list against a runtime policy",
+      "  limequat appraise ima ascii_runtime_measurements --policy policy.json \\\n"
+      "    --pcr sha256:6f0530de…\n\n"
+      "Exit status: 0 trustworthy, 1 not (or unpoliced), 3 malformed.");
+  AddValue(app, "LOG", command.list, ParseText, "", "IMA list, or - for standard input")
+      ->required();
+  AddValue(app, "--policy", command.policy, ParseText, "FILE", "runtime policy (JSON)")->required();
+  AddValue(app, "--pcr", command.pcr, ParseBankDigest, "BANK:HEX",
+           "PCR 10 of a verified quote, to which the list must lead");
+  AddValue(app, "--format", command.format, ParseImaFormat, "FORMAT", kFormatAbout);
+  app.add_flag("--all", command.all, kAllAbout);
+}
+
+}  // namespace
+
+void DeclareEvidenceCommands(CLI::App& root, CommandLine& line) {
+  DeclareInspect(root, line);
+  DeclareVerify(root, line);
+  DeclareAppraise(root, line);
+}
+
+}  // namespace limequat::cli

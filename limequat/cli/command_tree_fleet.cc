@@ -1,0 +1,196 @@
+// Commands of a site: making one, and operating it through its services.
+
+#include "limequat/cli/agent.h"
+#include "limequat/cli/command_tree_internal.h"
+#include "limequat/cli/completion.h"
+#include "limequat/cli/explain.h"
+#include "limequat/cli/incident.h"
+#include "limequat/cli/init.h"
+#include "limequat/cli/policy.h"
+#include "limequat/cli/policy_create.h"
+
+namespace limequat::cli {
+
+namespace {
+
+constexpr const char* kIdAbout = "the machine's identifier";
+
+void DeclareInit(CLI::App& root, CommandLine& line) {
+  auto [app, command] = Declare<Init>(
+      root, line, "init", "Make a site: authorities, certificates and configuration",
+      "  limequat init site --registrar-host reg.example.org --verifier-host ver.example.org\n"
+      "  limequat init trial --all-in-one\n\n"
+      "Run it on the operator's machine. Each bundle is a folder to copy to its host; the keys\n"
+      "of the authorities stay.");
+  tenant::SiteOptions& site = command.options;
+  site.now = Now();
+  site.registrar_hosts.clear();
+  site.verifier_hosts.clear();
+  const auto folder = [](std::string_view text) -> Result<std::filesystem::path> {
+    auto path = ParseText(text);
+    if (!path) return std::move(path).error();
+    return std::filesystem::path(*path);
+  };
+  AddValue(app, "DIR", site.folder, folder, "", "folder of the site, made if absent")->required();
+  app.add_flag("--all-in-one", site.all_in_one,
+               "one box for everything: the authorities' keys lie beside the services");
+  app.add_flag("--lab", site.lab, "mark the certificates as a lab's, which real services refuse");
+  constexpr const char* kHosts = "name or address of the service's host; may be given again";
+  AddValues(app, "--registrar-host", site.registrar_hosts, ParseHost, "HOST", kHosts);
+  AddValues(app, "--verifier-host", site.verifier_hosts, ParseHost, "HOST", kHosts);
+  AddValue(app, "--listen", site.listen, ParseAddress, "ADDRESS",
+           "where the services listen; default: 127.0.0.1");
+  AddValue(app, "--registrar-port", site.registrar_port, ParsePort, "PORT",
+           "for agents; default: 8890");
+  AddValue(app, "--registrar-tls-port", site.registrar_tls_port, ParsePort, "PORT",
+           "for operators; default: 8891");
+  AddValue(app, "--verifier-port", site.verifier_port, ParsePort, "PORT", "default: 8881");
+  AddValue(app, "--operator", site.operator_name, ParseOperatorName, "NAME",
+           "name in the operator's certificate; default: operator");
+}
+
+void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
+  auto [app, command] =
+      Declare<AgentAdd>(agent, line, "add", "Enrol a machine that has registered",
+                        "  limequat agent add web-1 --policy web --approve-current-boot");
+  tenant::AddOptions& options = command.options;
+  AddValue(app, "ID", command.id, ParseAgentId, "", kIdAbout)->required();
+  auto* named = AddValue(app, "--policy", options.policy_name, ParsePolicyName, "NAME",
+                         "a policy that was pushed");
+  AddValue(app, "--policy-file", command.policy_file, ParseText, "FILE",
+           "a policy for this machine alone")
+      ->excludes(named);
+  app.add_flag("--approve-current-boot", options.approve_current_boot,
+               "its PCRs 0-9 of now become the approved boot baseline");
+  app.add_flag("--waive-identity", options.waive_identity,
+               "enrol it although its TPM's certificate was not verified");
+  app.add_flag("--waive-sha1", options.waive_sha1, "accept SHA-1 quotes and banks from it");
+  app.add_flag("--waive-boot-aggregate-bank", options.waive_boot_aggregate_bank,
+               "accept a boot_aggregate made in a bank that is not quoted");
+  const auto contact = [&options](std::string_view text) -> Result<std::string> {
+    auto both = ParseHostAndPort(text);
+    if (!both) return std::move(both).error();
+    options.contact_port = both->port;
+    return std::move(both->host);
+  };
+  AddValue(app, "--contact", options.contact_host, contact, "HOST:PORT",
+           "where the verifier reaches it, instead of what it registered");
+}
+
+void DeclareAgent(CLI::App& root, CommandLine& line) {
+  CLI::App& agent = DeclareGroup(root, "agent", "Machines that the verifier watches");
+  DeclareAgentAdd(agent, line);
+  Declare<AgentList>(agent, line, "list", "The fleet at a glance", "  limequat agent list");
+  auto show =
+      Declare<AgentShow>(agent, line, "show", "One machine", "  limequat agent show web-1 -o yaml");
+  AddValue(show.app, "ID", show.command.id, ParseAgentId, "", kIdAbout)->required();
+  auto remove = Declare<AgentRemove>(agent, line, "remove", "Stop watching a machine",
+                                     "  limequat agent remove web-1 --registrar");
+  AddValue(remove.app, "ID", remove.command.id, ParseAgentId, "", kIdAbout)->required();
+  remove.app.add_flag("--registrar", remove.command.registrar,
+                      "make the registrar forget it too: it can register with another TPM");
+}
+
+void DeclareExplain(CLI::App& root, CommandLine& line) {
+  auto [app, command] = Declare<Explain>(
+      root, line, "explain", "Why a machine is trusted or not, and what to do next",
+      "  limequat explain web-1\n\n"
+      "Exit status: 0 integrity passes and the machine is trusted, 1 otherwise.");
+  AddValue(app, "AGENT", command.id, ParseAgentId, "", kIdAbout)->required();
+  app.add_flag("--all", command.all, "show every finding, incident and failure");
+}
+
+void DeclareIncident(CLI::App& root, CommandLine& line) {
+  CLI::App& incident = DeclareGroup(root, "incident", "What happened and was not closed yet");
+  auto list = Declare<IncidentList>(incident, line, "list", "Open incidents",
+                                    "  limequat incident list --agent web-1");
+  AddValue(list.app, "--agent", list.command.agent, ParseAgentId, "ID", "of this machine only");
+  list.app.add_flag("--all", list.command.all, "closed ones too");
+
+  auto close = Declare<IncidentClose>(
+      incident, line, "close", "Close incidents that were looked into",
+      "  limequat incident close 7 8 --note 'test of the alarm by the operators'\n"
+      "  limequat incident close --agent web-1 --all --note 'reinstalled'");
+  AddValues(close.app, "NUMBER", close.command.numbers, ParseIncidentNumber, "",
+            "numbers from limequat incident list")
+      ->expected(-1);
+  AddValue(close.app, "--agent", close.command.agent, ParseAgentId, "ID", "of this machine");
+  close.app.add_flag("--all", close.command.all, "with --agent: all that are open");
+  AddValue(close.app, "--note", close.command.note, ParseText, "TEXT", "what was found out")
+      ->required();
+}
+
+void DeclarePolicyCreate(CLI::App& policy, CommandLine& line) {
+  CLI::App& create = DeclareGroup(policy, "create", "Make a policy");
+  auto [app, command] = Declare<PolicyCreateRuntime>(
+      create, line, "runtime", "A runtime policy of the files below a folder",
+      "  limequat policy create runtime --root /srv/images/web --output policy.json \\\n"
+      "    --exclude '/var/log/.*'\n\n"
+      "Make it from the source of a machine (an image, an installed root), not from a machine\n"
+      "that may be tampered with. /proc, /sys, /dev and /run are left out.");
+  command.now = Now();
+  AddValue(app, "--root", command.root, ParseText, "DIR", "what the machine knows as /")
+      ->required();
+  AddValue(app, "--output", command.output, ParseText, "FILE",
+           "where the policy goes; default: standard output");
+  AddValues(app, "--exclude", command.excludes, ParseText, "REGEX",
+            "paths that are not appraised; may be given again");
+  AddValues(app, "--skip", command.skip, ParseText, "PATH",
+            "leave out what lies below; may be given again");
+  AddValues(app, "--hash", command.hashes, ParseHash, "HASH",
+            "sha1, sha256, sha384, sha512; may be given again; default: sha256");
+  AddValue(app, "--base", command.base, ParseText, "FILE",
+           "a policy whose digests stay good, for machines that run since before");
+  app.add_flag("--executables", command.executables, "only programs, libraries and kernel modules");
+}
+
+void DeclarePolicy(CLI::App& root, CommandLine& line) {
+  CLI::App& policy = DeclareGroup(root, "policy", "What may run on machines");
+  DeclarePolicyCreate(policy, line);
+  constexpr const char* kNameAbout = "the policy's name";
+  auto push =
+      Declare<PolicyPush>(policy, line, "push", "Give the verifier a policy under a name",
+                          "  limequat policy push web policy.json\n\n"
+                          "Machines bound to the name are appraised again from their first entry.");
+  AddValue(push.app, "NAME", push.command.name, ParsePolicyName, "", kNameAbout)->required();
+  AddValue(push.app, "FILE", push.command.file, ParseText, "",
+           "runtime policy, or - for standard input")
+      ->required();
+  Declare<PolicyList>(policy, line, "list", "The verifier's policies", "  limequat policy list");
+  auto show = Declare<PolicyShow>(policy, line, "show", "A policy as it was pushed",
+                                  "  limequat policy show web > policy.json");
+  AddValue(show.app, "NAME", show.command.name, ParsePolicyName, "", kNameAbout)->required();
+}
+
+void DeclareCompletion(CLI::App& root, CommandLine& line) {
+  auto command = std::make_shared<std::string>();
+  CLI::App& app = *root.add_subcommand("completion", "Completion script for a shell");
+  app.footer("Example:\n  source <(limequat completion bash)");
+  AddValue(app, "SHELL", *command, ParseShell, "", "bash, zsh or fish")->required();
+  app.callback([&line, command] {
+    line.run = [command](Console& console) -> Result<Ending> {
+      const Status written = console.Write(CompletionScript(*command, DescribeCommands()));
+      if (!written) return written.error();
+      return Ending::kDone;
+    };
+  });
+}
+
+// Shown in the help only: the program becomes the lab's driver before it gets here.
+void DeclareLab(CLI::App& root) {
+  root.add_subcommand("lab", "Machines with a TPM to attest, on this computer");
+}
+
+}  // namespace
+
+void DeclareFleetCommands(CLI::App& root, CommandLine& line) {
+  DeclareInit(root, line);
+  DeclareAgent(root, line);
+  DeclareExplain(root, line);
+  DeclareIncident(root, line);
+  DeclarePolicy(root, line);
+  DeclareLab(root);
+  DeclareCompletion(root, line);
+}
+
+}  // namespace limequat::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "limequat/base/result.h"
+#include "limequat/cli/console.h"
+
+namespace limequat::cli {
+
+// limequat explain: what the verifier found out about a machine, and what to do next.
+// Ends with kDone only if integrity passes and the machine is trusted.
+struct Explain {
+  std::optional<std::filesystem::path> config;
+  std::string id;
+  bool all = false;  // every finding
+
+  Result<Ending> Run(Console& console) const;
+};
+
+}  // namespace limequat::cli

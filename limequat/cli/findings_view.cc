@@ -1,0 +1,179 @@
+#include "limequat/cli/findings_view.h"
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/catalogue.h"
+#include "limequat/cli/text.h"
+#include "limequat/json/reader.h"
+
+namespace limequat::cli {
+
+namespace {
+
+constexpr std::int64_t kMostInt = std::numeric_limits<std::int64_t>::max();
+
+std::optional<std::uint64_t> Number(json::ObjectReader& in, std::string_view name) {
+  const auto number = in.OptionalInt(name, 0, kMostInt);
+  return number ? std::optional(static_cast<std::uint64_t>(*number)) : std::nullopt;
+}
+
+Result<ShownFinding> ParseFinding(const json::Value& document) {
+  json::ObjectReader in(document, "finding");
+  ShownFinding finding;
+  finding.check = in.String("check");
+  finding.outcome = in.String("outcome");
+  finding.detail = in.OptionalString("detail").value_or("");
+  finding.cause = in.OptionalString("cause").value_or("");
+  finding.next = in.OptionalString("next").value_or("");
+  const json::Value* subject = in.Any("subject");
+  LQ_RETURN_IF_ERROR(in.status());
+  if (subject == nullptr || subject->is_null()) return finding;
+  json::ObjectReader about(*subject, "subject of a finding");
+  finding.path = about.OptionalString("path").value_or("");
+  finding.pcr = Number(about, "pcr");
+  finding.event = Number(about, "event");
+  LQ_RETURN_IF_ERROR(about.status());
+  return finding;
+}
+
+constexpr int kFailedOrder = 0;
+constexpr int kNotEvaluatedOrder = 1;
+constexpr int kPassedOrder = 2;
+
+// An outcome of another version is as bad as a failure.
+int Order(std::string_view outcome) {
+  if (outcome == "passed") return kPassedOrder;
+  return outcome == "not_evaluated" ? kNotEvaluatedOrder : kFailedOrder;
+}
+
+std::string_view OutcomeWord(std::string_view outcome) {
+  if (outcome == "failed") return "FAILED";
+  return outcome == "not_evaluated" ? "NOT EVALUATED" : outcome;
+}
+
+// "entry 612" or "PCR 4": where to look, if the sentence does not say it.
+std::string Place(const ShownFinding& finding) {
+  if (finding.event) return fmt::format(" (entry {})", *finding.event);
+  if (finding.pcr) return fmt::format(" (PCR {})", *finding.pcr);
+  return "";
+}
+
+std::string RenderGroup(const FindingGroup& group, const FindingsStyle& style) {
+  std::string title = Tinted(OutcomeWord(group.outcome), Tint::kBad, style.look);
+  title += fmt::format("  {}", Shown(group.check));
+  if (group.findings.size() > 1) title += fmt::format("  {} findings", group.findings.size());
+  if (!group.cause.empty()) {
+    title += Tinted(fmt::format("  cause: {}", Shown(group.cause)), Tint::kFaint, style.look);
+  }
+  std::string text = title + '\n';
+  if (const std::string_view meaning = MeaningOf(group.check); !meaning.empty()) {
+    text += fmt::format("    {}\n", meaning);
+  }
+  const std::size_t shown =
+      style.all ? group.findings.size() : std::min(style.few, group.findings.size());
+  for (std::size_t i = 0; i < shown; ++i) {
+    const ShownFinding& finding = *group.findings[i];
+    if (finding.detail.empty()) continue;
+    text += fmt::format("    - {}{}\n", Shown(finding.detail), Place(finding));
+  }
+  if (shown < group.findings.size()) {
+    text += fmt::format("    … and {} more (--all shows them)\n", group.findings.size() - shown);
+  }
+  if (!group.next.empty()) text += fmt::format("    next: {}\n", Shown(group.next));
+  return text;
+}
+
+std::string Upper(std::string_view text) {
+  std::string upper(text);
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return upper;
+}
+
+}  // namespace
+
+Result<ResultView> ParseResultView(const json::Value& document) {
+  json::ObjectReader in(document, "result");
+  ResultView result;
+  result.verdict = in.String("verdict");
+  const json::Array* findings = in.ArrayMember("findings");
+  result.findings_not_shown = Number(in, "findings_not_shown").value_or(0);
+  result.evidence_time = in.OptionalString("evidence_time").value_or("");
+  result.evaluated_at = in.OptionalString("evaluated_at").value_or("");
+  LQ_RETURN_IF_ERROR(in.status());
+  for (const json::Value& finding : *findings) {
+    LQ_ASSIGN_OR_RETURN(ShownFinding parsed, ParseFinding(finding));
+    result.findings.push_back(std::move(parsed));
+  }
+  return result;
+}
+
+std::vector<FindingGroup> GroupFindings(const std::vector<ShownFinding>& findings) {
+  std::vector<FindingGroup> groups;
+  for (const ShownFinding& finding : findings) {
+    const auto key = std::tie(finding.check, finding.outcome, finding.cause, finding.next);
+    auto group = std::ranges::find_if(groups, [&](const FindingGroup& known) {
+      return std::tie(known.check, known.outcome, known.cause, known.next) == key;
+    });
+    if (group == groups.end()) {
+      groups.push_back({.check = finding.check,
+                        .outcome = finding.outcome,
+                        .cause = finding.cause,
+                        .next = finding.next,
+                        .findings = {}});
+      group = groups.end() - 1;
+    }
+    group->findings.push_back(&finding);
+  }
+  std::vector<FindingGroup> sorted;
+  for (const int order : {kFailedOrder, kNotEvaluatedOrder, kPassedOrder}) {
+    for (FindingGroup& group : groups) {
+      if (Order(group.outcome) == order) sorted.push_back(std::move(group));
+    }
+  }
+  return sorted;
+}
+
+std::string RenderFindings(const ResultView& result, const FindingsStyle& style) {
+  std::string text;
+  std::string passed;
+  for (const FindingGroup& group : GroupFindings(result.findings)) {
+    if (group.outcome != "passed") {
+      text += RenderGroup(group, style);
+      continue;
+    }
+    passed += fmt::format("{}{}", passed.empty() ? "" : ", ", Shown(group.check));
+  }
+  if (result.findings_not_shown > 0) {
+    text += fmt::format("{} more findings were counted, not kept\n", result.findings_not_shown);
+  }
+  if (!passed.empty()) {
+    text += fmt::format("{}  {}\n", Tinted("passed", Tint::kGood, style.look), passed);
+  }
+  return text;
+}
+
+std::string RenderVerdict(const ResultView& result, const Look& look) {
+  std::string text = Tinted(Upper(Shown(result.verdict)), TintOf(result.verdict), look);
+  if (!result.evidence_time.empty()) {
+    text += fmt::format("  evidence of {}", Shown(result.evidence_time));
+  } else if (!result.evaluated_at.empty()) {
+    text += fmt::format("  evaluated at {}", Shown(result.evaluated_at));
+  }
+  return text + '\n';
+}
+
+Tint TintOf(std::string_view verdict) {
+  if (verdict == "pass") return Tint::kGood;
+  if (verdict == "fail" || verdict == "error") return Tint::kBad;
+  return Tint::kWarning;
+}
+
+}  // namespace limequat::cli

@@ -1,0 +1,252 @@
+#include "limequat/cli/inspect_ima.h"
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/input.h"
+#include "limequat/cli/table.h"
+#include "limequat/cli/text.h"
+#include "limequat/ima/boot_aggregate.h"
+#include "limequat/ima/replay.h"
+#include "limequat/tpm/pcr.h"
+
+namespace limequat::cli {
+
+namespace {
+
+using crypto::Digest;
+using crypto::HashAlgorithm;
+using ima::TemplateDigests;
+
+constexpr std::array kBanks = {HashAlgorithm::kSha1, HashAlgorithm::kSha256, HashAlgorithm::kSha384,
+                               HashAlgorithm::kSha512};
+
+struct ImaNote {
+  std::string id;
+  std::uint64_t event = 0;
+  std::string detail;
+};
+
+// What one entry says, for --entries.
+struct ImaLine {
+  std::uint64_t event = 0;
+  std::uint32_t pcr = 0;
+  std::string template_name;
+  std::string template_digest;
+  std::string algorithm;
+  std::string digest;
+  std::string path;
+  std::string signature;
+  bool violation = false;
+};
+
+// A list of this length shows its path in full: JSON is never shortened.
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
+class Summary {
+ public:
+  explicit Summary(bool keep_lines) : keep_lines_(keep_lines) {}
+
+  // Reads as far as the list can be read.
+  void Read(ByteView list, ima::Format format) {
+    ima::ListReader reader(list, format);
+    while (true) {
+      auto next = reader.Next();
+      if (!next) {
+        error_ = std::move(next).error();
+        notes_.push_back({.id = error_->id, .event = entries_, .detail = error_->message});
+        break;
+      }
+      if (!*next) break;
+      Add(**next);
+    }
+    format_ = format;
+    trailing_bytes_ = list.size() - reader.offset();
+  }
+
+  const std::optional<Error>& error() const { return error_; }
+  std::uint64_t entries() const { return entries_; }
+  json::Value ToJson() const;
+  std::string ForPeople(const Look& look) const;
+
+ private:
+  void Add(const ima::Entry& entry) {
+    ++entries_;
+    ++templates_[std::string(entry.template_name)];
+    if (entry.violation) ++violations_;
+    Extend(entry);
+    Remark(entry);
+    if (keep_lines_) lines_.push_back(LineOf(entry));
+  }
+
+  void Extend(const ima::Entry& entry) {
+    if (entry.pcr >= tpm::kPcrCount) return;
+    for (const HashAlgorithm bank : kBanks) {
+      ExtendIn(pcrs_, entry, bank, TemplateDigests::kNative);
+      if (bank == HashAlgorithm::kSha1) continue;  // padded with nothing
+      ExtendIn(padded_, entry, bank, TemplateDigests::kZeroPadded);
+    }
+  }
+
+  static void ExtendIn(tpm::PcrValues& values, const ima::Entry& entry, HashAlgorithm bank,
+                       TemplateDigests kind) {
+    const Digest* before = values.Find(bank, entry.pcr);
+    const Digest digest = ima::StatedTemplateDigest(entry, bank, kind);
+    values.Set(entry.pcr,
+               crypto::Extend(before != nullptr ? *before : Digest(bank), digest.bytes()));
+  }
+
+  void Remark(const ima::Entry& entry) {
+    const auto note = [&](std::string_view id, std::string detail) {
+      notes_.push_back({.id = std::string(id), .event = entry.index, .detail = std::move(detail)});
+    };
+    if (ima::CheckStatedDigest(entry) != ima::StatedDigest::kMatches) {
+      note("ima.template_digest", "the stated template digest is not the hash of the entry");
+    }
+    if (entry.index > 0 && entry.path == ima::kBootAggregate) {
+      note("ima.boot_aggregate_repeated", "another kernel was started without a reset (kexec)");
+    }
+    if (entry.pcr >= tpm::kPcrCount) {
+      note("ima.pcr", fmt::format("there is no PCR {}: the entry changes none", entry.pcr));
+    }
+  }
+
+  static ImaLine LineOf(const ima::Entry& entry) {
+    return {.event = entry.index,
+            .pcr = entry.pcr,
+            .template_name = EscapeForDisplay(entry.template_name),
+            .template_digest = HexEncode(entry.template_digest),
+            .algorithm = EscapeForDisplay(entry.digest_algorithm),
+            .digest = HexEncode(entry.file_digest),
+            .path = EscapeForDisplay(entry.path, kNoLimit),
+            .signature = HexEncode(entry.signature),
+            .violation = entry.violation};
+  }
+
+  json::Array NotesToJson() const;
+  json::Array LinesToJson() const;
+
+  bool keep_lines_;
+  ima::Format format_ = ima::Format::kAscii;
+  std::uint64_t entries_ = 0;
+  std::uint64_t violations_ = 0;
+  std::map<std::string, std::uint64_t> templates_;
+  tpm::PcrValues pcrs_;
+  tpm::PcrValues padded_;
+  std::vector<ImaNote> notes_;
+  std::vector<ImaLine> lines_;
+  std::optional<Error> error_;
+  std::uint64_t trailing_bytes_ = 0;
+};
+
+json::Array Summary::NotesToJson() const {
+  json::Array notes;
+  for (const ImaNote& note : notes_) {
+    notes.push_back(json::Object{{"id", note.id}, {"event", note.event}, {"detail", note.detail}});
+  }
+  return notes;
+}
+
+json::Array Summary::LinesToJson() const {
+  json::Array lines;
+  lines.reserve(lines_.size());
+  for (const ImaLine& line : lines_) {
+    json::Object object{{"event", line.event},
+                        {"pcr", line.pcr},
+                        {"template", line.template_name},
+                        {"template_digest", line.template_digest},
+                        {"algorithm", line.algorithm},
+                        {"digest", line.digest},
+                        {"path", line.path}};
+    if (!line.signature.empty()) object.Set("signature", line.signature);
+    if (line.violation) object.Set("violation", true);
+    lines.push_back(std::move(object));
+  }
+  return lines;
+}
+
+json::Value Summary::ToJson() const {
+  json::Object templates;
+  for (const auto& [name, count] : templates_) templates.Set(EscapeForDisplay(name), count);
+  json::Object document{{"format", ima::FormatName(format_)},
+                        {"entries", entries_},
+                        {"violations", violations_},
+                        {"templates", std::move(templates)},
+                        {"pcrs", pcrs_.ToJson()},
+                        {"pcrs_zero_padded", padded_.ToJson()},
+                        {"trailing_bytes", trailing_bytes_},
+                        {"notes", NotesToJson()}};
+  if (keep_lines_) document.Set("measurements", LinesToJson());
+  return document;
+}
+
+std::string PcrLines(std::string_view title, const tpm::PcrValues& values) {
+  std::string text;
+  for (const HashAlgorithm bank : values.Banks()) {
+    for (const std::uint32_t pcr : values.Numbers(bank).ToList()) {
+      text += fmt::format("  PCR {} {}{}  {}\n", pcr, PadTo(crypto::HashName(bank), 6), title,
+                          values.Find(bank, pcr)->hex());
+    }
+  }
+  return text;
+}
+
+std::string Summary::ForPeople(const Look& look) const {
+  std::string templates;
+  for (const auto& [name, count] : templates_) {
+    templates += fmt::format("{}{} {}", templates.empty() ? "" : ", ", name, count);
+  }
+  std::string text = RenderPairs({{"format", std::string(ima::FormatName(format_))},
+                                  {"entries", fmt::format("{}", entries_)},
+                                  {"templates", templates},
+                                  {"violations", fmt::format("{}", violations_)},
+                                  {"trailing bytes", fmt::format("{}", trailing_bytes_)}},
+                                 look);
+  text += "values as the list states them, nothing was verified:\n";
+  text += PcrLines("", pcrs_);
+  text += PcrLines(" (zero-padded)", padded_);
+  if (keep_lines_) {
+    Table table({"EVENT", "PCR", "TEMPLATE", "DIGEST", "PATH"});
+    for (const ImaLine& line : lines_) {
+      table.Add({fmt::format("{}", line.event), fmt::format("{}", line.pcr), line.template_name,
+                 line.violation ? Cell("violation", Tint::kBad)
+                                : Cell(fmt::format("{}:{}", line.algorithm, line.digest)),
+                 line.path});
+    }
+    text += table.Render(look);
+  }
+  for (const ImaNote& note : notes_) {
+    text += fmt::format("note: entry {}: {} [{}]\n", note.event, Shown(note.detail), note.id);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<Ending> InspectIma::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxListInput));
+  const ByteView list = AsBytes(content);
+  Summary summary(entries);
+  summary.Read(list, format.value_or(ima::DetectFormat(list)));
+  if (summary.error() && summary.entries() == 0) return *summary.error();
+  LQ_RETURN_IF_ERROR(
+      console.Show(summary.ToJson(), [&] { return summary.ForPeople(console.look()); }));
+  if (summary.error() && summary.error()->code == ErrorCode::kUnsupported) {
+    console.Note(fmt::format("limequat: the list was read up to entry {}: {} [{}]",
+                             summary.entries(), summary.error()->message, summary.error()->id));
+    return Ending::kMalformed;
+  }
+  return Ending::kDone;
+}
+
+}  // namespace limequat::cli

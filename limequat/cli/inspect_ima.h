@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "limequat/base/result.h"
+#include "limequat/cli/console.h"
+#include "limequat/ima/list.h"
+
+namespace limequat::cli {
+
+// limequat inspect ima: what an IMA list says of itself. Nothing is verified: the
+// values of `pcrs` follow the template digests as the list states them.
+struct InspectIma {
+  std::string file;
+  std::optional<ima::Format> format;  // absent: as the list looks
+  bool entries = false;               // show the entries too
+
+  // A list that is damaged is shown as far as it could be read, with a note that says
+  // so; one whose first record cannot be read is that record's error, and one with a
+  // record of an unsupported kind is shown as far as that and ends with kMalformed.
+  Result<Ending> Run(Console& console) const;
+};
+
+}  // namespace limequat::cli

@@ -1,0 +1,81 @@
+#include "limequat/cli/machine_view.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "limequat/base/time.h"
+#include "limequat/cli/findings_view.h"
+#include "limequat/cli/text.h"
+
+namespace limequat::cli {
+
+namespace {
+
+std::string Age(const wire::MachineView& machine) {
+  if (!machine.evidence_age_seconds) return "never";
+  // Longer than any machine's life is a defect of the sender, not an age.
+  constexpr double kLongest = 1e9;
+  const double seconds = std::clamp(*machine.evidence_age_seconds, -kLongest, kLongest);
+  return FormatDuration(
+      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
+}
+
+Cell Identity(const wire::MachineView& machine) {
+  return {machine.identity, machine.identity == "verified" ? Tint::kNone : Tint::kWarning};
+}
+
+Cell Baseline(const wire::MachineView& machine) {
+  return {machine.baseline, machine.baseline == "approved" ? Tint::kNone : Tint::kWarning};
+}
+
+Cell Incidents(const wire::MachineView& machine) {
+  return {fmt::format("{}", machine.open_incidents),
+          machine.open_incidents > 0 ? Tint::kBad : Tint::kNone};
+}
+
+Cell Trusted(const wire::MachineView& machine) {
+  return machine.trusted ? Cell("yes", Tint::kGood) : Cell("no", Tint::kBad);
+}
+
+}  // namespace
+
+std::string RenderMachines(const std::vector<wire::MachineView>& machines, const Look& look) {
+  Table table({"AGENT", "INTEGRITY", "TRUSTED", "EVIDENCE", "INCIDENTS", "IDENTITY", "BASELINE",
+               "POLICY", "PROBLEM"});
+  for (const wire::MachineView& machine : machines) {
+    table.Add({machine.agent_id, Cell(machine.integrity, TintOf(machine.integrity)),
+               Trusted(machine), Age(machine), Incidents(machine), Identity(machine),
+               Baseline(machine), machine.policy, machine.last_problem});
+  }
+  return table.Render(look) + fmt::format("{}\n", Counted(machines.size(), "machine"));
+}
+
+std::vector<std::pair<std::string, Cell>> Describe(const wire::MachineView& machine) {
+  std::string evidence = "none was verified yet";
+  if (machine.evidence_time) {
+    evidence = fmt::format("{} old, of {}", Age(machine), *machine.evidence_time);
+  }
+  return {{"evidence", evidence},
+          {"identity", Identity(machine)},
+          {"boot baseline", Baseline(machine)},
+          {"policy", machine.policy},
+          {"open incidents", Incidents(machine)},
+          {"in this boot", fmt::format("{} verified IMA entries; attestations: {}, boots seen: {}",
+                                       machine.ima_entries, machine.attestations, machine.boots)},
+          {"address", machine.address},
+          {"last problem", Cell(machine.last_problem, Tint::kBad)}};
+}
+
+std::string RenderStanding(const wire::MachineView& machine, const Look& look) {
+  std::string upper = Shown(machine.integrity);
+  std::ranges::transform(upper, upper.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return fmt::format("{}, {}", Tinted(upper, TintOf(machine.integrity), look),
+                     machine.trusted ? Tinted("trusted", Tint::kGood, look)
+                                     : Tinted("not trusted", Tint::kBad, look));
+}
+
+}  // namespace limequat::cli

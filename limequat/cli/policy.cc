@@ -1,0 +1,81 @@
+#include "limequat/cli/policy.h"
+
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/connection.h"
+#include "limequat/cli/input.h"
+#include "limequat/cli/table.h"
+#include "limequat/cli/text.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/runtime_policy.h"
+
+namespace limequat::cli {
+
+namespace {
+
+std::string Describe(const std::string& name, const policy::RuntimePolicy& policy,
+                     const Look& look) {
+  std::string unevaluated;
+  for (const std::string& member : policy.unevaluated()) {
+    unevaluated += fmt::format("{}{}", unevaluated.empty() ? "" : ", ", member);
+  }
+  return fmt::format("{}\n", Shown(name)) +
+         RenderPairs({{"sha256", policy.hash().hex()},
+                      {"paths", fmt::format("{}", policy.paths())},
+                      {"digests", fmt::format("{}", policy.digests())},
+                      {"not evaluated", Cell(unevaluated, Tint::kWarning)},
+                      {"says nothing", Cell(policy.why_it_says_nothing(), Tint::kWarning)}},
+                     look, 2);
+}
+
+}  // namespace
+
+Result<Ending> PolicyPush::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(std::string body, ReadInput(file, kMaxPolicyInput));
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_ASSIGN_OR_RETURN(const tenant::Services::Pushed pushed,
+                      connection.services().PushPolicy(name, std::move(body)));
+  const json::Object document{
+      {"name", name}, {"hash", pushed.hash}, {"machines_appraised_again", pushed.machines}};
+  LQ_RETURN_IF_ERROR(console.Show(document, [&] {
+    return fmt::format("policy {} is {}; machines appraised again from their first entry: {}\n",
+                       Shown(name), Shown(pushed.hash), pushed.machines);
+  }));
+  return Ending::kDone;
+}
+
+Result<Ending> PolicyList::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_ASSIGN_OR_RETURN(const std::vector<tenant::Services::NamedPolicy> policies,
+                      connection.services().ListPolicies());
+  json::Array array;
+  Table table({"NAME", "SHA256"});
+  for (const auto& policy : policies) {
+    array.push_back(json::Object{{"name", policy.name}, {"hash", policy.hash}});
+    table.Add({policy.name, policy.hash});
+  }
+  LQ_RETURN_IF_ERROR(console.Show(json::Object{{"policies", std::move(array)}}, [&] {
+    return table.empty() ? "no policies\n" : table.Render(console.look());
+  }));
+  return Ending::kDone;
+}
+
+Result<Ending> PolicyShow::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_ASSIGN_OR_RETURN(const std::string body, connection.services().FetchPolicy(name));
+  if (console.format() == OutputFormat::kJson && !console.out_is_terminal()) {
+    LQ_RETURN_IF_ERROR(console.Write(body));
+    return Ending::kDone;
+  }
+  LQ_ASSIGN_OR_RETURN(const json::Value document, json::Parse(body));
+  LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(body));
+  LQ_RETURN_IF_ERROR(
+      console.Show(document, [&] { return Describe(name, *policy, console.look()); }));
+  return Ending::kDone;
+}
+
+}  // namespace limequat::cli

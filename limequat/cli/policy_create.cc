@@ -1,0 +1,152 @@
+#include "limequat/cli/policy_create.h"
+
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/base/utf8.h"
+#include "limequat/cli/input.h"
+#include "limequat/cli/progress.h"
+#include "limequat/cli/table.h"
+#include "limequat/cli/text.h"
+#include "limequat/cli/usage.h"
+#include "limequat/collect/tree.h"
+#include "limequat/config/files.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/runtime_policy.h"
+
+namespace limequat::cli {
+
+namespace {
+
+constexpr std::size_t kNotesShown = 5;
+// Of the template digests in ascii_runtime_measurements, which every kernel has.
+constexpr auto kLogHash = crypto::HashAlgorithm::kSha1;
+
+struct Made {
+  std::string text;
+  std::size_t files = 0;
+  std::vector<std::string> left_out;  // what the policy does not have, and why
+};
+
+bool KeepsToStandardOutput(const PolicyCreateRuntime& asked) {
+  return !asked.output || *asked.output == "-";
+}
+
+// Fails at once, before hours of hashing, on what would fail in the end.
+Result<std::string> CheckBefore(const PolicyCreateRuntime& asked, const Console& console) {
+  if (KeepsToStandardOutput(asked) && console.for_people()) {
+    return UsageError("name a file with --output, or send the policy on with -o json");
+  }
+  policy::RuntimePolicyBuilder expressions;
+  for (const std::string& exclude : asked.excludes) expressions.AddExclude(exclude);
+  LQ_RETURN_IF_ERROR(expressions.ToJson(PolicyTimestamp(asked.now), kLogHash));
+  if (!asked.base) return std::string();
+  LQ_ASSIGN_OR_RETURN(std::string base, ReadInput(*asked.base, kMaxPolicyInput));
+  auto parsed = policy::RuntimePolicy::Parse(base);
+  if (!parsed) return std::move(parsed).error().In(Shown(*asked.base));
+  return base;
+}
+
+collect::TreeOptions TreeOf(const PolicyCreateRuntime& asked) {
+  collect::TreeOptions options;
+  options.root = asked.root;
+  if (asked.executables) options.selection = collect::Selection::kExecutable;
+  if (!asked.hashes.empty()) options.algorithms = asked.hashes;
+  options.skip = {"/proc", "/sys", "/dev", "/run"};
+  options.skip.insert(options.skip.end(), asked.skip.begin(), asked.skip.end());
+  return options;
+}
+
+Result<collect::Tree> HashWithProgress(const PolicyCreateRuntime& asked, const Console& console) {
+  ProgressLine line(stderr, console.err_is_terminal(), "hashing");
+  return collect::HashTree(TreeOf(asked), [&line](const collect::Progress& progress) {
+    line.Show({.files = progress.files,
+               .bytes = progress.bytes,
+               .total_files = progress.total_files,
+               .total_bytes = progress.total_bytes});
+  });
+}
+
+Result<Made> Make(const PolicyCreateRuntime& asked, const std::string& base, collect::Tree tree) {
+  Made made{.text = {}, .files = 0, .left_out = std::move(tree.unreadable)};
+  policy::RuntimePolicyBuilder builder;
+  for (const std::string& exclude : asked.excludes) builder.AddExclude(exclude);
+  for (const collect::HashedFile& file : tree.files) {
+    if (!IsUtf8(file.path)) {
+      made.left_out.push_back(file.path + ": the name is not UTF-8, no policy can hold it");
+      continue;
+    }
+    ++made.files;
+    for (const crypto::Digest& digest : file.digests) builder.AddDigest(file.path, digest.hex());
+  }
+  for (std::string& text : made.left_out) text = EscapeForDisplay(text);
+  LQ_ASSIGN_OR_RETURN(made.text, builder.ToJson(PolicyTimestamp(asked.now), kLogHash));
+  if (!base.empty()) {
+    LQ_ASSIGN_OR_RETURN(made.text, policy::MergeRuntimePolicies(base, made.text));
+  }
+  return made;
+}
+
+void NoteWhatIsLeftOut(const Made& made, Console& console) {
+  for (std::size_t i = 0; i < made.left_out.size() && i < kNotesShown; ++i) {
+    console.Note("limequat: not in the policy: " + made.left_out[i]);
+  }
+  if (made.left_out.size() > kNotesShown) {
+    console.Note(fmt::format("limequat: not in the policy: {} more (named with -o json)",
+                             made.left_out.size() - kNotesShown));
+  }
+}
+
+Result<Ending> ShowSummary(const Made& made, const std::string& file, Console& console) {
+  LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(made.text));
+  json::Array left_out;
+  for (const std::string& text : made.left_out) left_out.emplace_back(text);
+  const json::Object document{{"file", file},
+                              {"sha256", policy->hash().hex()},
+                              {"files", made.files},
+                              {"paths", policy->paths()},
+                              {"digests", policy->digests()},
+                              {"left_out", std::move(left_out)}};
+  LQ_RETURN_IF_ERROR(console.Show(document, [&] {
+    return fmt::format("{}: {} paths, {} digests ({} hashed now)\n", Shown(file), policy->paths(),
+                       policy->digests(), Counted(made.files, "file"));
+  }));
+  return Ending::kDone;
+}
+
+}  // namespace
+
+std::string PolicyTimestamp(Time time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss<Duration> clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
+}
+
+Result<Ending> PolicyCreateRuntime::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(const std::string base_text, CheckBefore(*this, console));
+  LQ_ASSIGN_OR_RETURN(collect::Tree tree, HashWithProgress(*this, console));
+  LQ_ASSIGN_OR_RETURN(const Made made, Make(*this, base_text, std::move(tree)));
+  NoteWhatIsLeftOut(made, console);
+  if (!KeepsToStandardOutput(*this)) {
+    LQ_RETURN_IF_ERROR(config::WriteFileAtomically(*output, made.text, 0644));
+    return ShowSummary(made, *output, console);
+  }
+  if (console.format() == OutputFormat::kJson) {
+    LQ_RETURN_IF_ERROR(console.Write(made.text));
+    return Ending::kDone;
+  }
+  LQ_ASSIGN_OR_RETURN(const json::Value document, json::Parse(made.text));
+  LQ_RETURN_IF_ERROR(console.Show(document, [] { return std::string(); }));
+  return Ending::kDone;
+}
+
+}  // namespace limequat::cli

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limequat/base/result.h"
+#include "limequat/base/time.h"
+#include "limequat/cli/console.h"
+#include "limequat/crypto/digest.h"
+
+namespace limequat::cli {
+
+// limequat policy create runtime: a runtime policy of the files below a folder, which
+// the machine knows as "/". Pseudo file systems (/proc, /sys, /dev, /run) are left out.
+// What could not be read, or has a name that no policy can hold, is named: a machine
+// that runs it would fail.
+struct PolicyCreateRuntime {
+  std::string root;
+  std::optional<std::string> output;  // absent or "-": the policy is the result
+  std::vector<std::string> excludes;
+  std::vector<std::string> skip;  // besides the pseudo file systems
+  std::vector<crypto::HashAlgorithm> hashes;
+  std::optional<std::string> base;  // a policy whose digests stay good
+  bool executables = false;         // programs, libraries and kernel modules only
+  Time now{};
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// `time` as Keylime's policies write it: "2026-11-25 09:00:00.000000".
+std::string PolicyTimestamp(Time time);
+
+}  // namespace limequat::cli
