@@ -30,23 +30,23 @@ bool IsAddress(const std::string& host) {
 }  // namespace
 
 ClientConnection::ClientConnection(std::shared_ptr<ClientPool> pool, EndpointState& state,
-                                   std::shared_ptr<IoThread> io)
+                                   IoThread& io)
     : endpoint(state.shared_from_this()),
       pool_(std::move(pool)),
-      io_(std::move(io)),
+      io_(io),
       host_(state.key.host),
       port_(state.key.port),
       use_tls_(state.key.tls),
       trust_(state.trust),
-      resolver_(io_->executor()),
-      watchdog_(io_->executor()),
+      resolver_(io_.executor()),
+      watchdog_(io_.executor()),
       parser_(kMaxResponseHeader) {}
 
 ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::Start() {
   watchdog_.Start(shared_from_this(), [this] { Expired(); });
-  asio::co_spawn(io_->executor(), Run(shared_from_this()),
+  asio::co_spawn(io_.executor(), Run(shared_from_this()),
                  [self = shared_from_this()](std::exception_ptr failure) {
                    try {
                      if (failure) std::rethrow_exception(failure);
@@ -105,7 +105,7 @@ Error ClientConnection::ConnectError(std::string_view what) const {
 
 Awaitable<ErrorCodeOfAsio> ClientConnection::ConnectTo(const tcp::endpoint& address) {
   ErrorCodeOfAsio error;
-  connecting_.emplace(io_->executor());
+  connecting_.emplace(io_.executor());
   connecting_->open(address.protocol(), error);
   if (!error) co_await connecting_->async_connect(address, Into(error));
   if (!error) {
@@ -206,7 +206,7 @@ void ClientConnection::Begin(std::shared_ptr<Call> call) {
   // A failure is seen by the reader, which may find an answer before it.
   if (unsent_.empty() || io == Io::kFailed) return;
   writing_ = true;
-  asio::co_spawn(io_->executor(), WriteRest(shared_from_this()), [](std::exception_ptr) {});
+  asio::co_spawn(io_.executor(), WriteRest(shared_from_this()), [](std::exception_ptr) {});
 }
 
 Awaitable<void> ClientConnection::WriteRest(std::shared_ptr<ClientConnection> self) {
@@ -237,7 +237,7 @@ Awaitable<void> ClientConnection::Run(std::shared_ptr<ClientConnection> self) {
   Io io = Io::kDone;
   while (io == Io::kDone) {
     std::size_t count = 0;
-    const std::span<char> scratch = io_->scratch();
+    const std::span<char> scratch = io_.scratch();
     io = co_await transport_->Read(scratch, count);
     if (io == Io::kDone && !Received({scratch.data(), count})) break;
   }

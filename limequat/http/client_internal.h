@@ -143,7 +143,7 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   const SslContext ssl_;
   const Budget bodies_;
   const Strand strand_;
-  const std::shared_ptr<IoThread> io_;
+  IoThread& io_;
 
   std::mutex mutex_;
   std::condition_variable finished_;
@@ -165,11 +165,10 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
 // One connection: a coroutine that always reads; requests are written as they are given.
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
  public:
-  ClientConnection(std::shared_ptr<ClientPool> pool, EndpointState& endpoint,
-                   std::shared_ptr<IoThread> io);
+  ClientConnection(std::shared_ptr<ClientPool> pool, EndpointState& endpoint, IoThread& io);
   ~ClientConnection();
 
-  const std::shared_ptr<IoThread>& io() const { return io_; }
+  IoThread& io() const { return io_; }
 
   // On the connection's thread.
   void Start();
@@ -202,7 +201,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   Error ConnectError(std::string_view what) const;
 
   const std::shared_ptr<ClientPool> pool_;
-  const std::shared_ptr<IoThread> io_;
+  IoThread& io_;
   const std::string host_;
   const std::uint16_t port_;
   const bool use_tls_;

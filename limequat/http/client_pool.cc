@@ -70,7 +70,7 @@ ClientPool::ClientPool(Runtime& runtime, ClientOptions options, SslContext ssl)
       ssl_(std::move(ssl)),
       bodies_(options_.max_response_bytes_in_flight),
       strand_(runtime.CreateStrand()),
-      io_(runtime.impl().io.front()) {}
+      io_(*runtime.impl().io.front()) {}
 
 // A digest of the content, computed once for each object.
 std::string ClientPool::TrustDigest(const std::shared_ptr<const ServerTrust>& trust) {
@@ -105,7 +105,7 @@ void ClientPool::Send(const Endpoint& where, ClientRequest request, Deadline dea
     const auto cancelled = weak.lock();
     if (!self || !cancelled) return;
     cancelled->cancelled = true;
-    self->io_->Post([self, weak] {
+    self->io_.Post([self, weak] {
       self->GiveUp(weak, Unavailable("http.client.cancelled", "the request was cancelled"));
     });
   });
@@ -125,8 +125,7 @@ void ClientPool::Send(const Endpoint& where, ClientRequest request, Deadline dea
   if (error) {
     FinishSoon(call, *std::move(error));
   } else if (given) {
-    const std::shared_ptr<IoThread> io = given->io();
-    if (!io->Post([given, call] { given->Begin(call); })) Finish(call, Closed());
+    if (!given->io().Post([given, call] { given->Begin(call); })) Finish(call, Closed());
   }
   Perform(std::move(actions));
 }
@@ -205,7 +204,7 @@ void ClientPool::GiveUp(const std::weak_ptr<Call>& weak, const Error& why) {
   if (given) {
     // Without a connection it is being finished at this moment.
     if (connection)
-      connection->io()->Post([connection, call, why] { connection->GiveUp(call, why); });
+      connection->io().Post([connection, call, why] { connection->GiveUp(call, why); });
   } else {
     Finish(call, why);
   }
@@ -228,7 +227,7 @@ void ClientPool::Finish(const std::shared_ptr<Call>& call, Result<ClientResponse
 
 // Never inside Send.
 void ClientPool::FinishSoon(const std::shared_ptr<Call>& call, Error why) {
-  if (io_->Post([self = shared_from_this(), call, why] { self->Finish(call, why); })) return;
+  if (io_.Post([self = shared_from_this(), call, why] { self->Finish(call, why); })) return;
   Finish(call, std::move(why));
 }
 
@@ -253,7 +252,7 @@ void ClientPool::OpenConnections(EndpointState& endpoint, Actions& actions) {
     Runtime::Impl& runtime = runtime_.impl();
     const std::size_t index = runtime.next_io.fetch_add(1, std::memory_order_relaxed);
     auto connection = std::make_shared<ClientConnection>(shared_from_this(), endpoint,
-                                                         runtime.io[index % runtime.io.size()]);
+                                                         *runtime.io[index % runtime.io.size()]);
     connections_.emplace(connection.get(), connection);
     ++endpoint.connections;
     ++endpoint.connecting;
@@ -425,12 +424,11 @@ void ClientPool::Forget(const Endpoint& where) {
 
 void ClientPool::Perform(Actions actions) {
   for (const auto& connection : actions.start) {
-    const std::shared_ptr<IoThread> io = connection->io();
-    if (!io->Post([connection] { connection->Start(); })) ConnectFailed(connection, Closed());
+    if (!connection->io().Post([connection] { connection->Start(); }))
+      ConnectFailed(connection, Closed());
   }
   for (const auto& connection : actions.close) {
-    const std::shared_ptr<IoThread> io = connection->io();
-    if (!io->Post([connection] { connection->Close(); })) connection->Close();
+    if (!connection->io().Post([connection] { connection->Close(); })) connection->Close();
   }
   for (const auto& call : actions.fail) FinishSoon(call, *actions.why);
 }
@@ -449,6 +447,7 @@ void ClientPool::Close(WaitForAll wait) {
         actions.fail.push_back(call);
       }
     }
+    while (!idle_order_.empty()) CloseIdle(idle_order_.front().lock(), actions);
     for (const auto& [raw, weak] : connections_) {
       // Without an owner: the runtime has ended and taken the connection along.
       if (auto connection = weak.lock()) actions.close.push_back(std::move(connection));

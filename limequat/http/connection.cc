@@ -24,14 +24,14 @@ constexpr std::size_t kKeptBuffer = 4U << 10U;
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<ServerCore> server, std::shared_ptr<IoThread> io,
-                       IoSocket socket, std::string address, std::string counted)
+Connection::Connection(std::shared_ptr<ServerCore> server, IoThread& io, IoSocket socket,
+                       std::string address, std::string counted)
     : server_(std::move(server)),
-      io_(std::move(io)),
+      io_(io),
       transport_(std::move(socket)),
-      watchdog_(io_->executor()),
-      wait_(io_->executor()),
-      probe_(io_->executor()),
+      watchdog_(io_.executor()),
+      wait_(io_.executor()),
+      probe_(io_.executor()),
       peer_(std::make_shared<Peer>()),
       counted_(std::move(counted)) {
   peer_->address = std::move(address);
@@ -40,9 +40,9 @@ Connection::Connection(std::shared_ptr<ServerCore> server, std::shared_ptr<IoThr
 Connection::~Connection() = default;
 
 void Connection::Start() {
-  io_->Post([self = shared_from_this()] {
+  io_.Post([self = shared_from_this()] {
     self->watchdog_.Start(self, [raw = self.get()] { raw->Abort(); });
-    asio::co_spawn(self->io_->executor(), self->Serve(self), [self](std::exception_ptr failure) {
+    asio::co_spawn(self->io_.executor(), self->Serve(self), [self](std::exception_ptr failure) {
       try {
         if (failure) std::rethrow_exception(failure);
       } catch (const std::exception& e) {
@@ -112,7 +112,7 @@ Parsed Connection::FeedBuffer() {
 
 Awaitable<Parsed> Connection::ReadMore() {
   std::size_t count = 0;
-  const std::span<char> scratch = io_->scratch();
+  const std::span<char> scratch = io_.scratch();
   if (co_await transport_.Read(scratch, count) != Io::kDone) co_return Parsed::kFailed;
   buffer_.append(scratch.data(), count);
   co_return Parsed::kNeedMore;
@@ -277,7 +277,7 @@ Awaitable<void> Connection::Close() {
   idle_ = true;  // Stop need not wait for this
   watchdog_.Set(Clock::now() + kLinger);
   transport_.ShutdownWrite();
-  co_await transport_.Drain(io_->scratch(), kMaxLinger);
+  co_await transport_.Drain(io_.scratch(), kMaxLinger);
 }
 
 }  // namespace limequat::http

@@ -25,8 +25,8 @@ class Waker;
 // lane, writes the answer. Everything runs on one I/O thread; workers deliver by post.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<ServerCore> server, std::shared_ptr<IoThread> io, IoSocket socket,
-             std::string address, std::string counted);
+  Connection(std::shared_ptr<ServerCore> server, IoThread& io, IoSocket socket, std::string address,
+             std::string counted);
   ~Connection();
 
   // On any thread, once.
@@ -35,7 +35,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void BeginStop();
   void Abort();
   void WakeUp() { wait_.cancel(); }
-  const std::shared_ptr<IoThread>& io() const { return io_; }
+  IoThread& io() const { return io_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -109,7 +109,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Turn NewTurn();
 
   const std::shared_ptr<ServerCore> server_;
-  const std::shared_ptr<IoThread> io_;
+  IoThread& io_;
   Transport transport_;
   Watchdog watchdog_;
   IoTimer wait_;

@@ -22,7 +22,7 @@ constexpr std::size_t kKeptBuffer = 4U << 10U;
 class Waker final : public EventWaker {
  public:
   Waker(const std::shared_ptr<Connection>& connection)
-      : connection_(connection), io_(connection->io()) {}
+      : connection_(connection), io_(connection->io().weak_from_this()) {}
 
   void Wake() override {
     if (!news_.exchange(true)) Post();

@@ -29,7 +29,7 @@ Status Connection::RunHandler(Turn& turn) {
   }
   const AsyncHandler* handler = std::get_if<AsyncHandler>(&route->handler);
   // Answers by itself; the job's own delivery is empty and does not count.
-  Responder responder([weak = weak_from_this(), io = std::weak_ptr<IoThread>(io_), ticket,
+  Responder responder([weak = weak_from_this(), io = io_.weak_from_this(), ticket,
                        running = turn.running](Result<Response> response) mutable {
     const std::shared_ptr<IoThread> thread = io.lock();
     if (!thread) return;
@@ -102,8 +102,8 @@ Status Connection::PostJob(Turn& turn, std::uint64_t ticket, Job job, LanePool::
     }
     job = nullptr;  // before the delivery: it counts as running
     if (!delivery.response && !delivery.piece && !delivery.events) return;  // answers by itself
-    const std::shared_ptr<IoThread> io = self->io_;
-    io->Post([self = std::move(self), ticket, delivery = std::move(delivery)]() mutable {
+    IoThread& io = self->io_;
+    io.Post([self = std::move(self), ticket, delivery = std::move(delivery)]() mutable {
       self->Deliver(ticket, std::move(delivery));
     });
   };

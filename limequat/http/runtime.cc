@@ -164,8 +164,9 @@ void Strand::Post(std::move_only_function<void()> work) const {
 struct Timer::Impl {
   std::weak_ptr<IoThread> io;
   std::atomic<bool> pending{true};
-  // Both belong to the thread of the strand.
-  std::unique_ptr<IoTimer> timer;
+  // Both belong to the thread of the strand. The timer is owned by its own handler, so
+  // that it ends with the context at the latest.
+  IoTimer* timer = nullptr;
   std::move_only_function<void()> work;
 };
 
@@ -186,7 +187,9 @@ void Timer::Cancel() {
   if (!impl || !impl->pending.exchange(false)) return;
   // Frees the timer and what the work holds before the time has come.
   if (const std::shared_ptr<IoThread> io = impl->io.lock()) {
-    io->Post([impl] { impl->timer.reset(); });
+    io->Post([impl] {
+      if (impl->timer != nullptr) impl->timer->cancel();
+    });
   }
 }
 
@@ -231,8 +234,11 @@ Timer Runtime::After(std::chrono::milliseconds delay, const Strand& strand,
   const auto when = std::chrono::steady_clock::now() + delay;
   const bool posted = io->Post([impl, when, context = &io->context()] {
     if (!impl->pending.load()) return;
-    impl->timer = std::make_unique<IoTimer>(*context, when);
-    impl->timer->async_wait([impl](const ErrorCodeOfAsio& error) {
+    auto owned = std::make_unique<IoTimer>(*context, when);
+    IoTimer& timer = *owned;
+    impl->timer = &timer;
+    timer.async_wait([impl, owned = std::move(owned)](const ErrorCodeOfAsio& error) {
+      impl->timer = nullptr;
       std::move_only_function<void()> planned = std::exchange(impl->work, nullptr);
       if (!error && impl->pending.exchange(false)) planned();
     });

@@ -16,8 +16,10 @@
 
 namespace limequat::http {
 
-// One thread and its context.
-class IoThread {
+// One thread and its context. Owned by the runtime alone: what lives on the context
+// refers to it by reference, since shared ownership would be a cycle, and what may
+// outlive the runtime holds it weakly.
+class IoThread : public std::enable_shared_from_this<IoThread> {
  public:
   explicit IoThread(unsigned number);
   IoThread(const IoThread&) = delete;

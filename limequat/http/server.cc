@@ -38,9 +38,9 @@ ServerCore::ServerCore(Runtime::Impl& runtime, std::shared_ptr<const Router> rou
       router_(std::move(router)),
       options_(std::move(options)),
       ssl_(std::move(ssl)),
-      io_(runtime.io.front()),
-      acceptor_(io_->executor()),
-      pause_(io_->executor()),
+      io_(*runtime.io.front()),
+      acceptor_(io_.executor()),
+      pause_(io_.executor()),
       bodies_(options_.limits.max_body_bytes_in_flight) {
   for (const Router::Route& route : router_->routes())
     running_.emplace_back(route.options.max_running);
@@ -68,16 +68,16 @@ Status ServerCore::Listen() {
 }
 
 void ServerCore::Start() {
-  io_->Post([self = shared_from_this()] {
-    asio::co_spawn(self->io_->executor(), self->Accept(self), [](std::exception_ptr) {});
+  io_.Post([self = shared_from_this()] {
+    asio::co_spawn(self->io_.executor(), self->Accept(self), [](std::exception_ptr) {});
   });
 }
 
 Awaitable<void> ServerCore::Accept(std::shared_ptr<ServerCore> self) {
   while (!stopping_) {
     const std::size_t index = runtime_.next_io.fetch_add(1, std::memory_order_relaxed);
-    const std::shared_ptr<IoThread> io = runtime_.io[index % runtime_.io.size()];
-    IoSocket socket(io->executor());
+    IoThread& io = *runtime_.io[index % runtime_.io.size()];
+    IoSocket socket(io.executor());
     tcp::endpoint from;
     ErrorCodeOfAsio error;
     co_await acceptor_.async_accept(socket, from, Into(error));
@@ -93,8 +93,7 @@ Awaitable<void> ServerCore::Accept(std::shared_ptr<ServerCore> self) {
   static_cast<void>(self);
 }
 
-void ServerCore::Take(IoSocket socket, const tcp::endpoint& from,
-                      const std::shared_ptr<IoThread>& io) {
+void ServerCore::Take(IoSocket socket, const tcp::endpoint& from, IoThread& io) {
   ErrorCodeOfAsio ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   socket.native_non_blocking(true, ignored);
@@ -152,7 +151,7 @@ bool ServerCore::ForEach(Action action) {
   }
   bool alive = true;
   for (const auto& connection : all) {
-    alive = connection->io()->Post([connection, action] { action(*connection); }) && alive;
+    alive = connection->io().Post([connection, action] { action(*connection); }) && alive;
   }
   return alive;
 }
@@ -162,7 +161,7 @@ void ServerCore::StopNow() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  io_->Post([self = shared_from_this()] {
+  io_.Post([self = shared_from_this()] {
     ErrorCodeOfAsio ignored;
     self->acceptor_.close(ignored);
     self->pause_.cancel();
@@ -177,7 +176,7 @@ void ServerCore::Stop(std::chrono::milliseconds grace) {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  io_->Post([self = shared_from_this()] {
+  io_.Post([self = shared_from_this()] {
     ErrorCodeOfAsio ignored;
     self->acceptor_.close(ignored);
     self->pause_.cancel();

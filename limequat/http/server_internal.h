@@ -47,7 +47,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
  private:
   Awaitable<void> Accept(std::shared_ptr<ServerCore> self);
-  void Take(IoSocket socket, const tcp::endpoint& from, const std::shared_ptr<IoThread>& io);
+  void Take(IoSocket socket, const tcp::endpoint& from, IoThread& io);
   template <class Action>
   bool ForEach(Action action);
 
@@ -55,7 +55,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   const std::shared_ptr<const Router> router_;
   const ListenOptions options_;
   const SslContext ssl_;
-  const std::shared_ptr<IoThread> io_;  // of the acceptor
+  IoThread& io_;  // of the acceptor
   Acceptor acceptor_;
   IoTimer pause_;
   std::uint16_t port_ = 0;
