@@ -43,7 +43,7 @@ TEST_F(FilesTest, LimitHolds) {
 
 TEST_F(FilesTest, Cve_2022_23952_SecretThatOthersCanReadIsRefused) {
   const auto path = folder_ / "key";
-  for (const mode_t mode : {0644, 0640, 0604, 0660}) {
+  for (const mode_t mode : {0644U, 0640U, 0604U, 0660U}) {
     ASSERT_TRUE(WriteFileAtomically(path, "secret", mode));
     EXPECT_EQ(ReadSecretFile(path, 100).error().id, "config.mode") << std::oct << mode;
   }

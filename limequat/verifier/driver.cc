@@ -109,11 +109,19 @@ std::shared_ptr<const MachineState> Machine::Snapshot() const {
 
 void Machine::Handle(Event event) {
   Effects effects;
+  std::string trouble;
   {
     const std::lock_guard lock(state_mutex_);
     const auto enrolment = state_.enrolment;
+    const bool troubled = !state_.transport_trouble.empty();
     effects = Next(state_, std::move(event), options_.pace);
     if (state_.enrolment != enrolment) endpoint_ = EndpointOf(*state_.enrolment);
+    if (!troubled) trouble = state_.transport_trouble;
+  }
+  // Once for each period of silence: a machine that is away must not fill the log.
+  if (!trouble.empty()) {
+    telemetry::LogWarning("verifier.no_answer",
+                          {{"agent", state_.enrolment->id.text()}, {"why", trouble}});
   }
   for (Effect& effect : effects) std::visit([this](auto& e) { Perform(e); }, effect);
 }
