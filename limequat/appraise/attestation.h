@@ -70,8 +70,8 @@ struct Challenge {
 // What the machine answered: all of it hostile. Views must outlive the call.
 struct Answer {
   tpm::QuoteString quote;
-  std::string hash_alg;  // claims; compared with what is signed
-  std::string enc_alg;
+  std::string hash_alg;  // claims; hash and scheme are compared with what is signed
+  std::string enc_alg;   // of the endorsement key: no quote signs it, so nothing here uses it
   std::string sign_alg;
   std::optional<std::string> transport_key_pem;  // "pubkey"; absent: as before
   std::optional<std::string_view> ima_list;      // ASCII; absent: the machine has no IMA list

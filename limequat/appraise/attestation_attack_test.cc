@@ -292,6 +292,14 @@ TEST_F(AttackTest, Attack_A05_OtherListThatReplays) {
   EXPECT_FALSE(full.progress.has_value());
 }
 
+TEST_F(AttackTest, Attack_A05_ListThatCannotBeReadUpToTheKnownState) {
+  const BootProgress before = FirstProgress();
+  machine_.ReplaceList("garbage\n" + machine_.list());
+  const Attestation full = AttestFull(machine_, reference(), &before);
+  EXPECT_TRUE(FailsOnlyFor(full, "ima.continuity"));
+  EXPECT_FALSE(full.progress.has_value());
+}
+
 // Entries of other PCRs do not change PCR 10: the number of entries must fit too.
 TEST_F(AttackTest, Attack_A05_EntriesInsertedBeforeTheKnownState) {
   const BootProgress before = FirstProgress();

@@ -167,6 +167,7 @@ void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
   reader.NumberFrom(entries.first);
   while (true) {
     const auto entry = reader.Next();
+    // These bytes were read a moment ago; should that ever not hold, it is no pass.
     if (!entry) return Add(out, Unreadable(entry.error()));
     if (!*entry) return;
     if ((*entry)->index == 0) {

@@ -191,6 +191,14 @@ TEST_F(AttestationTest, PcrPolicyWithoutValuesAllowsNone) {
   EXPECT_TRUE(FailsOnlyFor(AttestFull(machine_, reference()), "pcr.policy"));
 }
 
+// Keylime's tenant lets a policy name PCR 24, which no quote can cover.
+TEST_F(AttestationTest, PcrPolicyForAPcrThatCannotBeQuoted) {
+  reference().pcr_policy = {{24, {std::string(64, '0')}}};
+  const Attestation first = AttestFull(machine_, reference());
+  ASSERT_TRUE(FailsOnlyFor(first, "pcr.policy"));
+  EXPECT_EQ(FindCheck(first.appraisal.findings, "pcr.policy")->outcome, Outcome::kNotEvaluated);
+}
+
 TEST_F(AttestationTest, PcrsThatWereAskedForMustBeSigned) {
   reference().requested = tpm::PcrSet::Of(12);
   const Challenge challenge = MakeChallenge(reference(), true);
@@ -240,8 +248,10 @@ TEST_F(AttestationTest, NoTransportKeyKnown) {
   const Challenge challenge = MakeChallenge(reference(), true);
   Answer answer = machine_.AnswerTo(challenge);
   answer.transport_key_pem.reset();
-  EXPECT_TRUE(
-      FailsOnlyFor(Appraise(reference(), challenge, answer, nullptr), "tpm.quote.transport_key"));
+  const Attestation first = Appraise(reference(), challenge, answer, nullptr);
+  ASSERT_TRUE(FailsOnlyFor(first, "tpm.quote.transport_key"));
+  EXPECT_EQ(FindCheck(first.appraisal.findings, "tpm.quote.transport_key")->outcome,
+            Outcome::kNotEvaluated);
 }
 
 TEST_F(AttestationTest, TransportKeyIsNotStoredWhateverItsSize) {
