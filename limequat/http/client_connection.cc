@@ -289,7 +289,10 @@ void ClientConnection::ReadLoopEnded(Io io) {
   ended_ = true;
   std::shared_ptr<Call> call = std::exchange(call_, nullptr);
   std::shared_ptr<Call> unanswered;
-  if (call && io == Io::kEnd && parser_.begun() && parser_.FeedEnd() == Parsed::kDone) {
+  // Servers of HTTP/1.0 (Keylime's Python agent) end a body by closing the socket, and
+  // TLS with it. Who reads the body must notice if it is cut: a JSON document shows it.
+  const bool ended = io == Io::kEnd || (io == Io::kCut && parser_.http10());
+  if (call && ended && parser_.begun() && parser_.FeedEnd() == Parsed::kDone) {
     pool_->Finish(call, std::move(parser_.response()));
   } else if (call && kept_ && !parser_.begun() && !aborted_ && call->MayRepeat()) {
     unanswered = std::move(call);

@@ -131,9 +131,13 @@ class RequestSink final : public HeadSink<true> {
 class ResponseSink final : public HeadSink<false> {
  public:
   int status = 0;
+  bool http10 = false;
 
  private:
-  void on_response_impl(int code, beast::string_view, int, BoostError&) override { status = code; }
+  void on_response_impl(int code, beast::string_view, int version, BoostError&) override {
+    status = code;
+    http10 = version == 10;
+  }
 
   void on_field_impl(field name, beast::string_view name_text, beast::string_view value,
                      BoostError& error) override {
@@ -380,6 +384,7 @@ std::string_view ResponseParser::failure() const { return impl_->failure; }
 bool ResponseParser::too_long() const { return impl_->too_long; }
 bool ResponseParser::begun() const { return impl_->begun; }
 bool ResponseParser::keep_alive() const { return impl_->sink->keep_alive(); }
+bool ResponseParser::http10() const { return impl_->head_done && impl_->sink->http10; }
 ClientResponse& ResponseParser::response() { return impl_->response; }
 
 }  // namespace limequat::http

@@ -75,6 +75,7 @@ class ResponseParser {
   bool too_long() const;    // after kFailed: the body was longer than max_body
   bool begun() const;       // whether any byte has been fed since Reset
   bool keep_alive() const;  // after kDone
+  bool http10() const;      // after the head: an answer of HTTP/1.0
   ClientResponse& response();
 
  private:

@@ -327,9 +327,11 @@ Io TlsSession::Explain(int result) {
     case SSL_ERROR_SYSCALL:
       failure_ = "the connection was reset";
       return Io::kFailed;
-    default:
+    default: {
+      const bool cut = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
       failure_ = OpenSslReason();
-      return Io::kFailed;
+      return cut ? Io::kCut : Io::kFailed;
+    }
   }
 }
 

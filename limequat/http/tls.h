@@ -67,6 +67,7 @@ enum class Io {
   kWantRead,   // again when the socket is readable
   kWantWrite,  // again when it is writable
   kEnd,        // the peer has ended its side in order
+  kCut,        // the peer closed the socket without ending TLS: something may be missing
   kFailed,
 };
 
