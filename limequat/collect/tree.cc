@@ -1,12 +1,14 @@
 #include "limequat/collect/tree.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -14,214 +16,275 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "limequat/base/check.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/collect/file_hash.h"
+#include "limequat/collect/folder.h"
 
 namespace limequat::collect {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::size_t kBuffer = 1U << 20U;
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+constexpr unsigned kMaxWorkers = 64;
+// Files that a worker takes at once: mostly of one folder, which it opens once.
+constexpr std::size_t kFilesAtOnce = 16;
+
+using ProgressCallback = std::function<void(const Progress&)>;
 
 // One file to read, under all of its names.
 struct Job {
-  std::vector<std::string> paths;
-  fs::path place;
+  std::vector<std::string> paths;  // on the machine
+  std::size_t folder = 0;          // of the first name
+  std::string name;                // in that folder
+  FileIdentity identity;
   std::uint64_t size = 0;
+  Wanted wanted = Wanted::kAlways;
+  // What came out: a reason, or digests, or nothing for a file that is not wanted.
   std::vector<crypto::Digest> digests;
   std::string problem;
 };
 
-// What makes two names one file.
-struct Inode {
-  dev_t device;
-  ino_t number;
-  friend auto operator<=>(const Inode&, const Inode&) = default;
+struct Found {
+  std::vector<std::string> folders;  // relative to the root: "usr/bin"
+  std::vector<Job> jobs;
+  std::vector<std::string> unreadable;
 };
 
-std::string Reason(int number) { return std::generic_category().message(number); }
-
-// The path that the machine knows.
-std::string PathOf(const fs::path& place, const fs::path& root) {
-  return "/" + place.lexically_relative(root).generic_string();
-}
-
-bool Skipped(const std::string& path, const std::vector<std::string>& skip) {
-  return std::ranges::any_of(skip, [&](const std::string& prefix) {
-    return path == prefix || path.starts_with(prefix + "/");
+bool IsSkipped(std::string_view path, const std::vector<std::string>& skip) {
+  return std::ranges::any_of(skip, [path](std::string_view prefix) {
+    while (prefix.ends_with('/')) prefix.remove_suffix(1);
+    return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
   });
 }
 
-bool LooksExecutable(const fs::path& place, mode_t mode) {
-  if ((mode & 0111U) != 0) return true;
-  const std::string name = place.filename().string();
-  if (name.ends_with(".ko") || name.ends_with(".ko.xz") || name.ends_with(".ko.zst") ||
-      name.ends_with(".ko.gz"))
-    return true;
-  const int fd = open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return true;  // its job will say why it cannot be read
-  char magic[4] = {};
-  const bool elf = pread(fd, magic, sizeof magic, 0) == 4 && std::string_view(magic, 4) ==
-                                                                 "\x7f"
-                                                                 "ELF";
-  close(fd);
-  return elf;
+bool IsKernelModule(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kEndings = {".ko", ".ko.xz", ".ko.zst", ".ko.gz"};
+  return std::ranges::any_of(kEndings,
+                             [name](std::string_view end) { return name.ends_with(end); });
 }
 
+Result<UniqueFd> OpenRoot(const std::filesystem::path& root) {
+  UniqueFd folder(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.valid()) return folder;
+  std::string message = fmt::format("{}: {}", root.string(), Reason(errno));
+  if (errno == EACCES || errno == EPERM)
+    return PermissionDenied("collect.root", std::move(message));
+  return NotFound("collect.root", std::move(message));
+}
+
+// Finds the files, folder by folder: no more than one is open at a time, however deep
+// the tree is.
 class Walk {
  public:
-  explicit Walk(const TreeOptions& options)
-      : options_(options), root_(options.root.lexically_normal()) {}
+  Walk(const TreeOptions& options, int root, const ProgressCallback& progress)
+      : options_(options), root_(root), progress_(progress) {}
 
-  Status Run() {
-    std::error_code error;
-    if (!fs::is_directory(root_, error))
-      return NotFound("collect.root", fmt::format("{} is not a folder", root_.string()));
-    fs::recursive_directory_iterator it(root_, error);
-    if (error)
-      return NotFound("collect.root", fmt::format("{}: {}", root_.string(), error.message()));
-    for (const fs::recursive_directory_iterator end; it != end;) {
-      Visit(it);
-      const fs::path here = it->path();
-      it.increment(error);
-      if (error) {
-        unreadable_.push_back(fmt::format("{}: {}", PathOf(here, root_), error.message()));
-        break;
-      }
+  Found Run() {
+    found_.folders.emplace_back();
+    for (std::size_t next = 0; next < found_.folders.size(); ++next) {
+      List(next);
+      Report();
     }
-    return {};
+    return std::move(found_);
   }
 
-  std::vector<Job>& jobs() { return jobs_; }
-  std::vector<std::string>& unreadable() { return unreadable_; }
-
  private:
-  void Visit(fs::recursive_directory_iterator& it) {
-    const fs::path& place = it->path();
-    const std::string path = PathOf(place, root_);
-    struct stat status = {};
-    if (lstat(place.c_str(), &status) != 0) {
-      unreadable_.push_back(fmt::format("{}: {}", path, Reason(errno)));
-      it.disable_recursion_pending();
-      return;
-    }
-    if (Skipped(path, options_.skip)) {
-      it.disable_recursion_pending();
-      return;
-    }
-    if (S_ISDIR(status.st_mode)) {
-      if (access(place.c_str(), R_OK | X_OK) != 0) {
-        unreadable_.push_back(fmt::format("{}: {}", path, Reason(errno)));
-        it.disable_recursion_pending();
+  void List(std::size_t index) {
+    const std::string relative = found_.folders[index];
+    UniqueFd fd = OpenFolder(root_, relative, Access::kList);
+    const OpenedFolder folder(fd.valid() ? fdopendir(fd.get()) : nullptr);
+    if (folder == nullptr) return CannotRead("/" + relative);
+    const int number = fd.Release();  // the folder closes it
+    while (true) {
+      errno = 0;
+      // Each folder is read by this thread only.
+      const dirent* entry = readdir(folder.get());  // NOLINT(concurrency-mt-unsafe)
+      if (entry == nullptr) {
+        if (errno != 0) CannotRead("/" + relative);
+        return;
       }
-      return;
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") Visit(index, number, std::string(name));
     }
-    if (!S_ISREG(status.st_mode)) return;
-    if (options_.selection == Selection::kExecutable && !LooksExecutable(place, status.st_mode))
-      return;
-    const auto [known, fresh] =
-        by_inode_.try_emplace(Inode{status.st_dev, status.st_ino}, jobs_.size());
-    if (!fresh) {
-      jobs_[known->second].paths.push_back(path);
-      return;
+  }
+
+  void Visit(std::size_t folder, int fd, std::string name) {
+    const std::string& within = found_.folders[folder];
+    std::string relative = within.empty() ? name : fmt::format("{}/{}", within, name);
+    std::string path = "/" + relative;
+    if (IsSkipped(path, options_.skip)) return;
+    struct stat status = {};
+    if (fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return CannotRead(path);
+    if (S_ISDIR(status.st_mode)) {
+      found_.folders.push_back(std::move(relative));
+    } else if (S_ISREG(status.st_mode)) {
+      AddFile(folder, std::move(name), std::move(path), status);
     }
-    jobs_.push_back({.paths = {path},
-                     .place = place,
-                     .size = static_cast<std::uint64_t>(status.st_size),
-                     .digests = {},
-                     .problem = {}});
+  }
+
+  void AddFile(std::size_t folder, std::string name, std::string path, const struct stat& status) {
+    const bool certain = options_.selection == Selection::kAll || (status.st_mode & 0111U) != 0 ||
+                         IsKernelModule(name);
+    const Wanted wanted = certain ? Wanted::kAlways : Wanted::kIfElf;
+    const FileIdentity identity{status.st_dev, status.st_ino};
+    if (status.st_nlink > 1) {
+      const auto [known, fresh] = links_.try_emplace(identity, found_.jobs.size());
+      if (!fresh) {
+        Job& job = found_.jobs[known->second];
+        job.paths.push_back(std::move(path));
+        if (certain) job.wanted = Wanted::kAlways;
+        return;
+      }
+    }
+    Job job;
+    job.paths.push_back(std::move(path));
+    job.folder = folder;
+    job.name = std::move(name);
+    job.identity = identity;
+    job.size = static_cast<std::uint64_t>(status.st_size);
+    job.wanted = wanted;
+    total_bytes_ += job.size;
+    found_.jobs.push_back(std::move(job));
+  }
+
+  void CannotRead(std::string_view path) {
+    found_.unreadable.push_back(fmt::format("{}: {}", path, Reason(errno)));
+  }
+
+  void Report() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!progress_ || now - reported_ < kProgressInterval) return;
+    reported_ = now;
+    progress_({.total_files = found_.jobs.size(), .total_bytes = total_bytes_});
   }
 
   const TreeOptions& options_;
-  const fs::path root_;
-  std::vector<Job> jobs_;
-  std::vector<std::string> unreadable_;
-  std::map<Inode, std::size_t> by_inode_;
+  const int root_;
+  const ProgressCallback& progress_;
+  Found found_;
+  std::map<FileIdentity, std::size_t> links_;  // of files with several names
+  std::uint64_t total_bytes_ = 0;
+  std::chrono::steady_clock::time_point reported_ = std::chrono::steady_clock::now();
 };
 
-void HashOne(Job& job, const std::vector<crypto::HashAlgorithm>& algorithms, Bytes& buffer,
-             std::atomic<std::uint64_t>& bytes) {
-  // A link that took the file's place meanwhile is not followed.
-  const int fd = open(job.place.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) {
-    job.problem = Reason(errno);
-    return;
+// Hashes all files with a bounded number of threads. Workers take jobs in order and
+// write into nothing but the jobs they took.
+class Pool {
+ public:
+  Pool(const TreeOptions& options, int root, Found& found)
+      : options_(options), root_(root), found_(found) {
+    total_.total_files = found.jobs.size();
+    for (const Job& job : found.jobs) total_.total_bytes += job.size;
   }
-  posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  std::vector<crypto::Hasher> hashers;
-  for (const auto algorithm : algorithms) hashers.emplace_back(algorithm);
-  for (;;) {
-    const ssize_t count = read(fd, buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) job.problem = Reason(errno);
-    if (count <= 0) break;
-    for (auto& hasher : hashers)
-      hasher.Update(ByteView(buffer.data(), static_cast<std::size_t>(count)));
-    bytes += static_cast<std::uint64_t>(count);
-  }
-  close(fd);
-  if (!job.problem.empty()) return;
-  for (auto& hasher : hashers) job.digests.push_back(hasher.Finish());
-}
 
-void HashAll(std::vector<Job>& jobs, const TreeOptions& options,
-             const std::function<void(const Progress&)>& progress) {
-  Progress state{.files = 0, .bytes = 0, .total_files = jobs.size(), .total_bytes = 0};
-  for (const Job& job : jobs) state.total_bytes += job.size;
-  std::atomic<std::size_t> next = 0;
-  std::atomic<std::uint64_t> bytes = 0;
-  std::size_t finished = 0;
-  std::mutex mutex;
-  std::condition_variable ended;
-  const unsigned count = std::clamp(
-      options.workers == 0 ? std::thread::hardware_concurrency() : options.workers, 1U, 64U);
-  {
+  void Run(const ProgressCallback& progress) {
+    const unsigned asked =
+        options_.workers == 0 ? std::thread::hardware_concurrency() : options_.workers;
+    std::vector<std::jthread> workers = Start(std::clamp(asked, 1U, kMaxWorkers));
+    if (workers.empty()) Work();  // no thread to be had: slower, not impossible
+    std::unique_lock lock(mutex_);
+    while (!ended_.wait_for(lock, kProgressInterval, [&] { return running_ == 0; })) {
+      if (progress) progress(State());
+    }
+    if (progress) progress(State());
+  }
+
+ private:
+  std::vector<std::jthread> Start(unsigned count) {
     std::vector<std::jthread> workers;
-    for (unsigned i = 0; i < count; ++i) {
-      workers.emplace_back([&] {
-        Bytes buffer(kBuffer);
-        for (std::size_t job = next++; job < jobs.size(); job = next++)
-          HashOne(jobs[job], options.algorithms, buffer, bytes);
-        const std::lock_guard lock(mutex);
-        ++finished;
-        ended.notify_one();
-      });
+    try {
+      while (workers.size() < count) {
+        const std::lock_guard lock(mutex_);
+        workers.emplace_back([this] {
+          Work();
+          const std::lock_guard done(mutex_);
+          --running_;
+          ended_.notify_one();
+        });
+        ++running_;
+      }
+    } catch (const std::system_error&) {
+      // Those that started do all of the work.
     }
-    std::unique_lock lock(mutex);
-    while (!ended.wait_for(lock, kProgressInterval, [&] { return finished == count; })) {
-      if (!progress) continue;
-      state.files = std::min<std::uint64_t>(next, jobs.size());
-      state.bytes = bytes;
-      progress(state);
+    return workers;
+  }
+
+  void Work() {
+    FileHasher hasher(options_.algorithms);
+    for (std::size_t first = next_.fetch_add(kFilesAtOnce); first < found_.jobs.size();
+         first = next_.fetch_add(kFilesAtOnce)) {
+      const std::size_t end = std::min(first + kFilesAtOnce, found_.jobs.size());
+      UniqueFd folder;
+      for (std::size_t i = first; i < end; ++i) {
+        Job& job = found_.jobs[i];
+        if (!folder.valid() || job.folder != found_.jobs[i - 1].folder) {
+          folder = OpenFolder(root_, found_.folders[job.folder], Access::kSearch);
+        }
+        HashOne(hasher, folder, job);
+        ++files_;
+      }
     }
   }
-  state.files = jobs.size();
-  state.bytes = bytes;
-  if (progress) progress(state);
-}
 
-}  // namespace
+  void HashOne(FileHasher& hasher, const UniqueFd& folder, Job& job) {
+    if (!folder.valid()) {
+      job.problem = Reason(errno);
+      return;
+    }
+    auto digests = hasher.Hash(folder.get(), job.name, job.identity, job.wanted,
+                               [this](std::uint64_t count) { bytes_ += count; });
+    if (!digests) {
+      job.problem = std::move(digests).error().message;
+    } else if (*digests) {
+      job.digests = **std::move(digests);
+    }
+  }
 
-Result<Tree> HashTree(const TreeOptions& options,
-                      const std::function<void(const Progress&)>& progress) {
-  Walk walk(options);
-  if (Status status = walk.Run(); !status) return std::move(status).error();
-  HashAll(walk.jobs(), options, progress);
-  Tree tree{.files = {}, .unreadable = std::move(walk.unreadable())};
-  for (Job& job : walk.jobs()) {
+  Progress State() const {
+    Progress state = total_;
+    state.files = files_;
+    state.bytes = bytes_;
+    return state;
+  }
+
+  const TreeOptions& options_;
+  const int root_;
+  Found& found_;
+  Progress total_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<std::uint64_t> files_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  unsigned running_ = 0;
+};
+
+Tree ToTree(Found found) {
+  Tree tree{.files = {}, .unreadable = std::move(found.unreadable)};
+  for (Job& job : found.jobs) {
     for (std::string& path : job.paths) {
-      if (job.problem.empty()) {
-        tree.files.push_back({.path = std::move(path), .digests = job.digests});
-      } else {
+      if (!job.problem.empty()) {
         tree.unreadable.push_back(fmt::format("{}: {}", path, job.problem));
+      } else if (!job.digests.empty()) {
+        tree.files.push_back({.path = std::move(path), .digests = job.digests});
       }
     }
   }
   std::ranges::sort(tree.files, {}, &HashedFile::path);
   std::ranges::sort(tree.unreadable);
   return tree;
+}
+
+}  // namespace
+
+Result<Tree> HashTree(const TreeOptions& options, const ProgressCallback& progress) {
+  LQ_CHECK(!options.algorithms.empty());
+  LQ_ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(options.root));
+  Found found = Walk(options, root.get(), progress).Run();
+  Pool(options, root.get(), found).Run(progress);
+  return ToTree(std::move(found));
 }
 
 }  // namespace limequat::collect

@@ -41,16 +41,23 @@ struct Progress {
 
 struct Tree {
   std::vector<HashedFile> files;  // in the order of their paths
-  // Files and folders that could not be read, with the reason: a policy made without
-  // them would call good files unknown, so the caller must say so.
+  // Files and folders that could not be read or changed meanwhile, "PATH: REASON", in
+  // order: a policy made without them would call good files unknown, so the caller
+  // must say so.
   std::vector<std::string> unreadable;
 };
 
-// Hashes the regular files below a root. Symbolic links are not followed, neither out
-// of the root nor inside it: the kernel's list names the file itself (d_path), so
-// /usr/bin/x and never a link to it. Special files are left out; a file with several
-// names is read once. kNotFound ("collect.root") if the root is no folder.
-// `progress` is called from one thread at a time, about ten times a second.
+// Hashes the regular files below a root, several at a time. Special files are left
+// out; a file with several names is read once and listed under each.
+//
+// Symbolic links are not followed, neither out of the root nor inside it, not even if
+// one takes a folder's place meanwhile. That is also what a policy needs: the kernel's
+// list names the file itself as d_path resolves it, /usr/bin/x where /bin is a link to
+// usr/bin, and /bin/busybox for each of its applets, never the link that was called.
+//
+// kNotFound, kPermissionDenied ("collect.root") if the root is no folder that can be
+// listed. `progress` is called from the calling thread, about ten times a second and
+// once at the end; while the tree is walked, totals grow and nothing is hashed.
 Result<Tree> HashTree(const TreeOptions& options,
                       const std::function<void(const Progress&)>& progress = {});
 

@@ -121,6 +121,75 @@ TEST_F(TreeTest, ProgressEndsComplete) {
   EXPECT_EQ(last.total_bytes, 50'000U);
 }
 
+TEST_F(TreeTest, OneFileOfManyNamesIsReadOnce) {
+  Write("a", std::string(1000, 'x'));
+  for (int i = 0; i < 5; ++i) fs::create_hard_link(root_ / "a", root_ / ("b" + std::to_string(i)));
+  Progress last;
+  const auto tree = HashTree({.root = root_}, [&](const Progress& progress) { last = progress; });
+  ASSERT_TRUE(tree);
+  ASSERT_EQ(tree->files.size(), 6U);
+  for (const HashedFile& file : tree->files) EXPECT_EQ(file.digests, tree->files[0].digests);
+  EXPECT_EQ(last.bytes, 1000U);
+}
+
+TEST_F(TreeTest, AnyNameMakesAFileAModule) {
+  Write("a", "x");
+  fs::create_hard_link(root_ / "a", root_ / "b.ko");
+  EXPECT_EQ(Paths({.root = {}, .selection = Selection::kExecutable}),
+            (std::vector<std::string>{"/a", "/b.ko"}));
+}
+
+TEST_F(TreeTest, LinkedFolderIsNotEntered) {
+  Write("usr/bin/a", "x");
+  fs::create_directory_symlink("usr/bin", root_ / "bin");
+  fs::create_directory_symlink(".", root_ / "usr" / "loop");
+  EXPECT_EQ(Paths(), std::vector<std::string>{"/usr/bin/a"});
+}
+
+TEST_F(TreeTest, PathsAreSorted) {
+  for (const char* path : {"b/c", "b.c", "a", "b/a/x", "c"}) Write(path, path);
+  EXPECT_EQ(Paths(), (std::vector<std::string>{"/a", "/b.c", "/b/a/x", "/b/c", "/c"}));
+}
+
+TEST_F(TreeTest, AnyNameOfAFileIsListed) {
+  const std::string name = "a b\n\xff\x1b";
+  Write(name, "x");
+  EXPECT_EQ(Paths(), std::vector<std::string>{"/" + name});
+}
+
+TEST_F(TreeTest, SkipOfAFileAndOfAFolderWithASlash) {
+  Write("a/x", "1");
+  Write("b", "2");
+  Write("c", "3");
+  EXPECT_EQ(Paths({.root = {}, .skip = {"/a/", "/b"}}), std::vector<std::string>{"/c"});
+}
+
+TEST_F(TreeTest, DeepTree) {
+  std::string path;
+  for (int i = 0; i < 200; ++i) path += "folder/";
+  Write(path + "file", "x");
+  EXPECT_EQ(Paths(), std::vector<std::string>{"/" + path + "file"});
+}
+
+TEST_F(TreeTest, ManyFilesAndWorkersAgreeWithOne) {
+  for (int i = 0; i < 500; ++i)
+    Write("d" + std::to_string(i % 7) + "/f" + std::to_string(i), std::to_string(i));
+  const auto one = HashTree({.root = root_, .workers = 1});
+  const auto many = HashTree({.root = root_, .workers = 16});
+  ASSERT_TRUE(one && many);
+  ASSERT_EQ(one->files.size(), 500U);
+  ASSERT_EQ(many->files.size(), 500U);
+  for (std::size_t i = 0; i < 500; ++i) {
+    EXPECT_EQ(one->files[i].path, many->files[i].path);
+    EXPECT_EQ(one->files[i].digests, many->files[i].digests);
+  }
+}
+
+TEST_F(TreeTest, RootThatIsAFileIsAnError) {
+  Write("a", "x");
+  EXPECT_EQ(HashTree({.root = root_ / "a"}).error().id, "collect.root");
+}
+
 TEST_F(TreeTest, MissingRootIsAnError) {
   EXPECT_EQ(HashTree({.root = root_ / "none"}).error().id, "collect.root");
 }
