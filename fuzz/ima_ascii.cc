@@ -1,0 +1,64 @@
+// ima::ListReader on ASCII lists. What it reads must read the same in the binary form.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "limequat/base/byte_reader.h"
+#include "limequat/base/check.h"
+#include "limequat/ima/list.h"
+#include "limequat/ima/replay.h"
+
+using namespace limequat;
+
+namespace {
+
+void CheckBinaryForm(const ima::Entry& entry) {
+  ByteWriter record;
+  record.U32Le(entry.pcr).Raw(entry.template_digest).SizedU32Le(AsBytes(entry.template_name));
+  record.SizedU32Le(entry.template_data);
+  ima::ListReader reader(record.bytes(), ima::Format::kBinary);
+  const auto next = reader.Next();
+  // The binary form does not state its digest's size: some digests look like a
+  // shorter one and the name of a template. Nothing is concluded from that.
+  if (!next || !*next || (*next)->template_digest.size() != entry.template_digest.size()) return;
+  const ima::Entry& same = **next;
+  LQ_CHECK(Equal(same.template_data, entry.template_data));
+  LQ_CHECK(Equal(same.file_digest, entry.file_digest));
+  LQ_CHECK(Equal(same.signature, entry.signature));
+  LQ_CHECK(same.path == entry.path);
+  LQ_CHECK(same.digest_algorithm == entry.digest_algorithm);
+  LQ_CHECK(same.violation == entry.violation);
+  LQ_CHECK(ima::CheckStatedDigest(same) == ima::CheckStatedDigest(entry));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const ByteView list(data, size);
+  ima::ListReader reader(list, ima::Format::kAscii);
+  ima::Replay replay(crypto::HashAlgorithm::kSha256, ima::TemplateDigests::kNative);
+  while (true) {
+    const std::size_t before = reader.offset();
+    const auto next = reader.Next();
+    if (!next) {
+      LQ_CHECK(reader.offset() == before);
+      LQ_CHECK(reader.Next().error().message == next.error().message);
+      break;
+    }
+    if (!*next) {
+      LQ_CHECK(reader.offset() == size);
+      break;
+    }
+    LQ_CHECK((*next)->index + 1 == reader.index());
+    LQ_CHECK(reader.offset() > before && data[reader.offset() - 1] == '\n');
+    CheckBinaryForm(**next);
+    replay.Extend(**next);
+  }
+  // The value a prefix leads to is found, at that prefix or before it.
+  const auto found = ima::FindQuotedPrefix(
+      list, ima::Format::kAscii,
+      ima::Replay(crypto::HashAlgorithm::kSha256, ima::TemplateDigests::kNative), replay.pcr());
+  LQ_CHECK(found && *found && (*found)->entries <= reader.index());
+  LQ_CHECK((*found)->bytes <= reader.offset());
+  return 0;
+}
