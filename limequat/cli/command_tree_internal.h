@@ -76,7 +76,7 @@ Declared<Command> Declare(CLI::App& parent, CommandLine& line, const std::string
     }
     line.run = [command](Console& console) { return command->Run(console); };
   });
-  AddValue(app, "-o,--output", line.output, ParseOutputFormat, "FORMAT",
+  AddValue(app, "-o", line.output, ParseOutputFormat, "FORMAT",
            "json, yaml or table; default: table on a terminal, else json");
   if constexpr (requires { command->config; }) {
     AddValue(app, "--config", command->config, ParseText, "FILE", kConfigAbout);

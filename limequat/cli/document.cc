@@ -78,9 +78,9 @@ void Emit(YAML::Emitter& out, const json::Value& value) {
     out << *whole;
   } else if (const auto large = value.as_uint64()) {
     out << *large;
-  } else if (const auto number = value.as_double()) {
+  } else if (const auto number = value.as_double(); number && std::isfinite(*number)) {
     // The text JSON has for it is a YAML float too.
-    out << (std::isfinite(*number) ? json::Serialize(value) : "null");
+    out << json::Serialize(value);
   } else if (const std::string* text = value.as_string()) {
     EmitString(out, *text);
   } else if (const json::Array* array = value.as_array()) {
@@ -99,6 +99,7 @@ void Emit(YAML::Emitter& out, const json::Value& value) {
     }
     out << YAML::EndMap;
   } else {
+    // Also for numbers that JSON does not have.
     out << YAML::Null;
   }
 }

@@ -26,6 +26,8 @@ bool IsLetterOrDigit(char c) {
 }
 
 bool IsAddress(std::string_view text) {
+  // Behind it inet_pton would not look.
+  if (text.find('\0') != std::string_view::npos) return false;
   const std::string terminated(text);
   in6_addr address{};  // large enough for both
   return ::inet_pton(AF_INET, terminated.c_str(), &address) == 1 ||

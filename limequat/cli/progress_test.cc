@@ -14,7 +14,7 @@ TEST(DescribeProgress, EstimatesTheRestFromWhatIsDone) {
   EXPECT_EQ(
       DescribeProgress({.files = 1, .bytes = 250'000, .total_files = 4, .total_bytes = 1'000'000},
                        seconds(10)),
-      "1 of 4 files, 250.0 kB of 1.0 MB, 25 %, 30 s left");
+      "1 of 4 files, 250.0 kB of 1.0 MB, 25 %, 30.0 s left");
 }
 
 TEST(DescribeProgress, SaysNothingThatItCannotKnow) {

@@ -13,7 +13,7 @@ enum class Tint { kNone, kGood, kBad, kWarning, kFaint };
 struct Cell {
   Cell(std::string cell_text, Tint cell_tint = Tint::kNone)
       : text(std::move(cell_text)), tint(cell_tint) {}
-  Cell(const char* cell_text) : text(cell_text) {}
+  Cell(const char* cell_text, Tint cell_tint = Tint::kNone) : text(cell_text), tint(cell_tint) {}
   std::string text;
   Tint tint;
 };

@@ -1,0 +1,208 @@
+"""Wrong usage, exit statuses, and errors in one line."""
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from cli_testing import DATA, LIMEQUAT, ROOT, CliTest
+from ima_lists import binary_list, digest_of, replay
+
+_LIST = DATA / "ima" / "vm__tcb-sig-61.ascii"
+
+
+class UsageTest(CliTest):
+    def test_commands_of_later_versions_are_absent(self) -> None:
+        for command in ("doctor", "watch", "history", "notifications", "bench"):
+            done = self.run_limequat(command)
+            self.assert_error(done, 2, "cli.usage")
+            self.assertIn("Commands: agent, appraise, ", done.err)
+        for words in (("agent", "pause", "x"), ("verify", "snp", "x"), ("inspect", "eventlog", "x"), ("policy", "learn")):
+            self.assert_error(self.run_limequat(*words), 2, "cli.usage")
+
+    def test_wrong_words(self) -> None:
+        for words in ((), ("verify",), ("inspect", "ima"), ("inspect", "ima", _LIST, "--format", "text"), ("inspect", "ima", _LIST, "-o", "xml"),
+                      ("appraise", "ima", _LIST), ("appraise", "ima", _LIST, "--policy", "x", "--pcr", "sha256"),
+                      ("appraise", "ima", _LIST, "--policy", "x", "--at", "noon"), ("agent", "show", "../x"),
+                      ("agent", "add", "x", "--contact", "host"), ("incident", "close", "0", "--note", "x"),
+                      ("incident", "close", "--note", "x"), ("incident", "close", "1", "--agent", "a", "--all", "--note", "x"),
+                      ("incident", "close", "--agent", "a", "--note", "x"), ("incident", "close", "1", "--note", " "),
+                      ("init", "/nowhere/x"), ("init", "/nowhere/x", "--all-in-one", "--listen", "localhost"),
+                      ("init", "/nowhere/x", "--registrar-host", "a b", "--verifier-host", "c"),
+                      ("init", "/nowhere/x", "--all-in-one", "--registrar-port", "0"), ("completion", "tcsh")):
+            self.assert_error(self.run_limequat(*words), 2, "cli.usage")
+
+    def test_an_empty_nonce_is_compared(self) -> None:
+        """`--nonce ""` must not read as "no nonce": this quote has one."""
+        folder = DATA / "quote" / "vm_tcb-ng-61_rsassa-sha256_0_1_2_3_4_5_6_7_8_9_10"
+        words = ("verify", "quote", "--ak", folder / "ak.pem", "--message", folder / "quote.msg", "--signature", folder / "quote.sig")
+        self.assertEqual(self.run_limequat(*words).status, 0)
+        for empty in (("--nonce", ""), ("--nonce=",)):
+            done = self.run_limequat(*words, *empty)
+            self.assertIn(done.status, (1, 2), done.out)
+        self.assertEqual(self.run_limequat(*words, "--nonce", "").json()["verdict"], "fail")
+
+    def test_version_and_help(self) -> None:
+        self.assertRegex(self.run_limequat("--version").out.decode(), r"\Alimequat \d+\.\d+\.\d+\n\Z")
+        for words in ((), ("verify",), ("verify", "quote")):
+            done = self.run_limequat(*words, "--help")
+            self.assertEqual((done.status, done.err), (0, ""))
+            self.assertIn(b"limequat", done.out)
+
+
+class ExitStatusTest(CliTest):
+    def setUp(self) -> None:
+        holder = tempfile.TemporaryDirectory(prefix="limequat-cli-test-")
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name)
+
+    def policy(self, *names: bytes, excludes: list[str] | None = None) -> Path:
+        path = self.folder / "policy.json"
+        path.write_text(json.dumps({
+            "meta": {"version": 1, "generator": 3, "timestamp": "2026-11-25 09:00:00.000000"}, "release": 0,
+            "digests": {name.decode(): [digest_of(name)] for name in (b"boot_aggregate", *names)}, "excludes": excludes or [], "keyrings": {},
+            "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": None}, "ima-buf": {}, "verification-keys": ""}))
+        return path
+
+    def list(self, *names: bytes) -> Path:
+        path = self.folder / "list"
+        path.write_bytes(binary_list(list(names)))
+        return path
+
+    def test_0_trustworthy(self) -> None:
+        done = self.run_limequat("appraise", "ima", self.list(b"/bin/a"), "--policy", self.policy(b"/bin/a"),
+                                 "--pcr", f"sha256:{replay([b'/bin/a'], 'sha256')}", "--at", "2026-11-25T09:00:00Z")
+        self.assertEqual((done.status, done.json()["verdict"]), (0, "pass"), done.out)
+        self.assertEqual(done.json()["evaluated_at"], "2026-11-25T09:00:00Z")
+
+    def test_0_the_list_alone(self) -> None:
+        done = self.run_limequat("appraise", "ima", self.list(b"/bin/a"), "--policy", self.policy(b"/bin/a"))
+        self.assertEqual((done.status, done.json()["verdict"]), (0, "pass"), done.out)
+
+    def test_1_an_unlisted_boot_aggregate(self) -> None:
+        """Without quoted PCRs nothing says that the list belongs to a boot, unless the policy lists it."""
+        policy = self.policy(b"/bin/a")
+        text = json.loads(policy.read_text())
+        del text["digests"]["boot_aggregate"]
+        policy.write_text(json.dumps(text))
+        done = self.run_limequat("appraise", "ima", self.list(b"/bin/a"), "--policy", policy)
+        self.assertEqual(done.status, 1)
+        self.assertEqual([finding["check"] for finding in done.json()["findings"] if finding["outcome"] != "passed"], ["ima.boot_aggregate"])
+
+    def test_1_not_trustworthy(self) -> None:
+        for listed, wanted in ((b"/bin/b", "ima.path"), (b"/bin/a", "ima.replay")):
+            done = self.run_limequat("appraise", "ima", self.list(b"/bin/a"), "--policy", self.policy(listed), "--pcr", "sha256:" + "00" * 32)
+            self.assertEqual((done.status, done.json()["verdict"]), (1, "fail"), done.out)
+        done = self.run_limequat("appraise", "ima", self.list(b"/bin/a"), "--policy", self.policy(b"/bin/b"))
+        self.assertEqual(done.status, 1)
+        self.assertIn("ima.path", {finding["check"] for finding in done.json()["findings"] if finding["outcome"] == "failed"})
+
+    def test_1_unpoliced(self) -> None:
+        policy = self.policy(b"/bin/a", excludes=[".*"])
+        done = self.run_limequat("appraise", "ima", self.list(b"/bin/a"), "--policy", policy)
+        self.assertEqual((done.status, done.json()["verdict"]), (1, "unpoliced"), done.out)
+        self.assertIn("every path", done.json()["unpoliced_because"])
+
+    def test_3_malformed(self) -> None:
+        bad = self.folder / "bad"
+        bad.write_text("{")
+        for words in (("appraise", "ima", self.list(b"/a"), "--policy", bad), ("inspect", "quote", bad), ("inspect", "ima", bad)):
+            self.assertEqual(self.run_limequat(*words).status, 3, words)
+        verdict = self.run_limequat("appraise", "ima", self.list(b"/a"), "--policy", bad).json()
+        self.assertEqual(verdict["verdict"], "error")
+        self.assertTrue(verdict["error"]["id"].startswith("policy."), verdict)
+
+    def test_0_damaged_but_readable_under_inspect(self) -> None:
+        path = self.list(b"/bin/a", b"/bin/b")
+        path.write_bytes(path.read_bytes()[:-3])
+        done = self.run_limequat("inspect", "ima", path)
+        self.assertEqual(done.status, 0)
+        self.assertEqual([note["id"] for note in done.json()["notes"]], ["ima.truncated"])
+        self.assertEqual(done.json()["entries"], 2)
+
+    def test_0_empty_list_under_inspect(self) -> None:
+        done = self.run_limequat("inspect", "ima", "/dev/null")
+        self.assertEqual((done.status, done.json()["entries"], done.json()["pcrs"]), (0, 0, {}))
+
+    def test_4_not_found(self) -> None:
+        self.assert_error(self.run_limequat("inspect", "ima", self.folder / "absent"), 4, "cli.input.absent")
+        self.assert_error(self.run_limequat("--config", self.folder / "absent", "agent", "list"), 4, "config.file")
+
+    def test_5_refused(self) -> None:
+        """A key that others may read is not used (CVE-2022-23952 of Keylime)."""
+        self.assertEqual(self.run_limequat("init", self.folder / "site", "--all-in-one").status, 0)
+        (self.folder / "site" / "operator" / "operator.key").chmod(0o644)
+        done = self.run_limequat("agent", "list", "--config", self.folder / "site" / "operator" / "limequat.toml")
+        self.assert_error(done, 5, "config.mode")
+
+    def test_6_nobody_answers(self) -> None:
+        self.assertEqual(self.run_limequat("init", self.folder / "site", "--all-in-one", "--verifier-port", "1", "--registrar-tls-port", "1").status, 0)
+        config = self.folder / "site" / "operator" / "limequat.toml"
+        for words in (("agent", "list"), ("explain", "a"), ("incident", "list"), ("policy", "list"), ("agent", "add", "a")):
+            self.assert_error(self.run_limequat("--config", config, *words), 6, "http.client.connect")
+
+    def test_6_no_lab(self) -> None:
+        done = self.run_limequat("lab", "status", env={"LIMEQUAT_LAB": str(self.folder / "absent")})
+        self.assert_error(done, 6, "cli.lab")
+
+
+class LabTest(CliTest):
+    def test_becomes_the_driver(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            driver = Path(folder) / "driver"
+            driver.write_text('#!/bin/sh\necho "$LIMEQUAT_BIN"\nfor word in "$@"; do echo "$word"; done\nexit 9\n')
+            driver.chmod(0o755)
+            done = self.run_limequat("lab", "up", "--help", "a b", "-o", "x", env={"LIMEQUAT_LAB": str(driver)})
+        self.assertEqual(done.status, 9)
+        self.assertEqual(done.out.decode().splitlines(), [os.fspath(LIMEQUAT.resolve().parent), "up", "--help", "a b", "-o", "x"])
+
+
+class CompletionTest(CliTest):
+    def test_scripts_are_sound(self) -> None:
+        script = self.run_limequat("completion", "bash").out.decode()
+        completed = subprocess.run(
+            ["bash", "-c", script + '\nCOMP_WORDS=(limequat verify quote --no); COMP_CWORD=3; _limequat; echo "${COMPREPLY[@]}"'
+             '\nCOMP_WORDS=(limequat ag); COMP_CWORD=1; _limequat; echo "${COMPREPLY[@]}"'],
+            capture_output=True, text=True, check=True)
+        self.assertEqual(completed.stdout.splitlines(), ["--nonce", "agent"])
+
+
+class FindingsDocumentTest(CliTest):
+    """docs/findings.md and `explain` know every check that the sources have."""
+
+    _LITERAL = re.compile(r'(?:Failed|Passed|NotEvaluated)\(\s*"([^"]+)"|Check\w* = "([^"]+)"|AddFailure\(\s*entry,\s*"([^"]+)"')
+    _DERIVED = ("tpm.ekcert.chain", "tpm.ekcert.validity")   # made from a prefix by crypto::VerifyChain
+    _NAME = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+
+    def checks_of_the_sources(self) -> set[str]:
+        found = set(self._DERIVED)
+        for path in (ROOT / "limequat").rglob("*.cc"):
+            if path.stem.endswith("_test") or "testing" in path.parts or path.parts[-2] in ("cli", "http"):
+                continue
+            for match in self._LITERAL.finditer(path.read_text()):
+                found.add(next(name for name in match.groups() if name))
+        return {name for name in found if self._NAME.fullmatch(name)}
+
+    def test_the_document_has_every_check_and_no_other(self) -> None:
+        sources = self.checks_of_the_sources()
+        self.assertIn("ima.path", sources)
+        self.assertIn("tpm.quote.pcr_digest", sources)
+        named = set(re.findall(r"^### `(.+)`$", (ROOT / "docs" / "findings.md").read_text(), re.M))
+        # Made by functions that get the name as an argument.
+        handed_on = {"tpm.ak.attributes", "tpm.ek.attributes"}
+        self.assertEqual(sources - named, set())
+        self.assertEqual(named - sources - handed_on, set())
+
+    def test_explain_says_the_documents_first_sentence(self) -> None:
+        sections = re.findall(r"^### `(.+)`\n\n(.+)\n", (ROOT / "docs" / "findings.md").read_text(), re.M)
+        source = (ROOT / "limequat" / "cli" / "catalogue.cc").read_text()
+        catalogue = dict(re.findall(r'\{"([^"]+)",\s*"([^"]+)"\}', source))
+        self.assertEqual(catalogue, dict(sections))
+
+    def test_every_section_says_causes_and_what_to_do(self) -> None:
+        text = (ROOT / "docs" / "findings.md").read_text()
+        for section in text.split("\n### ")[1:]:
+            self.assertIn("\n*Likely causes.* ", section)
+            self.assertIn("\n*What to do.* ", section)
