@@ -1,6 +1,8 @@
 """A light machine with a TPM emulator: to be taken for a real one it must have the real one's PCRs."""
 
 import hashlib
+import os
+import subprocess
 import unittest
 
 from lab_testing import BOOT_LOG, IMA_LINES, PCRS, FolderTest, require_programs
@@ -18,7 +20,7 @@ _SOFTWARE = {f"/usr/bin/program{n}": hashlib.sha256(b"%d" % n).hexdigest() for n
 class LightMachineTest(FolderTest):
     def setUp(self) -> None:
         super().setUp()
-        require_programs("swtpm", "swtpm_setup", "swtpm_localca")
+        require_programs("swtpm", "swtpm_setup", "swtpm_localca", "tpm2")
         self.manufacturer = Manufacturer(self.folder / "ca")
         self.manufacturer.prepare()
         self.processes = Processes(self.folder / "run")
@@ -30,6 +32,10 @@ class LightMachineTest(FolderTest):
 
     def paths(self) -> list[str]:
         return [line.split()[4] for line in (self.machine.folder / IMA_LIST).read_text().splitlines()]
+
+    def tpm2(self, *words: str) -> str:
+        environment = {**os.environ, "TPM2TOOLS_TCTI": self.machine.tcti}
+        return subprocess.run(["tpm2", *words], cwd=self.folder, env=environment, capture_output=True, text=True, check=True).stdout
 
     def assert_list_explains_pcr_10(self) -> None:
         """The template hashes of the list lead to the TPM's PCR 10 of the SHA-1 bank."""
@@ -82,6 +88,12 @@ class LightMachineTest(FolderTest):
                 machine.tpm.read("sha512", 0)
             with self.assertRaises(TpmError):
                 machine.tpm.extend(99, {"sha256": bytes(32)})
+
+        with self.subTest("what a program left in the TPM goes with the agent"):
+            self.tpm2("createprimary", "-Q", "-c", "key.context")
+            self.assertIn("0x80", self.tpm2("getcap", "handles-transient"))
+            machine.stop_agent()
+            self.assertNotIn("0x80", self.tpm2("getcap", "handles-transient"))
 
         with self.subTest("another command finds it, and stops it"):
             pid = self.processes.pid("light-1-swtpm")

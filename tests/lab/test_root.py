@@ -5,11 +5,13 @@ import io
 import os
 import stat
 import unittest
+import unittest.mock
 from pathlib import Path
 
 from lab_testing import FolderTest, require_programs
 from limequat_lab.disk import STATE_UUID
-from limequat_lab.host import find_program
+from limequat_lab.errors import UnavailableError
+from limequat_lab.host import find_busybox, find_program
 from limequat_lab.initramfs import Archive, write_initramfs
 from limequat_lab.kernel import Kernel
 from limequat_lab.root import RootFolder, shared_libraries
@@ -58,6 +60,11 @@ class RootFolderTest(FolderTest):
         listed = self.root.files()
         self.assertIn("/usr/bin/busybox", listed)
         self.assertNotIn("/usr/bin/sh", listed)
+
+    def test_a_busybox_with_libraries_is_refused(self) -> None:
+        (self.folder / "busybox").symlink_to(find_program("env"))
+        with unittest.mock.patch.dict(os.environ, PATH=str(self.folder)), self.assertRaisesRegex(UnavailableError, "busybox-static"):
+            find_busybox()
 
     def test_a_static_program_needs_nothing(self) -> None:
         self.assertEqual(shared_libraries(find_program("busybox")), [])
