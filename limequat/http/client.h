@@ -73,16 +73,19 @@ class Client {
  public:
   static Result<std::unique_ptr<Client>> Create(Runtime& runtime, ClientOptions options);
   // Ends every request with kUnavailable; returns when every `done` has returned.
+  // Not on an I/O thread.
   ~Client();
 
   using Completion = std::move_only_function<void(Result<ClientResponse>)>;
 
   // Sends and calls `done` exactly once, on an I/O thread: with any status the
   // server gave, or an Error: kUnavailable ("http.client.connect", ".timeout",
-  // ".closed", ".cancelled"), kUntrusted (".certificate": the server is not the
-  // one expected; also `tls` without trust, trust without `tls`, or pinned together
-  // with anchors: refused before connecting), kMalformed (the answer is not HTTP or
-  // too long; a target with control characters). A request on a kept connection
+  // ".closed", ".cancelled", ".queue_full", ".bodies_in_flight"), kUntrusted
+  // (".certificate": the server is not the one expected; also `tls` without trust,
+  // trust without `tls`, or pinned together with anchors: refused before connecting),
+  // kMalformed (the answer is not HTTP or too long; a target with control characters).
+  // A body of HTTP/1.0 that ends with the connection may have been cut even under
+  // TLS; one of HTTP/1.1 never is (".closed"). A request on a kept connection
   // that the server had closed is sent again once if nothing of an answer was read
   // and the method is GET, PUT or DELETE or may_repeat is set. Redirects are not
   // followed. `done` is never called inside Send or under a lock and must not block.

@@ -48,10 +48,9 @@ void ClientConnection::Start() {
   watchdog_.Start(shared_from_this(), [this] { Expired(); });
   asio::co_spawn(io_.executor(), Run(shared_from_this()),
                  [self = shared_from_this()](std::exception_ptr failure) {
-                   try {
-                     if (failure) std::rethrow_exception(failure);
-                   } catch (const std::exception& e) {
-                     telemetry::LogError("http.client_exception", {{"what", e.what()}});
+                   if (failure) {
+                     telemetry::LogError("http.client_exception",
+                                         {{"what", DescribeException(failure)}});
                    }
                    self->watchdog_.Stop();
                    ErrorCodeOfAsio ignored;

@@ -217,8 +217,9 @@ void ClientPool::Finish(const std::shared_ptr<Call>& call, Result<ClientResponse
   try {
     done(std::move(result));
     done = nullptr;
-  } catch (const std::exception& e) {
-    telemetry::LogError("http.client_completion_exception", {{"what", e.what()}});
+  } catch (...) {
+    telemetry::LogError("http.client_completion_exception",
+                        {{"what", DescribeException(std::current_exception())}});
   }
   const std::lock_guard lock(mutex_);
   call->place = Call::Place::kDone;

@@ -13,6 +13,7 @@
 
 #include "limequat/base/check.h"
 #include "limequat/http/test_support.h"
+#include "limequat/http/tls.h"
 
 namespace limequat::http {
 namespace {
@@ -44,21 +45,38 @@ class RawServer {
       const timeval timeout{10, 0};
       setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     }
-    Connection(Connection&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Connection(Connection&& other) noexcept
+        : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)) {}
     Connection& operator=(Connection&&) = delete;
     ~Connection() { Close(); }
     // One request without a body; empty when the client has closed.
     std::string Read() {
       std::string text;
       char c = 0;
-      while (!text.ends_with("\r\n\r\n") && recv(fd_, &c, 1, 0) == 1) text += c;
+      const auto next = [&] {
+        return tls_ ? SSL_read(tls_.get(), &c, 1) == 1 : recv(fd_, &c, 1, 0) == 1;
+      };
+      while (!text.ends_with("\r\n\r\n") && next()) text += c;
       return text;
     }
     void Send(std::string_view text) {
+      if (tls_) {
+        LQ_CHECK(SSL_write(tls_.get(), text.data(), static_cast<int>(text.size())) > 0);
+        return;
+      }
       LQ_CHECK(send(fd_, text.data(), text.size(), MSG_NOSIGNAL) ==
                static_cast<ssize_t>(text.size()));
     }
+    // TLS as a server with this identity.
+    void StartTls(const Identity& identity) {
+      tls_.reset(MakeTls(identity));
+      SSL_set_fd(tls_.get(), fd_);
+      LQ_CHECK(SSL_accept(tls_.get()) == 1);
+    }
+    // Tells the client in order that nothing follows.
+    void EndTls() { SSL_shutdown(tls_.get()); }
     void Close() {
+      tls_.reset();
       if (fd_ >= 0) close(std::exchange(fd_, -1));
     }
     void Reset() {
@@ -68,7 +86,13 @@ class RawServer {
     }
 
    private:
+    struct FreeSsl {
+      void operator()(SSL* p) const { SSL_free(p); }
+    };
+    static SSL* MakeTls(const Identity& identity);
+
     int fd_;
+    std::unique_ptr<SSL, FreeSsl> tls_;
   };
 
   Connection Accept() {
@@ -81,6 +105,15 @@ class RawServer {
   int fd_;
   std::uint16_t port_ = 0;
 };
+
+SSL* RawServer::Connection::MakeTls(const Identity& identity) {
+  Result<SslContext> context = CreateServerContext(TlsOf(identity));
+  LQ_CHECK(context.has_value());
+  SSL* tls = SSL_new(context->get());
+  LQ_CHECK(tls != nullptr);
+  SSL_clear_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE);
+  return tls;
+}
 
 constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -392,6 +425,35 @@ TEST_F(HttpClient, AnswersThatAreNotHttpOrIncomplete) {
   EXPECT_EQ(outcome("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"), "http.client.closed");
   EXPECT_EQ(outcome("HTTP/1.1 200 OK\r\n\r\nall of it"), "200");
   EXPECT_EQ(outcome("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n"), "204");
+}
+
+// Whoever can cut a connection could otherwise shorten a body at will.
+TEST_F(HttpClient, BodyThatIsCutUnderTlsIsNotTakenForWhole) {
+  RawServer server;
+  const Identity identity = TestCa("authority").Server();
+  Endpoint endpoint = server.endpoint();
+  endpoint.tls = true;
+  endpoint.trust = Pinned(identity.certificate);
+  const auto client = Make();
+  const auto outcome = [&](std::string_view text, bool in_order) {
+    Answer answer = Start(*client, endpoint, Request(), In(5s));
+    RawServer::Connection connection = server.Accept();
+    connection.StartTls(identity);
+    EXPECT_NE(connection.Read(), "");
+    connection.Send(text);
+    if (in_order) connection.EndTls();
+    connection.Close();
+    return Text(answer.get());
+  };
+  EXPECT_EQ(outcome("HTTP/1.1 200 OK\r\n\r\nall of it", true), "200");
+  EXPECT_EQ(outcome("HTTP/1.1 200 OK\r\n\r\nall of it", false), "http.client.closed");
+  EXPECT_EQ(outcome("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart", true),
+            "http.client.closed");
+  // Keylime's Python agent speaks HTTP/1.0 and ends without ending TLS.
+  EXPECT_EQ(outcome("HTTP/1.0 200 OK\r\n\r\nall of it", false), "200");
+  EXPECT_EQ(outcome("HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\npart", false),
+            "http.client.closed");
+  EXPECT_EQ(outcome("HTTP/1.0 200 O", false), "http.client.closed");
 }
 
 // --- kept connections -------------------------------------------------------------

@@ -43,10 +43,8 @@ void Connection::Start() {
   io_.Post([self = shared_from_this()] {
     self->watchdog_.Start(self, [raw = self.get()] { raw->Abort(); });
     asio::co_spawn(self->io_.executor(), self->Serve(self), [self](std::exception_ptr failure) {
-      try {
-        if (failure) std::rethrow_exception(failure);
-      } catch (const std::exception& e) {
-        telemetry::LogError("http.connection_exception", {{"what", e.what()}});
+      if (failure) {
+        telemetry::LogError("http.connection_exception", {{"what", DescribeException(failure)}});
       }
       if (self->exchange_) self->exchange_->Cancel();
       self->watchdog_.Stop();
@@ -215,12 +213,11 @@ Awaitable<bool> Connection::Admit(Turn& turn) {
   };
   turn.deadline = Clock::now() + server_->options().limits.header_timeout;
   watchdog_.Set(turn.deadline);
-  if (Status target = SplitTarget(parser_.target(), request); !target) {
-    co_return co_await refuse(400, std::move(target).error());
-  }
+  Status target = SplitTarget(parser_.target(), request);
   const std::optional<Method> method = parser_.method();
   if (!method)
     co_return co_await refuse(501, Unsupported("http.method", "this method is not served"));
+  if (!target) co_return co_await refuse(400, std::move(target).error());
   request.method = *method;
   if (parser_.unknown_expectation()) {
     co_return co_await refuse(417, Unsupported("http.expectation", "unknown expectation"));

@@ -70,16 +70,13 @@ Awaitable<bool> Connection::Handle(Turn& turn) {
 }
 
 void Connection::RunGuarded(Job& job, Delivery& delivery) {
-  std::string what = "an exception of an unknown type";
   try {
     job(delivery);
-    return;
-  } catch (const std::exception& e) {
-    what = e.what();
   } catch (...) {
+    telemetry::LogError("http.handler_exception",
+                        {{"what", DescribeException(std::current_exception())}});
+    delivery.response = Internal("http.handler_exception", "a defect in a handler");
   }
-  telemetry::LogError("http.handler_exception", {{"what", what}});
-  delivery.response = Internal("http.handler_exception", "a defect in a handler");
 }
 
 std::uint64_t Connection::OpenTicket() {

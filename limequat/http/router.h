@@ -85,7 +85,8 @@ class Router {
     std::variant<Handler, AsyncHandler> handler;
   };
   // Writes the answer for a refusal (400, 401, 403, 404, 405, 413, 429, 500, 503)
-  // and for an Error of a handler. `request` may lack a body.
+  // and for an Error of a handler. `request` may lack a body. Runs on an I/O thread
+  // and must not block; the body of its Response is text.
   using Refusal = std::function<Response(const Request& request, int status, const Error& why)>;
 
   Router();

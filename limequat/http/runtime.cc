@@ -59,6 +59,16 @@ std::string_view LaneName(Lane lane) {
   LQ_CHECK(false);
 }
 
+std::string DescribeException(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception of an unknown type";
+  }
+}
+
 // --- I/O threads ----------------------------------------------------------------
 
 IoThread::IoThread(unsigned number) : scratch_(kScratchBytes), guard_(context_.get_executor()) {
@@ -68,9 +78,9 @@ IoThread::IoThread(unsigned number) : scratch_(kScratchBytes), guard_(context_.g
       try {
         context_.run();
         return;
-      } catch (const std::exception& e) {
-        // A callback of a caller threw: a defect, but no reason to stop serving.
-        telemetry::LogError("http.callback_exception", {{"what", e.what()}});
+      } catch (...) {
+        telemetry::LogError("http.callback_exception",
+                            {{"what", DescribeException(std::current_exception())}});
       }
     }
   });
@@ -126,8 +136,9 @@ void LanePool::Run() {
     try {
       work();
       work = nullptr;
-    } catch (const std::exception& e) {
-      telemetry::LogError("http.work_exception", {{"what", e.what()}});
+    } catch (...) {
+      telemetry::LogError("http.work_exception",
+                          {{"what", DescribeException(std::current_exception())}});
       work = nullptr;
     }
     lock.lock();

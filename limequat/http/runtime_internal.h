@@ -4,10 +4,12 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -15,6 +17,9 @@
 #include "limequat/http/runtime.h"
 
 namespace limequat::http {
+
+// What an exception says, for logs. A defect of a caller: it is no reason to stop serving.
+std::string DescribeException(const std::exception_ptr& exception);
 
 // One thread and its context. Owned by the runtime alone: what lives on the context
 // refers to it by reference, since shared ownership would be a cycle, and what may

@@ -65,7 +65,8 @@ class Server {
   std::size_t connections() const;
   // Stops accepting, cancels the contexts of running requests, closes connections
   // after `grace`. When it returns, no handler, Producer or event source runs or
-  // will run. Order of destruction in a program: servers, clients, databases, runtime.
+  // will run: it waits for those that do, so never call it from one. Order of destruction in a
+  // program: servers, clients, databases, runtime.
   void Stop(std::chrono::milliseconds grace = std::chrono::milliseconds(2'000));
 
  private:

@@ -133,6 +133,7 @@ TEST(Server, RefusesPathsAndMethods) {
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 405);
   EXPECT_EQ(answer->Header("Allow"), "POST");
+  EXPECT_EQ(StatusOf(server, "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), 501);
   for (const char* method : {"OPTIONS", "TRACE", "BREW"}) {
     answer = client.Exchange(std::string(method) + " /echo HTTP/1.1\r\nHost: h\r\n\r\n");
     ASSERT_TRUE(answer) << method;
