@@ -212,6 +212,21 @@ TEST_F(DatabaseTest, OpenWaitsForOthersNoLongerThanAllowed) {
   release_.count_down();
 }
 
+TEST_F(DatabaseTest, WritesWaitForOthersLongerThanOpenMay) {
+  Open();
+  DatabaseOptions options;
+  options.url = Url();
+  options.open_timeout = milliseconds(1);
+  auto second = Database::Open(options, kSchema);
+  ASSERT_TRUE(second);
+  Hold();
+  std::jthread releases([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    release_.count_down();
+  });
+  EXPECT_TRUE((*second)->Write({}, Insert(1)));
+}
+
 TEST_F(DatabaseTest, ReadIsOneSnapshot) {
   Open();
   ASSERT_TRUE(database_->Write({}, Insert(1)));

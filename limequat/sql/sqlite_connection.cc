@@ -94,16 +94,13 @@ Value ReadColumn(sqlite3_stmt* statement, int column) {
 
 }  // namespace
 
-// Resets the statement when it ends, and takes the parameters away: SQLite has
-// pointers to them.
+// Resets the statement when it ends. SQLite keeps pointers to the parameters, but each
+// run binds all of them anew.
 class SqliteConnection::Run {
  public:
   Run(SqliteConnection& connection, sqlite3_stmt* statement)
       : connection_(connection), statement_(statement) {}
-  ~Run() {
-    sqlite3_reset(statement_);
-    sqlite3_clear_bindings(statement_);
-  }
+  ~Run() { sqlite3_reset(statement_); }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
@@ -156,9 +153,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(
     const std::string& path, Role role, std::chrono::milliseconds busy_timeout) {
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(role, busy_timeout));
   if (auto configured = connection->Configure(path); !configured) {
-    Error error = std::move(configured).error();
-    if (error.id == "sql.busy") return error;
-    return Unavailable("sql.open", fmt::format("{}: {}", path, error.message));
+    return Unavailable("sql.open", fmt::format("{}: {}", path, configured.error().message));
   }
   return connection;
 }

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "limequat/sql/sqlite_file.h"
 #include "limequat/sql/temporary_folder_test.h"
@@ -139,10 +140,19 @@ TEST_F(SqliteConnectionTest, StatementsAreUsedAgainWithOtherValues) {
   }
 }
 
-TEST_F(SqliteConnectionTest, MoreStatementsThanTheCacheHoldsAreFine) {
+TEST_F(SqliteConnectionTest, CacheOfStatementsIsBounded) {
+  const auto write = [&](int first, int last) {
+    for (int i = first; i < last; ++i)
+      Run("INSERT INTO t (value) VALUES (" + std::to_string(i) + ")");
+  };
   ASSERT_TRUE(writer_->Begin());
-  for (int i = 0; i < 500; ++i) Run("INSERT INTO t (value) VALUES (" + std::to_string(i) + ")");
-  EXPECT_EQ(Count(*writer_), 500);
+  write(0, 1000);
+  const sqlite3_int64 before = sqlite3_memory_used();
+  write(1000, 4000);
+  ASSERT_TRUE(writer_->Commit());
+  // A statement takes more than a kilobyte.
+  EXPECT_LT(sqlite3_memory_used() - before, 1'000'000);
+  EXPECT_EQ(Count(*writer_), 4000);
 }
 
 TEST_F(SqliteConnectionTest, NamesUniqueAndOtherConstraints) {

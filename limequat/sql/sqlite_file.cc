@@ -26,7 +26,6 @@ Error CannotOpen(const std::string& path, int error) {
 Status CheckFolder(const std::string& folder) {
   struct stat info = {};
   if (stat(folder.c_str(), &info) != 0) return CannotOpen("folder " + folder, errno);
-  if (!S_ISDIR(info.st_mode)) return CannotOpen("folder " + folder, ENOTDIR);
   if ((info.st_mode & kWritableByGroupOrOthers) != 0) {
     return PermissionDenied(
         "sql.mode",
