@@ -43,7 +43,6 @@ bool IsAllZero(ByteView bytes) {
 }
 
 Result<std::optional<Entry>> ListReader::Next() {
-  if (error_) return *error_;
   if (offset_ == list_.size()) return std::optional<Entry>();
   // Filled in place: a record is read as often as there are hash calls.
   Result<std::optional<Entry>> next(std::in_place, std::in_place);
@@ -51,9 +50,8 @@ Result<std::optional<Entry>> ListReader::Next() {
   entry.index = first_ + index_;
   Result<std::size_t> size = format_ == Format::kAscii ? ReadAscii(entry) : ReadBinary(entry);
   if (!size) {
-    error_ =
-        std::move(size).error().In(fmt::format("IMA record {} at offset {}", entry.index, offset_));
-    return *error_;
+    return std::move(size).error().In(
+        fmt::format("IMA record {} at offset {}", entry.index, offset_));
   }
   entry.violation = IsAllZero(entry.template_digest);
   offset_ += *size;

@@ -27,7 +27,7 @@ inline constexpr std::size_t kMaxTemplateName = 255;
 // at their record.
 //
 // Errors are kMalformed ("ima.ascii.*", "ima.binary.*") with the record's index and
-// offset; after one, Next keeps returning it. A last ASCII line without its line
+// offset; Next stays there and gives it again. A last ASCII line without its line
 // feed, or a binary record cut short, is "ima.truncated". Hostile input.
 //
 // ASCII: one blank parts the fields, so a name that holds a blank (kernels write
@@ -61,7 +61,6 @@ class ListReader {
   std::size_t offset_ = 0;
   std::uint64_t index_ = 0;
   std::uint64_t first_ = 0;
-  std::optional<Error> error_;
   std::size_t digest_size_ = 0;  // of a binary list; 0: not yet known
   Bytes template_digest_;        // decoded text of the ASCII form; reused
   Bytes template_data_;
