@@ -71,6 +71,26 @@ TEST(EkCertificateTest, Attack_A12_Cve_2021_3406_CertificateOfAnotherKey) {
   EXPECT_EQ(OutcomeOf(findings, "tpm.ekcert.chain"), Outcome::kPassed);
 }
 
+// An RSA key of 512 bits.
+constexpr std::string_view kCertificateOfATooShortKey = R"(-----BEGIN CERTIFICATE-----
+MIIBczCCAR2gAwIBAgIUNil1rvvrYGxRJ5iwSs7XzRocENowDQYJKoZIhvcNAQEL
+BQAwDTELMAkGA1UEAwwCRUswIBcNMjYxMTI1MTA0NTM4WhgPMjEyNjExMDExMDQ1
+MzhaMA0xCzAJBgNVBAMMAkVLMFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAOGn8WxV
+M/Jz5Uyw88qlaNDGGXnK5xedLyvK5vBq9MghP5K46AhpSr/jaNPS0iTDynS7VCPJ
+t6tWiWdsqt2NmUsCAwEAAaNTMFEwHQYDVR0OBBYEFKGVVWV428pBe0Da/9DhUilT
+Nd/NMB8GA1UdIwQYMBaAFKGVVWV428pBe0Da/9DhUilTNd/NMA8GA1UdEwEB/wQF
+MAMBAf8wDQYJKoZIhvcNAQELBQADQQAXrBXEdy3imAqO0jXhDL+BxUF9s2d9xuQm
+CCebdtjKi6GkXTmhbnu9CiQ24tgJDzYnVBEpKjutLbGZPvvPyn1n
+-----END CERTIFICATE-----
+)";
+
+TEST(EkCertificateTest, CertificateOfAKeyThatIsNotSupported) {
+  const Vendor vendor;
+  const Certificate certificate = *Certificate::FromPem(kCertificateOfATooShortKey);
+  const Findings findings = Verify(certificate, vendor.ek, vendor.Trust());
+  EXPECT_EQ(OutcomeOf(findings, "tpm.ekcert.key"), Outcome::kNotEvaluated);
+}
+
 TEST(EkCertificateTest, AnotherVendor) {
   const Vendor vendor;
   const Vendor other;

@@ -201,6 +201,13 @@ TEST(PublicAreaTest, ModulusWithLeadingZero) {
   ExpectError(tpmt, ErrorCode::kMalformed, "tpm.public.modulus");
 }
 
+TEST(PublicAreaTest, ModulusLongerThanItsBits) {
+  Bytes tpmt = RsaAk();
+  tpmt[kRsaBitsAt + 7] = 1;  // 257 bytes, the first of them zero
+  tpmt.insert(tpmt.begin() + kRsaBitsAt + 8, 0);
+  ExpectError(tpmt, ErrorCode::kMalformed, "tpm.public.modulus");
+}
+
 TEST(PublicAreaTest, RsaExponent) {
   Bytes tpmt = RsaAk();
   tpmt[kRsaBitsAt + 3] = 1;  // 65537 said explicitly
