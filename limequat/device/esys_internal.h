@@ -3,6 +3,7 @@
 // What the sources of this module share about tpm2-tss. Not installed, and included
 // by nobody else.
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -58,9 +59,16 @@ struct Tpm::Impl {
   Impl() = default;
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
-  ~Impl();
+  ~Impl() { Disconnect(); }
+  Status Connect();
+  void Disconnect();
+  // Whether commands can be sent, and `key` used in them.
+  Status Ready() const;
+  Status Ready(const Key& key) const;
 
   std::mutex mutex;
+  std::string configuration;     // for the TCTI loader
+  std::uint64_t connection = 0;  // counts them: handles belong to one
   TSS2_TCTI_CONTEXT* tcti = nullptr;
   ESYS_CONTEXT* esys = nullptr;
   bool software = false;

@@ -62,27 +62,30 @@ bool BlamesCredential(TSS2_RC code) {
 
 }  // namespace
 
-Tpm::Key::Key(Impl& tpm, std::uint32_t esys, std::uint32_t handle, bool transient,
+Tpm::Key::Key(std::shared_ptr<Impl> tpm, std::uint32_t esys, std::uint32_t handle, bool transient,
               tpm::PublicArea area)
-    : tpm_(&tpm),
+    : tpm_(std::move(tpm)),
       esys_(esys),
       handle_(handle),
+      connection_(tpm_->connection),
       transient_(transient),
       public_area_(std::move(area)) {}
 
 Tpm::Key::Key(Key&& other) noexcept
-    : tpm_(other.tpm_),
+    : tpm_(std::move(other.tpm_)),
       esys_(std::exchange(other.esys_, ESYS_TR_NONE)),
       handle_(other.handle_),
+      connection_(other.connection_),
       transient_(other.transient_),
       public_area_(std::move(other.public_area_)) {}
 
 Tpm::Key& Tpm::Key::operator=(Key&& other) noexcept {
   if (this != &other) {
     Flush();
-    tpm_ = other.tpm_;
+    tpm_ = std::move(other.tpm_);
     esys_ = std::exchange(other.esys_, ESYS_TR_NONE);
     handle_ = other.handle_;
+    connection_ = other.connection_;
     transient_ = other.transient_;
     public_area_ = std::move(other.public_area_);
   }
@@ -94,6 +97,7 @@ Tpm::Key::~Key() { Flush(); }
 void Tpm::Key::Flush() {
   if (esys_ == ESYS_TR_NONE) return;
   const std::lock_guard lock(tpm_->mutex);
+  if (!tpm_->Ready(*this)) return;
   if (transient_) {
     Esys_FlushContext(tpm_->esys, esys_);
   } else {
@@ -126,6 +130,7 @@ Result<Loaded> AuthorizeEndorsementKey(ESYS_CONTEXT* esys, const tpm::PublicArea
 
 Result<Tpm::Key> Tpm::CreateEndorsementKey(KeyKind kind) {
   const std::lock_guard lock(impl_->mutex);
+  LQ_RETURN_IF_ERROR(impl_->Ready());
   const TPM2B_PUBLIC wanted = EndorsementTemplate(kind);
   ESYS_TR handle = ESYS_TR_NONE;
   TPM2B_PUBLIC* area = nullptr;
@@ -138,7 +143,7 @@ Result<Tpm::Key> Tpm::CreateEndorsementKey(KeyKind kind) {
   LQ_ASSIGN_OR_RETURN(tpm::PublicArea public_area, ToPublicArea(*area));
   TPM2_HANDLE number = 0;
   Esys_TR_GetTpmHandle(impl_->esys, handle, &number);
-  return Key(*impl_, loaded.Release(), number, true, std::move(public_area));
+  return Key(impl_, loaded.Release(), number, true, std::move(public_area));
 }
 
 Result<Tpm::Key> Tpm::OpenEndorsementKey(std::uint32_t handle) {
@@ -147,6 +152,7 @@ Result<Tpm::Key> Tpm::OpenEndorsementKey(std::uint32_t handle) {
                      fmt::format("0x{:08x} is not a persistent handle (0x81......)", handle));
   }
   const std::lock_guard lock(impl_->mutex);
+  LQ_RETURN_IF_ERROR(impl_->Ready());
   ESYS_TR object = ESYS_TR_NONE;
   TSS2_RC code =
       Esys_TR_FromTPMPublic(impl_->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &object);
@@ -161,13 +167,14 @@ Result<Tpm::Key> Tpm::OpenEndorsementKey(std::uint32_t handle) {
     Esys_TR_Close(impl_->esys, &object);
     return std::move(public_area).error();
   }
-  return Key(*impl_, object, handle, false, *std::move(public_area));
+  return Key(impl_, object, handle, false, *std::move(public_area));
 }
 
 Result<KeyBlob> Tpm::CreateAttestationKey(const Key& ek, KeyKind kind, tpm::AlgorithmId scheme,
                                           crypto::HashAlgorithm hash) {
   LQ_ASSIGN_OR_RETURN(const TPM2B_PUBLIC wanted, AttestationTemplate(kind, scheme, hash));
   const std::lock_guard lock(impl_->mutex);
+  LQ_RETURN_IF_ERROR(impl_->Ready(ek));
   LQ_ASSIGN_OR_RETURN(const Loaded session, AuthorizeEndorsementKey(impl_->esys, ek.public_area()));
   TPM2B_PRIVATE* private_area = nullptr;
   TPM2B_PUBLIC* public_area = nullptr;
@@ -197,6 +204,7 @@ Result<Tpm::Key> Tpm::LoadAttestationKey(const Key& ek, const KeyBlob& blob) {
     return Malformed("device.ak.blob", "attestation key: the private area is too long");
   }
   const std::lock_guard lock(impl_->mutex);
+  LQ_RETURN_IF_ERROR(impl_->Ready(ek));
   LQ_ASSIGN_OR_RETURN(const Loaded session, AuthorizeEndorsementKey(impl_->esys, ek.public_area()));
   ESYS_TR handle = ESYS_TR_NONE;
   const TSS2_RC code = Esys_Load(impl_->esys, ek.esys_, session.handle(), ESYS_TR_NONE,
@@ -211,7 +219,7 @@ Result<Tpm::Key> Tpm::LoadAttestationKey(const Key& ek, const KeyBlob& blob) {
   if (code != TSS2_RC_SUCCESS) return TpmError("load", code);
   TPM2_HANDLE number = 0;
   Esys_TR_GetTpmHandle(impl_->esys, handle, &number);
-  return Key(*impl_, handle, number, true, *area);
+  return Key(impl_, handle, number, true, *area);
 }
 
 Result<Secret> Tpm::ActivateCredential(const Key& ak, const Key& ek,
@@ -221,6 +229,8 @@ Result<Secret> Tpm::ActivateCredential(const Key& ak, const Key& ek,
   TPM2B_ENCRYPTED_SECRET secret{};
   LQ_RETURN_IF_ERROR(Fill(secret, credential.encrypted_secret, secret.secret));
   const std::lock_guard lock(impl_->mutex);
+  LQ_RETURN_IF_ERROR(impl_->Ready(ek));
+  LQ_RETURN_IF_ERROR(impl_->Ready(ak));
   LQ_ASSIGN_OR_RETURN(const Loaded session, AuthorizeEndorsementKey(impl_->esys, ek.public_area()));
   TPM2B_DIGEST* information = nullptr;
   const TSS2_RC code =

@@ -131,6 +131,7 @@ EkCertificates Unreadable(std::string reason) {
 
 EkCertificates Tpm::ReadEkCertificates(KeyKind kind) {
   const std::lock_guard lock(impl_->mutex);
+  if (const Status ready = impl_->Ready(); !ready) return Unreadable(ready.error().message);
   const TPM2_HANDLE handle = CertificateIndex(kind);
   const Result<std::vector<TPM2_HANDLE>> present = IndicesBetween(impl_->esys, handle, handle);
   if (!present) return Unreadable(present.error().message);

@@ -138,6 +138,7 @@ Result<Quote> Tpm::TakeQuote(const Key& ak, const QuoteRequest& request) {
   }
   LQ_CHECK(!request.binding || request.pcrs.Contains(kBindingPcrNumber));
   const std::lock_guard lock(impl_->mutex);
+  LQ_RETURN_IF_ERROR(impl_->Ready(ak));
   if (request.binding) LQ_RETURN_IF_ERROR(Bind(impl_->esys, *request.binding));
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     LQ_ASSIGN_OR_RETURN(tpm::PcrValues values, ReadPcrs(impl_->esys, request.bank, request.pcrs));

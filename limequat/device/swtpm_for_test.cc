@@ -96,7 +96,7 @@ Result<std::unique_ptr<SwTpm>> SwTpm::Start() {
   std::string pattern = (std::filesystem::temp_directory_path() / "limequat-swtpm-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) return Internal("test.swtpm", "no temporary folder");
   tpm->folder_ = pattern;
-  LQ_RETURN_IF_ERROR(tpm->Launch());
+  LQ_RETURN_IF_ERROR(tpm->Launch(Port::kFresh));
   return tpm;
 }
 
@@ -109,7 +109,7 @@ std::string SwTpm::tcti() const { return fmt::format("swtpm:host=127.0.0.1,port=
 
 Status SwTpm::Reboot() {
   Stop();
-  return Launch();
+  return Launch(Port::kFresh);
 }
 
 void SwTpm::Stop() {
@@ -119,9 +119,11 @@ void SwTpm::Stop() {
   process_ = -1;
 }
 
-Status SwTpm::Launch() {
+Status SwTpm::Resume() { return Launch(Port::kSame); }
+
+Status SwTpm::Launch(Port port) {
   for (int attempt = 0; attempt < kLaunchAttempts; ++attempt) {
-    port_ = PortPair();
+    if (port == Port::kFresh) port_ = PortPair();
     process_ = Spawn({"swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + folder_, "--server",
                       fmt::format("type=tcp,port={},bindaddr=127.0.0.1", port_), "--ctrl",
                       fmt::format("type=tcp,port={},bindaddr=127.0.0.1", port_ + 1), "--flags",

@@ -23,10 +23,13 @@ class SwTpm {
   // A power cycle: the same TPM, one reset later.
   Status Reboot();
   void Stop();
+  // After Stop, at the same address: another power cycle.
+  Status Resume();
 
  private:
   SwTpm() = default;
-  Status Launch();
+  enum class Port : std::uint8_t { kFresh, kSame };
+  Status Launch(Port port);
   std::string folder_;
   std::uint16_t port_ = 0;
   pid_t process_ = -1;

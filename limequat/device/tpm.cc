@@ -58,12 +58,25 @@ bool IsTpmError(TSS2_RC code, TPM2_RC wanted) {
   return (format_one ? code & kFormatOneCode : code) == wanted;
 }
 
-Tpm::Impl::~Impl() {
+void Tpm::Impl::Disconnect() {
   if (esys != nullptr) Esys_Finalize(&esys);
   if (tcti != nullptr) Tss2_TctiLdr_Finalize(&tcti);
+  ++connection;
 }
 
-Tpm::Tpm(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Status Tpm::Impl::Ready() const {
+  if (esys == nullptr) return Unavailable("device.tpm.lost", "TPM: not connected");
+  return {};
+}
+
+Status Tpm::Impl::Ready(const Key& key) const {
+  if (esys == nullptr || key.connection_ != connection) {
+    return Unavailable("device.tpm.lost", "TPM: the key was lost with its connection");
+  }
+  return {};
+}
+
+Tpm::Tpm(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Tpm::~Tpm() = default;
 
 bool Tpm::says_it_is_software() const { return impl_->software; }
@@ -113,27 +126,35 @@ Result<std::string> VendorText(ESYS_CONTEXT* esys) {
 
 }  // namespace
 
-Result<std::unique_ptr<Tpm>> Tpm::Open(std::string_view tcti) {
-  LQ_ASSIGN_OR_RETURN(const std::string configuration, TctiConfiguration(tcti));
-  auto impl = std::make_unique<Impl>();
-  TSS2_RC code = Tss2_TctiLdr_Initialize(configuration.c_str(), &impl->tcti);
-  if (code == TSS2_RC_SUCCESS) code = Esys_Initialize(&impl->esys, impl->tcti, nullptr);
+Status Tpm::Impl::Connect() {
+  TSS2_RC code = Tss2_TctiLdr_Initialize(configuration.c_str(), &tcti);
+  if (code == TSS2_RC_SUCCESS) code = Esys_Initialize(&esys, tcti, nullptr);
   if (code != TSS2_RC_SUCCESS) {
+    Disconnect();
     return TpmError("open", code).In(fmt::format("\"{}\"", EscapeForDisplay(configuration, 200)));
   }
+  return {};
+}
+
+Result<std::unique_ptr<Tpm>> Tpm::Open(std::string_view tcti) {
+  auto impl = std::make_shared<Impl>();
+  LQ_ASSIGN_OR_RETURN(impl->configuration, TctiConfiguration(tcti));
+  LQ_RETURN_IF_ERROR(impl->Connect());
   // Also the first sign of life: some transports connect with the first command only.
-  Result<std::string> vendor = VendorText(impl->esys);
-  if (!vendor) {
-    return std::move(vendor).error().In(
-        fmt::format("\"{}\"", EscapeForDisplay(configuration, 200)));
-  }
-  // The simulators say "SW TPM" or "xCG fTPM"-like names; only the first is certain.
-  impl->software = vendor->find("SW") != std::string::npos;
+  LQ_ASSIGN_OR_RETURN(const std::string vendor, VendorText(impl->esys));
+  impl->software = vendor.find("SW") != std::string::npos;
   return std::unique_ptr<Tpm>(new Tpm(std::move(impl)));
+}
+
+Status Tpm::Reopen() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->Disconnect();
+  return impl_->Connect();
 }
 
 Status Tpm::CheckBank(crypto::HashAlgorithm bank) {
   const std::lock_guard lock(impl_->mutex);
+  LQ_RETURN_IF_ERROR(impl_->Ready());
   LQ_ASSIGN_OR_RETURN(const EsysPtr<TPMS_CAPABILITY_DATA> data,
                       Capability(impl_->esys, TPM2_CAP_PCRS, 0, 1));
   const TPML_PCR_SELECTION& banks = data->data.assignedPCR;
@@ -151,6 +172,7 @@ Status Tpm::CheckBank(crypto::HashAlgorithm bank) {
 
 Status Tpm::FlushLeftovers(ByteView name) {
   const std::lock_guard lock(impl_->mutex);
+  LQ_RETURN_IF_ERROR(impl_->Ready());
   LQ_ASSIGN_OR_RETURN(const std::vector<TPM2_HANDLE> handles,
                       Handles(impl_->esys, TPM2_TRANSIENT_FIRST));
   for (const TPM2_HANDLE handle : handles) {

@@ -70,7 +70,7 @@ class Tpm {
 
  public:
   // A key that is loaded, or a persistent one. Flushed (unless persistent) when it
-  // ends; must not outlive its Tpm.
+  // ends. It keeps the connection to its TPM alive.
   class Key {
    public:
     Key(Key&& other) noexcept;
@@ -82,11 +82,14 @@ class Tpm {
 
    private:
     friend class Tpm;
-    Key(Impl& tpm, std::uint32_t esys, std::uint32_t handle, bool transient, tpm::PublicArea area);
+    // Made by the connection that is open now.
+    Key(std::shared_ptr<Impl> tpm, std::uint32_t esys, std::uint32_t handle, bool transient,
+        tpm::PublicArea area);
     void Flush();
-    Impl* tpm_;
+    std::shared_ptr<Impl> tpm_;
     std::uint32_t esys_;
     std::uint32_t handle_;
+    std::uint64_t connection_;
     bool transient_;
     tpm::PublicArea public_area_;
   };
@@ -96,6 +99,12 @@ class Tpm {
   // where the kernel has one. kMalformed ("device.tcti") for anything else.
   static Result<std::unique_ptr<Tpm>> Open(std::string_view tcti);
   ~Tpm();
+
+  // Connects anew after trouble: a connection that broke in the middle of a command is
+  // of no use any more. Keys of the old one are lost (operations with them give
+  // kUnavailable "device.tpm.lost"); what they were in a TPM without a resource manager
+  // stays there until FlushLeftovers.
+  Status Reopen();
 
   // Whether the TPM says that it is a simulation. For a warning: a simulator could
   // as well not say so.
@@ -134,8 +143,8 @@ class Tpm {
   Result<Quote> TakeQuote(const Key& ak, const QuoteRequest& request);
 
  private:
-  explicit Tpm(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Tpm(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace limequat::device

@@ -649,6 +649,15 @@ TEST_F(TpmTest, AKeyThatIsMovedIsFlushedOnce) {
   EXPECT_THAT(Raw(swtpm_->tcti()).Leftovers(), testing::IsEmpty());
 }
 
+TEST_F(TpmTest, AKeyMayOutliveItsTpm) {
+  {
+    std::unique_ptr<Tpm> tpm = Open();
+    const Keys keys = MakeKeys(*tpm);
+    tpm.reset();
+  }
+  EXPECT_THAT(Raw(swtpm_->tcti()).Leftovers(), testing::IsEmpty());
+}
+
 TEST_F(TpmTest, LeftoversOfAKilledProcessAreFlushedByName) {
   const std::unique_ptr<Tpm> tpm = Open();
   Keys keys = MakeKeys(*tpm);
@@ -659,6 +668,53 @@ TEST_F(TpmTest, LeftoversOfAKilledProcessAreFlushedByName) {
   EXPECT_EQ(Raw(swtpm_->tcti()).Handles(TPM2_TRANSIENT_FIRST).size(), 2U);
   ASSERT_TRUE(tpm->FlushLeftovers(name));
   EXPECT_EQ(Raw(swtpm_->tcti()).Handles(TPM2_TRANSIENT_FIRST), std::vector<TPM2_HANDLE>{ek});
+}
+
+TEST_F(TpmTest, ABrokenConnectionIsReplaced) {
+  const std::unique_ptr<Tpm> tpm = Open();
+  Keys keys = MakeKeys(*tpm);
+  const QuoteRequest request{.nonce = ToBytes("n"),
+                             .bank = HashAlgorithm::kSha256,
+                             .pcrs = tpm::PcrSet::Of(10),
+                             .binding = std::nullopt};
+  swtpm_->Stop();
+  ASSERT_FALSE(tpm->TakeQuote(keys.ak, request));
+  ASSERT_TRUE(swtpm_->Resume());
+  EXPECT_FALSE(tpm->TakeQuote(keys.ak, request)) << "ESYS does not recover by itself";
+  ASSERT_TRUE(tpm->Reopen());
+  // Keys of the old connection are refused, whatever their handle now means.
+  EXPECT_EQ(tpm->TakeQuote(keys.ak, request).error().id, "device.tpm.lost");
+  EXPECT_EQ(tpm->LoadAttestationKey(keys.ek, keys.blob).error().id, "device.tpm.lost");
+  EXPECT_EQ(tpm->ActivateCredential(keys.ak, keys.ek, {}).error().id, "device.tpm.lost");
+  EXPECT_EQ(tpm->CreateAttestationKey(keys.ek, KeyKind::kRsa2048, AlgorithmId::kRsaSsa,
+                                      HashAlgorithm::kSha256)
+                .error()
+                .id,
+            "device.tpm.lost");
+  keys.ek = *tpm->CreateEndorsementKey(KeyKind::kRsa2048);
+  Result<Tpm::Key> ak = tpm->LoadAttestationKey(keys.ek, keys.blob);
+  ASSERT_TRUE(ak) << ak.error().message;
+  keys.ak = *std::move(ak);
+  const Result<Quote> quote = tpm->TakeQuote(keys.ak, request);
+  ASSERT_TRUE(quote) << quote.error().message;
+  ExpectVerifies(keys.ak, *quote, request);
+}
+
+TEST_F(TpmTest, AConnectionThatCannotBeReplacedIsUnavailable) {
+  const std::unique_ptr<Tpm> tpm = Open();
+  const Keys keys = MakeKeys(*tpm);
+  swtpm_->Stop();
+  const Status reopened = tpm->Reopen();
+  ASSERT_FALSE(reopened);
+  EXPECT_EQ(reopened.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(tpm->CheckBank(HashAlgorithm::kSha256).error().id, "device.tpm.lost");
+  EXPECT_EQ(tpm->FlushLeftovers({}).error().id, "device.tpm.lost");
+  EXPECT_EQ(tpm->CreateEndorsementKey(KeyKind::kRsa2048).error().id, "device.tpm.lost");
+  EXPECT_EQ(tpm->OpenEndorsementKey(0x81010001).error().id, "device.tpm.lost");
+  EXPECT_EQ(tpm->ReadEkCertificates(KeyKind::kRsa2048).state, EkCertificates::State::kUnreadable);
+  ASSERT_TRUE(swtpm_->Resume());
+  ASSERT_TRUE(tpm->Reopen());
+  EXPECT_TRUE(tpm->CheckBank(HashAlgorithm::kSha256));
 }
 
 TEST_F(TpmTest, ATpmThatGoesAwayIsUnavailable) {
