@@ -23,9 +23,9 @@ struct CommandConfig {
   std::vector<std::filesystem::path> server_ca;
 };
 
-// `file`, else $LIMEQUAT_CONFIG, ~/.config/limequat/limequat.toml,
-// /etc/limequat/limequat.toml: the first that exists. kNotFound ("config.none")
-// names the places.
+// `file`, else the one that $LIMEQUAT_CONFIG names, else the first that exists of
+// ~/.config/limequat/limequat.toml and /etc/limequat/limequat.toml. kNotFound
+// ("config.none") names the places.
 Result<CommandConfig> LoadCommandConfig(const std::optional<std::filesystem::path>& file);
 Result<CommandConfig> ParseCommandConfig(std::string_view toml,
                                          const std::filesystem::path& folder);

@@ -76,7 +76,8 @@ Result<std::string> ReadTextFile(const std::filesystem::path& path, std::size_t 
 }
 
 Result<std::string> ReadSecretFile(const std::filesystem::path& path, std::size_t max_bytes) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Without O_NONBLOCK a pipe in the place of the file would hold the start for ever.
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return FileError(path, errno);
   // Of the opened file, so that it cannot be exchanged after the check.
   struct stat status = {};

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace limequat::config {
 namespace {
@@ -51,7 +52,38 @@ TEST_F(FilesTest, Cve_2022_23952_SecretThatOthersCanReadIsRefused) {
   EXPECT_EQ(*ReadSecretFile(path, 100), "secret");
 }
 
-TEST_F(FilesTest, SecretMustBeAFile) { EXPECT_FALSE(ReadSecretFile("/dev/null", 100)); }
+TEST_F(FilesTest, SecretMustBeAFile) {
+  EXPECT_EQ(ReadSecretFile("/dev/null", 100).error().id, "config.mode");
+  const auto pipe = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(ReadSecretFile(pipe, 100).error().id, "config.mode");
+  EXPECT_EQ(ReadSecretFile(folder_, 100).error().id, "config.mode");
+  EXPECT_EQ(ReadSecretFile(folder_ / "none", 100).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(FilesTest, SecretOfAnotherUserIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can make a file of another user";
+  ASSERT_TRUE(WriteFileAtomically(folder_ / "key", "secret", 0600));
+  ASSERT_EQ(chown((folder_ / "key").c_str(), 65534, 65534), 0);
+  EXPECT_EQ(ReadSecretFile(folder_ / "key", 100).error().id, "config.mode");
+}
+
+TEST_F(FilesTest, WhatMayNotBeReadIsDenied) {
+  ASSERT_TRUE(WriteFileAtomically(folder_ / "x", "text", 0000));
+  const uid_t user = geteuid();
+  if (user == 0) ASSERT_EQ(seteuid(65534), 0);
+  const auto read = ReadTextFile(folder_ / "x", 100);
+  ASSERT_EQ(seteuid(user), 0);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kPermissionDenied);
+}
+
+TEST_F(FilesTest, AFailureLeavesTheOldFileAndNothingElse) {
+  std::filesystem::create_directory(folder_ / "taken");
+  std::filesystem::create_directory(folder_ / "taken/x");
+  EXPECT_EQ(WriteFileAtomically(folder_ / "taken", "text", 0600).error().id, "config.write");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
 
 TEST_F(FilesTest, ErrorsNameThePath) {
   const auto missing = ReadTextFile(folder_ / "none", 10);

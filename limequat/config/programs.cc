@@ -43,8 +43,11 @@ void BindDatabase(Settings& settings, std::string& url) {
   constexpr std::string_view kSqlite = "sqlite:";
   settings.Section("database");
   settings.Text("url", url, "sqlite:PATH");
-  if (url.starts_with(kSqlite))
-    url = fmt::format("{}{}", kSqlite, settings.Absolute(url.substr(kSqlite.size())).string());
+  if (!url.starts_with(kSqlite) || url.size() == kSqlite.size()) {
+    settings.Problem("url", "sqlite:PATH is expected");
+    return;
+  }
+  url = fmt::format("{}{}", kSqlite, settings.Absolute(url.substr(kSqlite.size())).string());
 }
 
 void Bind(Settings& settings, RegistrarConfig& config) {
@@ -218,8 +221,11 @@ std::string ToToml(const AgentConfig& config) { return Write(config); }
 
 Result<CommandConfig> LoadCommandConfig(const std::optional<std::filesystem::path>& file) {
   if (file) return Load<CommandConfig>(*file, "LIMEQUAT_COMMAND_");
+  // Named by the operator: another in its place would be a surprise.
+  if (const char* named = FromEnvironment("LIMEQUAT_CONFIG")) {
+    return Load<CommandConfig>(named, "LIMEQUAT_COMMAND_");
+  }
   std::vector<std::filesystem::path> places;
-  if (const char* named = FromEnvironment("LIMEQUAT_CONFIG")) places.emplace_back(named);
   if (const char* home = FromEnvironment("HOME"))
     places.push_back(std::filesystem::path(home) / ".config/limequat/limequat.toml");
   places.emplace_back("/etc/limequat/limequat.toml");

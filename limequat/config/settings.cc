@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -31,9 +33,15 @@ std::string Upper(std::string_view text) {
   return upper;
 }
 
+// A basic string of TOML, which may not hold control characters as they are.
 std::string Quoted(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      quoted += fmt::format("\\u{:04x}", byte);
+      continue;
+    }
     if (c == '"' || c == '\\') quoted += '\\';
     quoted += c;
   }
@@ -59,7 +67,8 @@ struct Settings::Impl {
   Environment environment;
   toml::table table;
   std::string section;
-  std::set<std::string> known;  // "section.key" of every key asked for
+  // Every key asked for, by section: two names, because a name may hold a dot.
+  std::map<std::string, std::set<std::string>, std::less<>> known;
   std::set<std::string> known_variables;
   std::vector<std::string> problems;
   std::string text;  // what is written
@@ -73,8 +82,7 @@ struct Settings::Impl {
                            : fmt::format("{}{}_{}", prefix, Upper(section), Upper(key));
   }
 
-  const toml::node* Find(std::string_view key) {
-    known.insert(FullKey(key));
+  const toml::node* Find(std::string_view key) const {
     const toml::table* place = &table;
     if (!section.empty()) {
       const toml::node* node = table.get(section);
@@ -83,8 +91,9 @@ struct Settings::Impl {
     return place != nullptr ? place->get(key) : nullptr;
   }
 
-  // The variable's value if it overrides this key.
+  // Notes that there is such a key; the variable's value if it overrides the file.
   std::optional<std::string> Override(std::string_view key) {
+    known[section].emplace(key);
     const std::string variable = Variable(key);
     known_variables.insert(variable);
     const char* value = environment ? environment(variable) : nullptr;
@@ -92,9 +101,14 @@ struct Settings::Impl {
     return std::string(value);
   }
 
-  void Add(const toml::node* where, std::string_view key, std::string_view why) {
-    const std::string place =
-        where != nullptr ? fmt::format("{}:{}", name, where->source().begin.line) : name;
+  void Add(std::string_view key, std::string_view why) {
+    const std::string variable = Variable(key);
+    std::string place = name;
+    if (environment && environment(variable) != nullptr) {
+      place = fmt::format("environment variable {}", variable);
+    } else if (const toml::node* node = Find(key)) {
+      place = fmt::format("{}:{}", name, node->source().begin.line);
+    }
     problems.push_back(fmt::format("{}: {}: {}", place, FullKey(key), why));
   }
 
@@ -105,27 +119,36 @@ struct Settings::Impl {
 
   // The text that is set for `key`, by variable or file; nullopt: neither, or of
   // another type (then there is a problem).
-  std::optional<std::string> Given(std::string_view key, const toml::node*& node) {
-    node = Find(key);
+  std::optional<std::string> Given(std::string_view key) {
     if (auto override = Override(key)) return override;
+    const toml::node* node = Find(key);
     if (node == nullptr) return std::nullopt;
     const auto* string = node->as_string();
     if (string == nullptr) {
-      Add(node, key, "a string is expected");
+      Add(key, "a string is expected");
       return std::nullopt;
     }
     return string->get();
   }
 
-  void FindUnknown(const toml::table& place, const std::string& in) {
-    for (const auto& [key, node] : place) {
-      const std::string full =
-          in.empty() ? std::string(key.str()) : fmt::format("{}.{}", in, key.str());
-      if (node.is_table()) {
-        FindUnknown(*node.as_table(), full);
-      } else if (!known.contains(full)) {
-        problems.push_back(fmt::format("{}:{}: {}: unknown key", name, node.source().begin.line,
-                                       EscapeForDisplay(full, 200)));
+  void AddUnknown(const toml::node& node, std::string_view full, std::string_view what) {
+    problems.push_back(fmt::format("{}:{}: {}: unknown {}", name, node.source().begin.line,
+                                   EscapeForDisplay(full, 200), what));
+  }
+
+  void FindUnknown() {
+    const std::set<std::string>& top = known[""];
+    for (const auto& [key, node] : table) {
+      const std::string name_of_section(key.str());
+      if (top.contains(name_of_section)) continue;
+      const auto keys = known.find(name_of_section);
+      if (!node.is_table() || name_of_section.empty() || keys == known.end()) {
+        AddUnknown(node, name_of_section, node.is_table() ? "section" : "key");
+        continue;
+      }
+      for (const auto& [inner, value] : *node.as_table()) {
+        if (keys->second.contains(std::string(inner.str()))) continue;
+        AddUnknown(value, fmt::format("{}.{}", name_of_section, inner.str()), "key");
       }
     }
   }
@@ -152,6 +175,7 @@ Settings::~Settings() = default;
 
 void Settings::Section(std::string_view name, std::string_view about) {
   impl_->section = name;
+  impl_->known[impl_->section];
   if (!impl_->writing) return;
   if (!impl_->text.empty()) impl_->text += '\n';
   if (!about.empty()) impl_->text += fmt::format("# {}\n", about);
@@ -160,18 +184,16 @@ void Settings::Section(std::string_view name, std::string_view about) {
 
 void Settings::Text(std::string_view key, std::string& value, std::string_view about) {
   if (impl_->writing) return impl_->Write(key, Quoted(value), about);
-  const toml::node* node = nullptr;
-  if (auto given = impl_->Given(key, node)) value = *std::move(given);
+  if (auto given = impl_->Given(key)) value = *std::move(given);
 }
 
 void Settings::Word(std::string_view key, std::string& value,
                     const std::vector<std::string_view>& words, std::string_view about) {
   if (impl_->writing) return impl_->Write(key, Quoted(value), about);
-  const toml::node* node = nullptr;
-  auto given = impl_->Given(key, node);
+  auto given = impl_->Given(key);
   if (!given) return;
   if (std::ranges::find(words, *given) == words.end()) {
-    impl_->Add(node, key, fmt::format("one of {} is expected", fmt::join(words, ", ")));
+    impl_->Add(key, fmt::format("one of {} is expected", fmt::join(words, ", ")));
     return;
   }
   value = *std::move(given);
@@ -179,39 +201,34 @@ void Settings::Word(std::string_view key, std::string& value,
 
 void Settings::Flag(std::string_view key, bool& value, std::string_view about) {
   if (impl_->writing) return impl_->Write(key, value ? "true" : "false", about);
-  const toml::node* node = impl_->Find(key);
+  std::optional<bool> flag;
   if (const auto given = impl_->Override(key)) {
-    if (*given == "true" || *given == "false") {
-      value = *given == "true";
-    } else {
-      impl_->Add(nullptr, key, "true or false is expected");
-    }
-  } else if (node != nullptr) {
-    if (const auto* flag = node->as_boolean()) {
-      value = flag->get();
-    } else {
-      impl_->Add(node, key, "true or false is expected");
-    }
+    if (*given == "true") flag = true;
+    if (*given == "false") flag = false;
+  } else {
+    const toml::node* node = impl_->Find(key);
+    if (node == nullptr) return;
+    if (const auto* boolean = node->as_boolean()) flag = boolean->get();
   }
+  if (!flag) return impl_->Add(key, "true or false is expected");
+  value = *flag;
 }
 
 void Settings::Number(std::string_view key, std::int64_t& value, std::int64_t least,
                       std::int64_t most, std::string_view about) {
   if (impl_->writing) return impl_->Write(key, fmt::format("{}", value), about);
-  const toml::node* node = impl_->Find(key);
   std::optional<std::int64_t> number;
   if (const auto given = impl_->Override(key)) {
     std::int64_t parsed = 0;
     const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), parsed);
     if (error == std::errc() && end == given->data() + given->size()) number = parsed;
-  } else if (node == nullptr) {
-    return;
-  } else if (const auto* integer = node->as_integer()) {
-    number = integer->get();
+  } else {
+    const toml::node* node = impl_->Find(key);
+    if (node == nullptr) return;
+    if (const auto* integer = node->as_integer()) number = integer->get();
   }
   if (!number || *number < least || *number > most) {
-    impl_->Add(node, key, fmt::format("a whole number from {} to {} is expected", least, most));
-    return;
+    return impl_->Add(key, fmt::format("a whole number from {} to {} is expected", least, most));
   }
   value = *number;
 }
@@ -226,14 +243,12 @@ void Settings::Port(std::string_view key, std::uint16_t& value, std::uint16_t le
 void Settings::Span(std::string_view key, Duration& value, Duration least, Duration most,
                     std::string_view about) {
   if (impl_->writing) return impl_->Write(key, Quoted(DurationText(value)), about);
-  const toml::node* node = nullptr;
-  const auto given = impl_->Given(key, node);
+  const auto given = impl_->Given(key);
   if (!given) return;
   const auto parsed = ParseDuration(*given);
   if (!parsed || *parsed < least || *parsed > most) {
-    impl_->Add(node, key,
-               fmt::format("a duration from {} to {} is expected, such as 2s", DurationText(least),
-                           DurationText(most)));
+    impl_->Add(key, fmt::format("a duration from {} to {} is expected, such as 2s",
+                                DurationText(least), DurationText(most)));
     return;
   }
   value = *parsed;
@@ -242,9 +257,8 @@ void Settings::Span(std::string_view key, Duration& value, Duration least, Durat
 void Settings::Path(std::string_view key, std::filesystem::path& value, Required required,
                     std::string_view about) {
   if (impl_->writing) return impl_->Write(key, Quoted(value.string()), about);
-  const toml::node* node = nullptr;
-  if (const auto given = impl_->Given(key, node)) value = *given;
-  if (value.empty() && required == Required::kYes) impl_->Add(node, key, "a path is required");
+  if (const auto given = impl_->Given(key)) value = *given;
+  if (value.empty() && required == Required::kYes) impl_->Add(key, "a path is required");
   if (!value.empty()) value = Absolute(value);
 }
 
@@ -255,27 +269,30 @@ void Settings::Paths(std::string_view key, std::vector<std::filesystem::path>& v
     for (const auto& path : value) quoted.push_back(Quoted(path.string()));
     return impl_->Write(key, fmt::format("[{}]", fmt::join(quoted, ", ")), about);
   }
-  const toml::node* node = impl_->Find(key);
   if (const auto given = impl_->Override(key)) {
-    value = {std::filesystem::path(*given)};
-  } else if (node != nullptr) {
+    // One path, or none: which character could part several?
+    value.clear();
+    if (!given->empty()) value.emplace_back(*given);
+  } else if (const toml::node* node = impl_->Find(key)) {
     const toml::array* array = node->as_array();
-    if (array == nullptr) return impl_->Add(node, key, "a list of paths is expected");
+    if (array == nullptr) return impl_->Add(key, "a list of paths is expected");
     value.clear();
     for (const toml::node& element : *array) {
       const auto* path = element.as_string();
-      if (path == nullptr || path->get().empty())
-        return impl_->Add(&element, key, "a list of paths is expected");
+      if (path == nullptr || path->get().empty()) {
+        return impl_->Add(key, "a list of paths is expected");
+      }
       value.emplace_back(path->get());
     }
   }
-  if (value.empty() && required == Required::kYes)
-    impl_->Add(node, key, "at least one path is required");
+  if (value.empty() && required == Required::kYes) {
+    impl_->Add(key, "at least one path is required");
+  }
   for (auto& path : value) path = Absolute(path);
 }
 
 void Settings::Problem(std::string_view key, std::string_view why) {
-  if (!impl_->writing) impl_->Add(impl_->Find(key), key, why);
+  if (!impl_->writing) impl_->Add(key, why);
 }
 
 std::filesystem::path Settings::Absolute(const std::filesystem::path& path) const {
@@ -283,7 +300,7 @@ std::filesystem::path Settings::Absolute(const std::filesystem::path& path) cons
 }
 
 Status Settings::Finish() {
-  impl_->FindUnknown(impl_->table, "");
+  impl_->FindUnknown();
   if (impl_->environment) {
     for (char** variable = environ; *variable != nullptr; ++variable) {
       const std::string_view entry(*variable);
