@@ -6,7 +6,14 @@
 #include "limequat/appraise/ima_appraisal.h"
 #include "limequat/base/check.h"
 
-using namespace limequat;
+namespace appraise = limequat::appraise;
+namespace crypto = limequat::crypto;
+namespace ima = limequat::ima;
+namespace json = limequat::json;
+namespace policy = limequat::policy;
+using limequat::ByteView;
+using limequat::Finding;
+using limequat::Time;
 
 namespace {
 

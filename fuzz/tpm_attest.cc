@@ -6,7 +6,8 @@
 #include "limequat/base/check.h"
 #include "limequat/tpm/attest.h"
 
-using namespace limequat;
+namespace tpm = limequat::tpm;
+using limequat::ByteView;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto quote = tpm::ParseQuoteAttest(ByteView(data, size));

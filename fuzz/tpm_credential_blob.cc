@@ -6,7 +6,9 @@
 #include "limequat/base/check.h"
 #include "limequat/tpm/credential.h"
 
-using namespace limequat;
+namespace tpm = limequat::tpm;
+using limequat::ByteView;
+using limequat::Equal;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteView input(data, size);

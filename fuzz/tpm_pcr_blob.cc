@@ -6,7 +6,8 @@
 #include "limequat/base/check.h"
 #include "limequat/tpm/pcr.h"
 
-using namespace limequat;
+namespace tpm = limequat::tpm;
+using limequat::ByteView;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto blob = tpm::ParsePcrBlob(ByteView(data, size));

@@ -6,7 +6,9 @@
 #include "limequat/base/check.h"
 #include "limequat/tpm/pcr.h"
 
-using namespace limequat;
+namespace tpm = limequat::tpm;
+using limequat::AsText;
+using limequat::ByteView;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = AsText(ByteView(data, size));

@@ -6,7 +6,10 @@
 #include "limequat/base/check.h"
 #include "limequat/tpm/pcr.h"
 
-using namespace limequat;
+namespace json = limequat::json;
+namespace tpm = limequat::tpm;
+using limequat::AsText;
+using limequat::ByteView;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto json = json::Parse(AsText(ByteView(data, size)));

@@ -7,7 +7,10 @@
 #include "limequat/tpm/credential.h"
 #include "limequat/tpm/public_area.h"
 
-using namespace limequat;
+namespace tpm = limequat::tpm;
+using limequat::AsBytes;
+using limequat::ByteView;
+using limequat::Equal;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteView input(data, size);

@@ -6,7 +6,10 @@
 #include "limequat/base/check.h"
 #include "limequat/tpm/quote.h"
 
-using namespace limequat;
+namespace crypto = limequat::crypto;
+namespace tpm = limequat::tpm;
+using limequat::AsText;
+using limequat::ByteView;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key();

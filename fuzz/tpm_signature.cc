@@ -6,7 +6,11 @@
 #include "limequat/base/check.h"
 #include "limequat/tpm/signature.h"
 
-using namespace limequat;
+namespace crypto = limequat::crypto;
+namespace tpm = limequat::tpm;
+using limequat::AsBytes;
+using limequat::ByteView;
+using limequat::Equal;
 
 namespace {
 
