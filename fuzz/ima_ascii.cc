@@ -8,7 +8,7 @@
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
 
-using namespace limequat;
+namespace limequat {
 
 namespace {
 
@@ -62,3 +62,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   LQ_CHECK((*found)->bytes <= reader.offset());
   return 0;
 }
+
+}  // namespace limequat

@@ -10,7 +10,7 @@
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
 
-using namespace limequat;
+namespace limequat {
 
 namespace {
 
@@ -63,3 +63,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (all_match) LQ_CHECK(stated.pcr() == replay.pcr());
   return 0;
 }
+
+}  // namespace limequat

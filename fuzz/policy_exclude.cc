@@ -10,7 +10,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/policy/exclude_list.h"
 
-using namespace limequat;
+namespace limequat {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = AsText(ByteView(data, size));
@@ -21,3 +21,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(list->Match(text.substr(end + 1)));
   return 0;
 }
+
+}  // namespace limequat

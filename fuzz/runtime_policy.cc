@@ -12,7 +12,7 @@
 #include "limequat/ima/boot_aggregate.h"
 #include "limequat/json/value.h"
 
-using namespace limequat;
+namespace limequat {
 
 namespace {
 
@@ -52,3 +52,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   LQ_CHECK((*again)->unevaluated().size() + 1 >= (*policy)->unevaluated().size());
   return 0;
 }
+
+}  // namespace limequat
