@@ -88,13 +88,14 @@ class StartTest(LabTest):
             text = text.replace(old, new)
         configuration = folder / "changed.toml"
         configuration.write_text(text)
+        self.addCleanup(configuration.unlink, missing_ok=True)
         return subprocess.run([BINARIES / f"limequat-{program}", "--config", configuration], capture_output=True, text=True, timeout=30, check=False)
 
     def test_database_that_cannot_be_written_is_exit_6(self):
         for program in ("registrar", "verifier"):
             done = self.start_with(program, [(f"sqlite:{program}.db", "sqlite:/proc/none/x.db")])
             self.assertEqual(done.returncode, 6, done.stderr)
-            self.assertIn("/proc/none/x.db", done.stderr)
+            self.assertIn("/proc/none", done.stderr)
 
     def test_port_in_use_is_exit_6(self):
         done = self.start_with("verifier", [("sqlite:verifier.db", "sqlite:other.db")])

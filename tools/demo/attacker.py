@@ -4,7 +4,9 @@ The verifier takes the attacker for the machine: the key is the one that was reg
 attacker does not have is a TPM that signs what it wants.
 """
 
+import contextlib
 import json
+import socket
 import ssl
 import threading
 import urllib.parse
@@ -41,13 +43,22 @@ class Attacker:
     def __init__(self, port: int, certificate: Path, key: Path) -> None:
         self.answered = 0
         self.answer: Answerer | None = None
+        self._links: set[socket.socket] = set()
         attacker = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self) -> None:
+                super().setup()
+                attacker._links.add(self.connection)
+
+            def finish(self) -> None:
+                attacker._links.discard(self.connection)
+                super().finish()
+
             def do_GET(self) -> None:  # noqa: N802 (the name is http.server's)
-                document = attacker.answer(self.path) if attacker.answer else {"code": 500, "status": "no", "results": {}}
+                document = attacker.answer_to(self.path)
                 body = json.dumps(document).encode()
                 self.send_response(document["code"])
                 self.send_header("Content-Type", "application/json")
@@ -59,13 +70,23 @@ class Attacker:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                pass  # the verifier went away
+
+        self._server = Server(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
+
+    def answer_to(self, target: str) -> dict[str, Any]:
+        if self.answer:
+            with contextlib.suppress(OSError):  # the machine's own agent has ended
+                return self.answer(target)
+        return {"code": 500, "status": "no", "results": {}}
 
     def replay(self, recorded: dict[str, Any]) -> None:
         """Answers each question with the same genuine quote."""
@@ -88,6 +109,10 @@ class Attacker:
         self.answer = answer
 
     def end(self) -> None:
+        """Stops listening and hangs up: a kept connection must not go on answering."""
         self._server.shutdown()
         self._server.server_close()
+        for link in list(self._links):
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
         self._thread.join()
