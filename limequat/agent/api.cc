@@ -136,13 +136,13 @@ Response QuoteAnswer(const Result<wire::QuoteAnswer>& answer) {
   return Fail(500, "Unable to retrieve quote");
 }
 
-Response Identity(ApiState& state, const wire::ApiVersion& version, const Request& request) {
+Response Identity(const ApiState& state, const wire::ApiVersion& version, const Request& request) {
   const Result<std::string> nonce = ParseIdentityNonce(request);
   if (!nonce) return BadRequest(nonce.error());
   return QuoteAnswer(state.evidence.Identity(*nonce, version));
 }
 
-Response Integrity(ApiState& state, const wire::ApiVersion& version, const Request& request) {
+Response Integrity(const ApiState& state, const wire::ApiVersion& version, const Request& request) {
   const Result<wire::IntegrityQuery> query = ParseIntegrityQuery(request);
   if (!query) return BadRequest(query.error());
   // No such register: refused before PCR 16 is touched (quirk A25).
@@ -156,7 +156,7 @@ Response Info(const ApiState& state, const wire::ApiVersion& version) {
                               {"tpm_hash_alg", crypto::HashName(choice.hash)},
                               {"tpm_enc_alg", EncryptionName(choice.kind, version.minor)},
                               {"tpm_sign_alg", tpm::AlgorithmName(choice.scheme)},
-                              {"ak_handle", state.evidence.ak().handle()}});
+                              {"ak_handle", state.evidence.ak_handle()}});
 }
 
 bool IsJson(const Request& request) {
@@ -229,7 +229,7 @@ Result<Bytes> ParseTag(const std::string& text) {
   return tag;
 }
 
-Response AddU(ApiState& state, const Request& request) {
+Response AddU(const ApiState& state, const Request& request) {
   const Result<KeyMessage> message = ParseKeyMessage(request, Half::kU);
   if (!message) return BadRequest(message.error());
   Result<Secret> half = DecryptHalf(state.transport_key, message->encrypted_key, Half::kU);
@@ -247,7 +247,7 @@ Response AddU(ApiState& state, const Request& request) {
   return Succeed(nullptr);
 }
 
-Response AddV(ApiState& state, const Request& request) {
+Response AddV(const ApiState& state, const Request& request) {
   const Result<KeyMessage> message = ParseKeyMessage(request, Half::kV);
   if (!message) return BadRequest(message.error());
   Result<Secret> half = DecryptHalf(state.transport_key, message->encrypted_key, Half::kV);
@@ -287,17 +287,17 @@ Response Notify(const Request& request) {
 
 class Routes {
  public:
-  explicit Routes(std::shared_ptr<ApiState> state) : state_(std::move(state)) {
+  explicit Routes(const ApiState& state) : state_(state) {
     router_.OnRefusal(Refuse);
     Add(http::Method::kGet, "/version", Quick(),
-        [](ApiState&, const Request&) { return Succeed(wire::WriteAgentVersions()); });
+        [](const ApiState&, const Request&) { return Succeed(wire::WriteAgentVersions()); });
     for (const wire::ApiVersion& version : wire::AgentVersions()) AddVersion(version);
   }
 
   http::Router Take() { return std::move(router_); }
 
  private:
-  using Function = std::function<Response(ApiState&, const Request&)>;
+  using Function = std::function<Response(const ApiState&, const Request&)>;
 
   static http::RouteOptions Quick() { return {.lane = http::Lane::kAdministration}; }
   static http::RouteOptions Quote() { return {.lane = http::Lane::kEvidence, .max_body = 0}; }
@@ -306,7 +306,7 @@ class Routes {
            Function function) {
     router_.Add(method, path, http::Access::Roles({std::string(kClientRole)}), options,
                 [state = state_, function = std::move(function)](const Request& request, Context&)
-                    -> Result<Response> { return function(*state, request); });
+                    -> Result<Response> { return function(state, request); });
   }
 
   void AddVersion(const wire::ApiVersion& version) {
@@ -320,32 +320,32 @@ class Routes {
     notices.max_body = kMaxNotification;
     if (version.minor >= 2) {
       Add(Method::kGet, path("agent/info"), Quick(),
-          [version](ApiState& state, const Request&) { return Info(state, version); });
+          [version](const ApiState& state, const Request&) { return Info(state, version); });
     }
-    Add(Method::kGet, path("keys/pubkey"), Quick(), [](ApiState& state, const Request&) {
+    Add(Method::kGet, path("keys/pubkey"), Quick(), [](const ApiState& state, const Request&) {
       return Succeed(json::Object{{"pubkey", state.evidence.transport_key_pem()}});
     });
     Add(Method::kPost, path("keys/ukey"), keys, AddU);
     Add(Method::kPost, path("keys/vkey"), keys, AddV);
     Add(Method::kGet, path("keys/verify"), Quick(), Prove);
     Add(Method::kGet, path("quotes/identity"), Quote(),
-        [version](ApiState& state, const Request& request) {
+        [version](const ApiState& state, const Request& request) {
           return Identity(state, version, request);
         });
     Add(Method::kGet, path("quotes/integrity"), Quote(),
-        [version](ApiState& state, const Request& request) {
+        [version](const ApiState& state, const Request& request) {
           return Integrity(state, version, request);
         });
     Add(Method::kPost, path("notifications/revocation"), notices,
-        [](ApiState&, const Request& request) { return Notify(request); });
+        [](const ApiState&, const Request& request) { return Notify(request); });
   }
 
-  std::shared_ptr<ApiState> state_;
+  ApiState state_;
   http::Router router_;
 };
 
 }  // namespace
 
-http::Router MakeRouter(std::shared_ptr<ApiState> state) { return Routes(std::move(state)).Take(); }
+http::Router MakeRouter(const ApiState& state) { return Routes(state).Take(); }
 
 }  // namespace limequat::agent

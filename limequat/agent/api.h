@@ -1,8 +1,6 @@
 #pragma once
 
-#include <memory>
 #include <string_view>
-#include <utility>
 
 #include "limequat/agent/bootstrap_key.h"
 #include "limequat/agent/evidence.h"
@@ -12,18 +10,13 @@
 
 namespace limequat::agent {
 
-// What the routes work on. Outlives the server.
+// What the routes work on: all of it must outlive every server of the router
+// (http::Server::Stop waits for handlers).
 struct ApiState {
-  ApiState(const wire::AgentId& agent_id, crypto::PrivateKey key, Evidence collected)
-      : id(agent_id),
-        transport_key(std::move(key)),
-        evidence(std::move(collected)),
-        bootstrap_key(agent_id) {}
-
-  const wire::AgentId id;
-  crypto::PrivateKey transport_key;
-  Evidence evidence;
-  BootstrapKey bootstrap_key;
+  const wire::AgentId& id;
+  const crypto::PrivateKey& transport_key;
+  Evidence& evidence;
+  BootstrapKey& bootstrap_key;
 };
 
 // The role of whoever holds a certificate of a trusted client authority.
@@ -33,6 +26,6 @@ inline constexpr std::string_view kClientRole = "client";
 // client certificate. Quotes run on the evidence lane, one after another if it has
 // one worker, and the rest beside them. Payloads are refused: this agent runs nothing
 // that comes over the network.
-http::Router MakeRouter(std::shared_ptr<ApiState> state);
+http::Router MakeRouter(const ApiState& state);
 
 }  // namespace limequat::agent

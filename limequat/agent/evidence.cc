@@ -15,13 +15,35 @@ constexpr std::uint32_t kBindingPcr = 16;
 
 }  // namespace
 
-Evidence::Evidence(device::Tpm& tpm, device::Tpm::Key ak, const KeyChoice& choice,
+Evidence::Evidence(device::Tpm& tpm, device::Tpm::Key ak, ReloadKey reload, const KeyChoice& choice,
                    const crypto::PublicKey& transport_key, Logs logs)
     : tpm_(tpm),
       ak_(std::move(ak)),
+      ak_public_(ak_.public_area()),
+      reload_(std::move(reload)),
       choice_(choice),
       transport_key_pem_(transport_key.ToPem()),
       logs_(std::move(logs)) {}
+
+std::uint32_t Evidence::ak_handle() const {
+  const std::lock_guard lock(mutex_);
+  return ak_.handle();
+}
+
+Result<Secret> Evidence::Activate(const device::Tpm::Key& ek, const tpm::Credential& credential) {
+  const std::lock_guard lock(mutex_);
+  return tpm_.ActivateCredential(ak_, ek, credential);
+}
+
+Result<device::Quote> Evidence::TakeQuote(const device::QuoteRequest& request) {
+  const std::lock_guard lock(mutex_);
+  Result<device::Quote> quote = tpm_.TakeQuote(ak_, request);
+  if (quote || quote.error().code != ErrorCode::kUnavailable) return quote;
+  telemetry::LogWarning("agent.tpm_reopened", {{"why", quote.error().message}});
+  LQ_RETURN_IF_ERROR(tpm_.Reopen());
+  LQ_ASSIGN_OR_RETURN(ak_, reload_());
+  return tpm_.TakeQuote(ak_, request);
+}
 
 Result<wire::QuoteAnswer> Evidence::Quote(std::string_view nonce, tpm::PcrSet pcrs,
                                           const wire::ApiVersion& version) {
@@ -30,7 +52,7 @@ Result<wire::QuoteAnswer> Evidence::Quote(std::string_view nonce, tpm::PcrSet pc
       .bank = choice_.hash,
       .pcrs = pcrs | tpm::PcrSet::Of(kBindingPcr),
       .binding = crypto::Hash(choice_.hash, AsBytes(transport_key_pem_))};
-  LQ_ASSIGN_OR_RETURN(const device::Quote quote, tpm_.TakeQuote(ak_, request));
+  LQ_ASSIGN_OR_RETURN(const device::Quote quote, TakeQuote(request));
   wire::QuoteAnswer answer;
   answer.quote = tpm::WriteQuoteString(quote.attest, quote.signature,
                                        tpm::WritePcrBlob(quote.selection, quote.values));

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,14 +23,18 @@ struct Logs {
   std::optional<device::BootLog> boot;
 };
 
-// Collects what verifiers ask for. Thread-safe.
+// Loads the attestation key again after the TPM was connected anew.
+using ReloadKey = std::function<Result<device::Tpm::Key>()>;
+
+// Collects what verifiers ask for. Thread-safe; one quote at a time.
 class Evidence {
  public:
   // `tpm` must outlive it. `ak` is flushed with it.
-  Evidence(device::Tpm& tpm, device::Tpm::Key ak, const KeyChoice& choice,
+  Evidence(device::Tpm& tpm, device::Tpm::Key ak, ReloadKey reload, const KeyChoice& choice,
            const crypto::PublicKey& transport_key, Logs logs);
 
-  // A quote of PCR 16 only, with the transport key that is bound to it.
+  // A quote of PCR 16 only, with the transport key that is bound to it. When the
+  // connection to the TPM is broken it is made anew and the quote tried once more.
   Result<wire::QuoteAnswer> Identity(std::string_view nonce, const wire::ApiVersion& version);
 
   // A quote of the PCRs of the mask and PCR 16, and the logs (keylime-agent-protocol,
@@ -38,17 +45,25 @@ class Evidence {
                                       const wire::ApiVersion& version);
 
   const KeyChoice& choice() const { return choice_; }
-  const device::Tpm::Key& ak() const { return ak_; }
+  // The attestation key's public area and the TPM's handle for it (for people).
+  const tpm::PublicArea& ak_public() const { return ak_public_; }
+  std::uint32_t ak_handle() const;
   const std::string& transport_key_pem() const { return transport_key_pem_; }
+  // Proves to a registrar that the attestation key is in this TPM.
+  Result<Secret> Activate(const device::Tpm::Key& ek, const tpm::Credential& credential);
 
  private:
   Result<wire::QuoteAnswer> Quote(std::string_view nonce, tpm::PcrSet pcrs,
                                   const wire::ApiVersion& version);
+  Result<device::Quote> TakeQuote(const device::QuoteRequest& request);
 
   device::Tpm& tpm_;
+  mutable std::mutex mutex_;
   device::Tpm::Key ak_;
-  KeyChoice choice_;
-  std::string transport_key_pem_;
+  const tpm::PublicArea ak_public_;
+  const ReloadKey reload_;
+  const KeyChoice choice_;
+  const std::string transport_key_pem_;
   Logs logs_;
 };
 

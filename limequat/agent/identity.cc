@@ -149,9 +149,10 @@ Result<device::Tpm::Key> LoadRecord(device::Tpm& tpm, const device::Tpm::Key& ek
   return key;
 }
 
+// The key that `text` keeps.
 Result<device::Tpm::Key> LoadOldKey(device::Tpm& tpm, const device::Tpm::Key& ek,
-                                    const KeyChoice& choice, const StateFolder& state) {
-  LQ_ASSIGN_OR_RETURN(const std::optional<std::string> text, state.Read(kAkFile));
+                                    const KeyChoice& choice,
+                                    const std::optional<std::string>& text) {
   if (!text) return NotFound("agent.ak.none", "there is none yet");
   LQ_ASSIGN_OR_RETURN(const AkRecord record, ParseAkRecord(*text));
   return LoadRecord(tpm, ek, choice, record);
@@ -161,7 +162,9 @@ Result<device::Tpm::Key> LoadOldKey(device::Tpm& tpm, const device::Tpm::Key& ek
 
 Result<device::Tpm::Key> ObtainAttestationKey(device::Tpm& tpm, const device::Tpm::Key& ek,
                                               const KeyChoice& choice, const StateFolder& state) {
-  Result<device::Tpm::Key> old = LoadOldKey(tpm, ek, choice, state);
+  // A file that cannot be read is not a file that is not there.
+  LQ_ASSIGN_OR_RETURN(const std::optional<std::string> text, state.Read(kAkFile));
+  Result<device::Tpm::Key> old = LoadOldKey(tpm, ek, choice, text);
   if (old || old.error().code == ErrorCode::kUnavailable) return old;
   if (old.error().code == ErrorCode::kNotFound) {
     telemetry::LogInfo("agent.attestation_key.made");
@@ -180,6 +183,15 @@ Result<device::Tpm::Key> ObtainAttestationKey(device::Tpm& tpm, const device::Tp
                                                          .hash = choice.hash,
                                                          .ek_hash = EkHash(ek.public_area())})));
   return key;
+}
+
+Result<device::Tpm::Key> ReloadAttestationKey(device::Tpm& tpm, const KeyChoice& choice,
+                                              std::optional<std::uint32_t> ek_handle,
+                                              const StateFolder& state) {
+  LQ_RETURN_IF_ERROR(FlushOldAttestationKey(tpm, state));
+  LQ_ASSIGN_OR_RETURN(const device::Tpm::Key ek, ObtainEndorsementKey(tpm, choice.kind, ek_handle));
+  LQ_ASSIGN_OR_RETURN(const std::optional<std::string> text, state.Read(kAkFile));
+  return LoadOldKey(tpm, ek, choice, text);
 }
 
 Status FlushOldAttestationKey(device::Tpm& tpm, const StateFolder& state) {

@@ -49,6 +49,11 @@ std::optional<std::string> EkCertificatePem(const device::EkCertificates& certif
 // Trouble of the TPM is an error and never a new key. Logs why a key was made.
 Result<device::Tpm::Key> ObtainAttestationKey(device::Tpm& tpm, const device::Tpm::Key& ek,
                                               const KeyChoice& choice, const StateFolder& state);
+// The key that was kept, after trouble with the TPM: never a new one. Its endorsement
+// key is only needed for the time of loading.
+Result<device::Tpm::Key> ReloadAttestationKey(device::Tpm& tpm, const KeyChoice& choice,
+                                              std::optional<std::uint32_t> ek_handle,
+                                              const StateFolder& state);
 // Flushes what a killed agent left in a TPM without a resource manager.
 Status FlushOldAttestationKey(device::Tpm& tpm, const StateFolder& state);
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "limequat/agent/api.h"
 #include "limequat/agent/registrar_client.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
@@ -95,33 +96,38 @@ Status CheckConfiguration(const config::AgentConfig& config) {
 
 struct Service::Parts {
   StateFolder state;
-  std::unique_ptr<device::Tpm> tpm;
-  device::Tpm::Key ek;
-  std::optional<std::string> ek_certificate_pem;
+  KeyChoice choice;
+  std::optional<std::uint32_t> ek_handle;
+  wire::AgentId id;
+  crypto::PrivateKey transport_key;
   ServerIdentity server_identity;
   std::vector<crypto::Certificate> clients;
-  std::shared_ptr<ApiState> api;
+  std::unique_ptr<device::Tpm> tpm;
+  device::Tpm::Key ek;
+  device::Tpm::Key ak;
+  std::optional<std::string> ek_certificate_pem;
+  Logs logs;
 };
 
 Service::Service(http::Runtime& runtime, const config::AgentConfig& config, Parts parts)
     : runtime_(runtime),
       config_(config),
       state_(std::move(parts.state)),
+      id_(std::move(parts.id)),
+      transport_key_(std::move(parts.transport_key)),
+      server_identity_(std::move(parts.server_identity)),
+      clients_(std::move(parts.clients)),
       tpm_(std::move(parts.tpm)),
       ek_(std::move(parts.ek)),
       ek_tpm_(ek_->public_area().tpm2b()),
       ek_certificate_pem_(std::move(parts.ek_certificate_pem)),
-      server_identity_(std::move(parts.server_identity)),
-      clients_(std::move(parts.clients)),
-      api_(std::move(parts.api)) {}
-
-// The keys are flushed before the TPM is closed: the server holds the routes, the
-// routes hold the state, the state holds the key.
-Service::~Service() {
-  server_.reset();
-  api_.reset();
-  ek_.reset();
-}
+      evidence_(
+          *tpm_, std::move(parts.ak),
+          [this, choice = parts.choice, handle = parts.ek_handle] {
+            return ReloadAttestationKey(*tpm_, choice, handle, state_);
+          },
+          parts.choice, transport_key_.public_key(), std::move(parts.logs)),
+      bootstrap_key_(id_) {}
 
 Result<std::unique_ptr<Service>> Service::Open(http::Runtime& runtime,
                                                const config::AgentConfig& config) {
@@ -144,12 +150,20 @@ Result<std::unique_ptr<Service>> Service::Open(http::Runtime& runtime,
   LQ_ASSIGN_OR_RETURN(device::Tpm::Key ak, ObtainAttestationKey(*tpm, ek, choice, state));
   LQ_ASSIGN_OR_RETURN(crypto::PrivateKey transport_key, ObtainTransportKey(state));
   LQ_ASSIGN_OR_RETURN(ServerIdentity server, ObtainServer(config, state, id));
-  Evidence evidence(*tpm, std::move(ak), choice, transport_key.public_key(), std::move(logs));
-  auto api = std::make_shared<ApiState>(id, std::move(transport_key), std::move(evidence));
-  return std::unique_ptr<Service>(new Service(
-      runtime, config,
-      Parts{std::move(state), std::move(tpm), std::move(ek), EkCertificatePem(certificates),
-            std::move(server), std::move(clients), std::move(api)}));
+  return std::unique_ptr<Service>(
+      new Service(runtime, config,
+                  Parts{.state = std::move(state),
+                        .choice = choice,
+                        .ek_handle = handle,
+                        .id = std::move(id),
+                        .transport_key = std::move(transport_key),
+                        .server_identity = std::move(server),
+                        .clients = std::move(clients),
+                        .tpm = std::move(tpm),
+                        .ek = std::move(ek),
+                        .ak = std::move(ak),
+                        .ek_certificate_pem = EkCertificatePem(certificates),
+                        .logs = std::move(logs)}));
 }
 
 Status Service::Start(const http::CancelToken& cancel) {
@@ -170,9 +184,8 @@ Status Service::RegisterOnce(const http::CancelToken& cancel) {
                                  .port = config_.registrar_port,
                                  .tls = false,
                                  .trust = nullptr};
-  const device::Tpm::Key& ak = api_->evidence.ak();
   const wire::Registration registration{
-      .aik_tpm = ak.public_area().tpm2b(),
+      .aik_tpm = evidence_.ak_public().tpm2b(),
       .ek_tpm = ek_tpm_,
       .ek_certificate_pem = ek_certificate_pem_,
       .ip = config_.contact_ip,
@@ -184,9 +197,7 @@ Status Service::RegisterOnce(const http::CancelToken& cancel) {
   policy.max_retries = config_.registrar_max_retries;
   LQ_RETURN_IF_ERROR(Register(
       *client, registrar, id(), registration,
-      [&](const tpm::Credential& credential) {
-        return tpm_->ActivateCredential(ak, *ek_, credential);
-      },
+      [this](const tpm::Credential& credential) { return evidence_.Activate(*ek_, credential); },
       policy, cancel));
   telemetry::LogInfo("agent.registered", {{"agent", id().text()}, {"registrar", registrar.host}});
   return {};
@@ -203,7 +214,10 @@ Status Service::Listen() {
       .private_key_pem = server_identity_.key.ExposePem(),
       .client_authorities = {{.role = std::string(kClientRole), .anchors = clients_}},
       .require_client_certificate = true};
-  auto router = std::make_shared<const http::Router>(MakeRouter(api_));
+  auto router = std::make_shared<const http::Router>(MakeRouter({.id = id_,
+                                                                 .transport_key = transport_key_,
+                                                                 .evidence = evidence_,
+                                                                 .bootstrap_key = bootstrap_key_}));
   LQ_ASSIGN_OR_RETURN(server_,
                       http::Server::Listen(runtime_, std::move(router), std::move(options)));
   return {};

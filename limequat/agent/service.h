@@ -2,11 +2,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
-#include "limequat/agent/api.h"
+#include "limequat/agent/bootstrap_key.h"
+#include "limequat/agent/evidence.h"
 #include "limequat/agent/identity.h"
 #include "limequat/agent/state.h"
+#include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/config/agent.h"
 #include "limequat/crypto/certificate.h"
@@ -29,7 +33,6 @@ class Service {
   // Opens the logs, the TPM, and the keys.
   static Result<std::unique_ptr<Service>> Open(http::Runtime& runtime,
                                                const config::AgentConfig& config);
-  ~Service();
 
   // Registers and activates, then serves: nobody shall reach an agent whose key is not
   // proved. Blocks until it serves; ends early with kUnavailable when `cancel` fires.
@@ -38,24 +41,28 @@ class Service {
 
   // After Start.
   std::uint16_t port() const;
-  const wire::AgentId& id() const { return api_->id; }
+  const wire::AgentId& id() const { return id_; }
 
  private:
   struct Parts;
-  explicit Service(http::Runtime& runtime, const config::AgentConfig& config, Parts parts);
+  Service(http::Runtime& runtime, const config::AgentConfig& config, Parts parts);
   Status RegisterOnce(const http::CancelToken& cancel);
   Status Listen();
 
   http::Runtime& runtime_;
   const config::AgentConfig config_;
-  StateFolder state_;
-  std::unique_ptr<device::Tpm> tpm_;
+  const StateFolder state_;
+  const wire::AgentId id_;
+  const crypto::PrivateKey transport_key_;
+  const ServerIdentity server_identity_;
+  const std::vector<crypto::Certificate> clients_;
+  const std::unique_ptr<device::Tpm> tpm_;
   std::optional<device::Tpm::Key> ek_;  // until the agent is activated
-  Bytes ek_tpm_;
-  std::optional<std::string> ek_certificate_pem_;
-  ServerIdentity server_identity_;
-  std::vector<crypto::Certificate> clients_;
-  std::shared_ptr<ApiState> api_;
+  const Bytes ek_tpm_;
+  const std::optional<std::string> ek_certificate_pem_;
+  Evidence evidence_;
+  BootstrapKey bootstrap_key_;
+  // Last: when it ends nobody asks any more, and the others may go.
   std::unique_ptr<http::Server> server_;
 };
 
