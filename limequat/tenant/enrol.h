@@ -14,15 +14,15 @@ namespace limequat::tenant {
 struct AddOptions {
   // A policy that was pushed, by name; or the text of one for this machine alone; or
   // neither: the machine is unpoliced.
-  std::string policy_name;
-  std::optional<std::string> policy_text;
+  std::string policy_name{};
+  std::optional<std::string> policy_text{};
   bool approve_current_boot = false;
   bool waive_identity = false;  // enrol although the EK certificate could not be verified
   bool waive_sha1 = false;
   bool waive_boot_aggregate_bank = false;
   // Instead of what the machine registered, for machines behind a forwarded port.
-  std::optional<std::string> contact_host;
-  std::optional<std::uint16_t> contact_port;
+  std::optional<std::string> contact_host{};
+  std::optional<std::uint16_t> contact_port{};
 };
 
 // What was enrolled, for people.

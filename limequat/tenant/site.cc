@@ -34,13 +34,15 @@ bool IsAddress(const std::string& host) {
          host.find(':') != std::string::npos;
 }
 
+// A folder that was there keeps its mode: it may be somebody's home, or "/tmp".
 Status MakeFolder(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(folder, error);
-  if (!error) fs::permissions(folder, fs::perms::owner_all, error);
-  if (error)
+  const bool made = fs::create_directories(folder, error);
+  if (!error && made) fs::permissions(folder, fs::perms::owner_all, error);
+  if (error) {
     return Unavailable("tenant.site_folder",
                        fmt::format("{}: {}", folder.string(), error.message()));
+  }
   return {};
 }
 
@@ -208,11 +210,12 @@ Result<Site> CreateSite(const SiteOptions& options) {
                   .verifier = options.folder / "verifier",
                   .operator_bundle = options.folder / "operator",
                   .agent = options.folder / "agent"};
-  std::error_code ignored;
-  if (fs::exists(site.authorities, ignored)) {
-    return Conflict(
-        "tenant.site_exists",
-        fmt::format("{} has authorities already; nothing was changed", options.folder.string()));
+  for (const fs::path& folder :
+       {site.authorities, site.registrar, site.verifier, site.operator_bundle, site.agent}) {
+    std::error_code ignored;
+    if (!fs::exists(fs::symlink_status(folder, ignored))) continue;
+    return Conflict("tenant.site_exists",
+                    fmt::format("{} is there already; nothing was changed", folder.string()));
   }
   for (const fs::path& folder :
        {options.folder, site.authorities, site.registrar, site.registrar / "ek-trust",

@@ -41,9 +41,10 @@ struct Site {
 
 // Makes three issuing authorities (servers, agents, operators; ECDSA P-256, attack
 // A16), certificates for the registrar, the verifier and one operator, and a
-// configuration for each program. Folders are 0700, files 0600. kConflict
-// ("tenant.site_exists") if the folder has an authority already: nothing is ever
-// overwritten. kUnavailable if it cannot be written.
+// configuration for each program. Folders it makes are 0700, files 0600. kConflict
+// ("tenant.site_exists") if one of the site's folders is there already: nothing is ever
+// overwritten, and the mode of `folder` itself stays if it exists. kUnavailable if it cannot be
+// written.
 Result<Site> CreateSite(const SiteOptions& options);
 
 // How long certificates are valid.

@@ -130,6 +130,34 @@ TEST_F(SiteTest, NothingIsOverwritten) {
   EXPECT_EQ(Read(site->authorities / "servers-ca.key"), key);
 }
 
+// Also what is left of a site whose authorities were moved away.
+TEST_F(SiteTest, NoBundleIsOverwritten) {
+  for (const char* name : {"registrar", "verifier", "operator", "agent"}) {
+    options_.folder = folder_ / std::string(name).append("-left");
+    fs::create_directories(options_.folder / name);
+    const auto site = CreateSite(options_);
+    ASSERT_FALSE(site) << name;
+    EXPECT_EQ(site.error().id, "tenant.site_exists") << name;
+    EXPECT_FALSE(fs::exists(options_.folder / "authorities")) << name;
+  }
+}
+
+TEST_F(SiteTest, DanglingLinksAreNotFollowed) {
+  fs::create_directories(options_.folder);
+  fs::create_directory_symlink(folder_ / "elsewhere", options_.folder / "authorities");
+  EXPECT_FALSE(CreateSite(options_));
+  EXPECT_FALSE(fs::exists(folder_ / "elsewhere"));
+}
+
+// `limequat init .` in a shared folder must not lock everybody else out of it.
+TEST_F(SiteTest, AFolderThatExistsKeepsItsMode) {
+  fs::create_directories(options_.folder);
+  fs::permissions(options_.folder, fs::perms(0755));
+  ASSERT_TRUE(CreateSite(options_));
+  EXPECT_EQ(fs::status(options_.folder).permissions(), fs::perms(0755));
+  EXPECT_EQ(fs::status(options_.folder / "authorities").permissions(), fs::perms(0700));
+}
+
 TEST_F(SiteTest, FolderThatCannotBeMadeIsNamed) {
   options_.folder = "/proc/none";
   const auto site = CreateSite(options_);
