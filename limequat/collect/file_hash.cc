@@ -1,5 +1,3 @@
-#include "limequat/collect/file_hash.h"
-
 #include <cerrno>
 #include <utility>
 
@@ -8,7 +6,8 @@
 #include <unistd.h>
 
 #include "limequat/base/result_macros.h"
-#include "limequat/collect/folder.h"
+#include "limequat/collect/file_hash_internal.h"
+#include "limequat/collect/folder_internal.h"
 
 namespace limequat::collect {
 

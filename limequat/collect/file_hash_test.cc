@@ -1,5 +1,3 @@
-#include "limequat/collect/file_hash.h"
-
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -11,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "limequat/collect/folder.h"
+#include "limequat/collect/file_hash_internal.h"
+#include "limequat/collect/folder_internal.h"
 
 namespace limequat::collect {
 namespace {

@@ -1,9 +1,9 @@
-#include "limequat/collect/folder.h"
-
 #include <cerrno>
 #include <system_error>
 
 #include <fcntl.h>
+
+#include "limequat/collect/folder_internal.h"
 
 namespace limequat::collect {
 

@@ -1,5 +1,3 @@
-#include "limequat/collect/folder.h"
-
 #include <cerrno>
 #include <filesystem>
 #include <string>
@@ -8,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "limequat/collect/folder_internal.h"
 
 namespace limequat::collect {
 namespace {

@@ -19,8 +19,8 @@
 
 #include "limequat/base/check.h"
 #include "limequat/base/result_macros.h"
-#include "limequat/collect/file_hash.h"
-#include "limequat/collect/folder.h"
+#include "limequat/collect/file_hash_internal.h"
+#include "limequat/collect/folder_internal.h"
 
 namespace limequat::collect {
 

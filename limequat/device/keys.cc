@@ -7,7 +7,7 @@
 
 #include "limequat/base/result_macros.h"
 #include "limequat/device/esys_internal.h"
-#include "limequat/device/templates.h"
+#include "limequat/device/templates_internal.h"
 #include "limequat/device/tpm.h"
 
 namespace limequat::device {

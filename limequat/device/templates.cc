@@ -1,10 +1,9 @@
-#include "limequat/device/templates.h"
-
 #include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
 
+#include "limequat/device/templates_internal.h"
 #include "limequat/tpm/public_area.h"
 
 namespace limequat::device {

@@ -13,7 +13,7 @@
 
 #include "limequat/base/check.h"
 #include "limequat/http/test_support.h"
-#include "limequat/http/tls.h"
+#include "limequat/http/tls_internal.h"
 
 namespace limequat::http {
 namespace {

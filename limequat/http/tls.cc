@@ -1,5 +1,3 @@
-#include "limequat/http/tls.h"
-
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -14,6 +12,7 @@
 #include "limequat/base/check.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/http/tls_internal.h"
 
 namespace limequat::http {
 namespace {

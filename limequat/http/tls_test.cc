@@ -1,5 +1,3 @@
-#include "limequat/http/tls.h"
-
 #include <memory>
 
 #include <gtest/gtest.h>
@@ -9,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "limequat/http/test_support.h"
+#include "limequat/http/tls_internal.h"
 
 namespace limequat::http {
 namespace {

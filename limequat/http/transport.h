@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "limequat/http/asio_internal.h"
-#include "limequat/http/tls.h"
+#include "limequat/http/tls_internal.h"
 
 namespace limequat::http {
 
