@@ -17,7 +17,7 @@ class ConsoleTest : public ::testing::Test {
     std::fclose(err_);
   }
   static std::string Content(std::FILE* file) {
-    std::rewind(file);
+    EXPECT_EQ(std::fseek(file, 0, SEEK_SET), 0);
     char content[1024] = {};
     return {content, std::fread(content, 1, sizeof content, file)};
   }

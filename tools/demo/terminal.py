@@ -1,6 +1,7 @@
 """What the demo shows: headlines, facts with their times, and the programs' own output."""
 
 import os
+import shlex
 import sys
 import time
 
@@ -33,7 +34,7 @@ class Terminal:
         print(f"  {_paint(text, 'dim')}", flush=True)
 
     def command(self, words: list[str]) -> None:
-        print(f"  {_paint('$', 'dim')} limequat {' '.join(words)}", flush=True)
+        print(f"  {_paint('$', 'dim')} limequat {shlex.join(words)}", flush=True)
 
     def output(self, text: str) -> None:
         for line in text.rstrip().splitlines():
