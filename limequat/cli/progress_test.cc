@@ -39,7 +39,7 @@ std::string Written(bool is_terminal) {
     ProgressLine line(file, is_terminal, "hashing");
     line.Show({.files = 1, .bytes = 1, .total_files = 2, .total_bytes = 2});
   }
-  std::rewind(file);
+  EXPECT_EQ(std::fseek(file, 0, SEEK_SET), 0);
   char content[256] = {};
   const std::size_t size = std::fread(content, 1, sizeof content, file);
   std::fclose(file);
