@@ -23,7 +23,7 @@
 //
 // COUNT machines with RSA-2048 attestation keys and IMA lists of ENTRIES entries, each
 // an agent of its own port over mutual TLS. Writes FOLDER/machines.json (one object a
-// machine: id, port, ak_tpm, mtls_cert) and FOLDER/policy.json, prints "ready", and
+// machine: id, port, ak_tpm, mtls_cert), FOLDER/policy.json and FOLDER/list, prints "ready", and
 // serves until its standard input ends. What these machines cost is measured nowhere.
 
 namespace limequat::bench {
@@ -127,6 +127,7 @@ Status Run(int count, int entries, const std::filesystem::path& folder,
   }
   std::ofstream(folder / "machines.json") << json::Serialize(machines);
   std::ofstream(folder / "policy.json") << agents.front()->machine.PolicyText();
+  std::ofstream(folder / "list") << agents.front()->machine.list();
   std::cout << "ready" << std::endl;
   std::string line;
   while (std::getline(std::cin, line)) {
