@@ -31,7 +31,7 @@ class InitTest : public ::testing::Test {
     std::fclose(err_);
   }
   static std::string Content(std::FILE* file) {
-    std::rewind(file);
+    EXPECT_EQ(std::fseek(file, 0, SEEK_SET), 0);
     char content[8192] = {};
     return {content, std::fread(content, 1, sizeof content, file)};
   }

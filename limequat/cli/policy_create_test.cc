@@ -46,7 +46,7 @@ class PolicyCreateTest : public ::testing::Test {
     ::chmod(place.c_str(), mode);
   }
   static std::string Content(std::FILE* file) {
-    std::rewind(file);
+    EXPECT_EQ(std::fseek(file, 0, SEEK_SET), 0);
     char content[65536] = {};
     return {content, std::fread(content, 1, sizeof content, file)};
   }
