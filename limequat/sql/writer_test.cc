@@ -15,7 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 // A database that remembers what was asked of it and fails when told to.
 class FakeSession final : public Session {

@@ -476,7 +476,7 @@ void Store::KeepFailure(const Enrolment& enrolment, const verifier::KeepFailure&
         LQ_ASSIGN_OR_RETURN(*open, CountOpen(connection, id, ek));
         return {};
       },
-      Deliver(std::move(open), std::move(done)));
+      Deliver(open, std::move(done)));
 }
 
 void Store::RecountOpenIncidents(const Enrolment& enrolment, Counted done) {
@@ -488,7 +488,7 @@ void Store::RecountOpenIncidents(const Enrolment& enrolment, Counted done) {
         LQ_ASSIGN_OR_RETURN(*open, CountOpen(connection, id, ek));
         return {};
       },
-      Deliver(std::move(open), std::move(done)));
+      Deliver(open, std::move(done)));
 }
 
 Result<std::vector<Failure>> Store::LoadFailures(std::string_view agent_id) {
