@@ -1,0 +1,214 @@
+#include "limequat/verifier/store.h"
+
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "limequat/sql/temporary_folder_test.h"
+#include "limequat/verifier/testing.h"
+
+namespace limequat::verifier {
+namespace {
+
+const Time kNow = FromUnixSeconds(1'800'000'000);
+constexpr crypto::HashAlgorithm kSha256 = crypto::HashAlgorithm::kSha256;
+
+class StoreTest : public ::testing::Test {
+ protected:
+  StoreTest() { Reopen(); }
+
+  void Reopen() {
+    store_.reset();
+    auto opened = Store::Open("sqlite:" + folder_ / "verifier.db");
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = *std::move(opened);
+  }
+
+  std::int64_t Put(bool replace = false) {
+    const auto generation = store_->PutMachine(*enrolment_, {}, replace);
+    EXPECT_TRUE(generation);
+    return generation ? *generation : 0;
+  }
+
+  static Memory SomeMemory() {
+    Memory memory;
+    memory.bank = kSha256;
+    tpm::PcrValues pcrs;
+    pcrs.Set(0, crypto::Hash(kSha256, AsBytes("pcr 0")));
+    memory.baseline = appraise::BootBaseline{.pcrs = pcrs, .approved = true};
+    memory.boot = BootRecord{.reset_count = 7,
+                             .restart_count = 1,
+                             .entries = 42,
+                             .pcr10 = crypto::Hash(kSha256, AsBytes("pcr 10")),
+                             .template_digests = ima::TemplateDigests::kZeroPadded,
+                             .clock = 99};
+    memory.boots = 3;
+    return memory;
+  }
+
+  Status RememberAs(std::int64_t generation, const crypto::Digest& policy_hash) {
+    std::promise<Status> promise;
+    store_->Remember(enrolment_->id,
+                     {.generation = generation, .policy_hash = policy_hash, .memory = SomeMemory()},
+                     [&](Status status) { promise.set_value(std::move(status)); });
+    return promise.get_future().get();
+  }
+
+  std::int64_t Fail(bool opens_incident, std::string_view check = "ima.path") {
+    auto appraisal = std::make_shared<appraise::Appraisal>();
+    appraisal->evaluated_at = kNow;
+    appraise::Add(*appraisal, Failed(check, "a detail"));
+    std::promise<Result<std::int64_t>> promise;
+    store_->KeepFailure(*enrolment_, {.appraisal = appraisal, .opens_incident = opens_incident},
+                        [&](Result<std::int64_t> open) { promise.set_value(std::move(open)); });
+    auto open = promise.get_future().get();
+    EXPECT_TRUE(open);
+    return open ? *open : -1;
+  }
+
+  Store::Loaded Loaded() { return *store_->LoadMachines(); }
+  static std::string IdOf(const Status& status) { return status ? "ok" : status.error().id; }
+
+  sql::TemporaryFolder folder_;
+  std::shared_ptr<Enrolment> enrolment_ = testing::MakeTestEnrolment();
+  crypto::Digest no_policy_{kSha256};
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(StoreTest, MachineAndItsMemorySurviveARestart) {
+  const std::int64_t generation = Put();
+  ASSERT_TRUE(RememberAs(generation, no_policy_));
+  Reopen();
+  const Store::Loaded loaded = Loaded();
+  ASSERT_EQ(loaded.machines.size(), 1U);
+  const Memory& memory = loaded.machines[0].memory;
+  EXPECT_EQ(loaded.machines[0].enrolment.generation, generation);
+  EXPECT_EQ(memory.bank, kSha256);
+  EXPECT_TRUE(memory.baseline->approved);
+  EXPECT_EQ(memory.baseline->pcrs, SomeMemory().baseline->pcrs);
+  EXPECT_EQ(memory.boot->reset_count, 7U);
+  EXPECT_EQ(memory.boot->entries, 42U);
+  EXPECT_EQ(memory.boot->pcr10, SomeMemory().boot->pcr10);
+  EXPECT_EQ(memory.boot->template_digests, ima::TemplateDigests::kZeroPadded);
+  EXPECT_EQ(memory.boots, 3);
+}
+
+TEST_F(StoreTest, EnrolledTwiceIsAConflict) {
+  Put();
+  EXPECT_EQ(store_->PutMachine(*enrolment_, {}, false).error().id, "verifier.enrolled");
+}
+
+TEST_F(StoreTest, Attack_A20_GenerationsNeverRepeat) {
+  const std::int64_t first = Put();
+  ASSERT_TRUE(store_->RemoveMachine(enrolment_->id));
+  const std::int64_t second = Put();
+  EXPECT_GT(second, first);
+  EXPECT_FALSE(Loaded().machines[0].memory.baseline.has_value()) << "a new enrolment starts anew";
+}
+
+TEST_F(StoreTest, Attack_A14_StaleMemoryIsNotWritten) {
+  const std::int64_t generation = Put();
+  EXPECT_EQ(IdOf(RememberAs(generation + 1, no_policy_)), "verifier.stale");
+  EXPECT_EQ(IdOf(RememberAs(generation, crypto::Hash(kSha256, AsBytes("another")))),
+            "verifier.stale");
+  EXPECT_FALSE(Loaded().machines[0].memory.boot.has_value());
+  EXPECT_EQ(IdOf(RememberAs(generation, no_policy_)), "ok");
+}
+
+TEST_F(StoreTest, Attack_A14_PushedPolicyMakesOlderVerdictsStale) {
+  enrolment_->policy_name = "base";
+  const std::int64_t generation = Put();
+  const auto hash = crypto::Hash(kSha256, AsBytes("{}"));
+  const auto rebound = store_->PutPolicy({.name = "base", .hash = hash, .body = "{}"}, kNow);
+  ASSERT_TRUE(rebound);
+  ASSERT_EQ(rebound->size(), 1U);
+  EXPECT_EQ(rebound->at(0).agent_id, "machine-1");
+  EXPECT_EQ(IdOf(RememberAs(generation, no_policy_)), "verifier.stale");
+  EXPECT_EQ(IdOf(RememberAs(rebound->at(0).generation, hash)), "ok");
+  EXPECT_EQ(Loaded().machines[0].policy_hash, hash);
+  const auto again = store_->PutPolicy({.name = "base", .hash = hash, .body = "{}"}, kNow);
+  EXPECT_TRUE(again->empty()) << "the same content changes nobody";
+}
+
+TEST_F(StoreTest, Cve_2025_1057_OneBadRowHidesNobody) {
+  Put();
+  enrolment_ = testing::MakeTestEnrolment("machine-2");
+  Put();
+  ASSERT_TRUE(store_->database().Write({}, [](sql::Connection& connection) -> Status {
+    const auto changed = connection.Execute(
+        "UPDATE machines SET enrolment = 'rubbish' WHERE agent_id = 'machine-1'");
+    return changed ? Status() : Status(changed.error());
+  }));
+  const Store::Loaded loaded = Loaded();
+  ASSERT_EQ(loaded.machines.size(), 1U);
+  EXPECT_EQ(loaded.machines[0].enrolment.id.text(), "machine-2");
+  ASSERT_EQ(loaded.unreadable.size(), 1U);
+  EXPECT_EQ(loaded.unreadable[0].first, "machine-1");
+}
+
+TEST_F(StoreTest, PolicyIsFoundByNameAndByContent) {
+  const auto hash = crypto::Hash(kSha256, AsBytes("{}"));
+  EXPECT_FALSE(store_->FindPolicy("base")->has_value());
+  ASSERT_TRUE(store_->PutPolicy({.name = "base", .hash = hash, .body = "{}"}, kNow));
+  EXPECT_EQ((*store_->FindPolicy("base"))->body, "{}");
+  EXPECT_EQ((*store_->FindPolicyByHash(hash))->body, "{}");
+  EXPECT_EQ(store_->ListPolicies()->at(0).name, "base");
+}
+
+TEST_F(StoreTest, PolicyOfOneMachineGoesWithIt) {
+  enrolment_->policy_name = "machine-1";
+  ASSERT_TRUE(store_->PutPolicy(
+      {.name = "machine-1", .hash = crypto::Hash(kSha256, AsBytes("{}")), .body = "{}"}, kNow));
+  Put();
+  ASSERT_TRUE(store_->RemoveMachine(enrolment_->id));
+  EXPECT_TRUE(store_->ListPolicies()->empty());
+}
+
+TEST_F(StoreTest, FailuresAreKeptInFullUpToTheirBound) {
+  for (int i = 0; i < kFailuresKept + 5; ++i) Fail(false, "check." + std::to_string(i));
+  const auto failures = store_->LoadFailures("machine-1");
+  ASSERT_EQ(failures->size(), static_cast<std::size_t>(kFailuresKept));
+  EXPECT_NE(failures->at(0).document.find("check.24"), std::string::npos) << "newest first";
+  EXPECT_NE(failures->at(0).document.find("a detail"), std::string::npos);
+}
+
+TEST_F(StoreTest, Attack_A19_IncidentsSurviveRemovalAndFollowTheEk) {
+  Put();
+  EXPECT_EQ(Fail(true), 1);
+  ASSERT_TRUE(store_->RemoveMachine(enrolment_->id));
+  EXPECT_EQ(*store_->CountOpenIncidents("machine-1", ""), 1);
+  EXPECT_EQ(*store_->CountOpenIncidents("another-name", enrolment_->ek_fingerprint), 1);
+  EXPECT_EQ(*store_->CountOpenIncidents("another-name", ""), 0);
+}
+
+TEST_F(StoreTest, IncidentIsClosedOnceByAName) {
+  Fail(true);
+  const auto closed = store_->CloseIncident(1, kNow, "alice", "looked at it");
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->check, "ima.path");
+  EXPECT_EQ(store_->CloseIncident(1, kNow, "bob", "").error().id, "verifier.incident_closed");
+  EXPECT_EQ(store_->CloseIncident(2, kNow, "bob", "").error().id, "verifier.unknown_incident");
+  EXPECT_EQ(*store_->CountOpenIncidents("machine-1", ""), 0);
+  Reopen();
+  const auto incidents = store_->ListIncidents(std::nullopt, false, 0, 10);
+  ASSERT_EQ(incidents->size(), 1U);
+  EXPECT_EQ(incidents->at(0).closed_by, "alice");
+  EXPECT_TRUE(store_->ListIncidents(std::nullopt, true, 0, 10)->empty());
+}
+
+TEST_F(StoreTest, IncidentsComeInPagesNewestFirst) {
+  for (int i = 0; i < 5; ++i) Fail(true);
+  const auto first = store_->ListIncidents("machine-1", true, 0, 2);
+  ASSERT_EQ(first->size(), 2U);
+  EXPECT_EQ(first->at(0).number, 5);
+  const auto second = store_->ListIncidents("machine-1", true, first->at(1).number, 10);
+  EXPECT_EQ(second->size(), 3U);
+  EXPECT_TRUE(store_->ListIncidents("machine-2", true, 0, 10)->empty());
+}
+
+TEST_F(StoreTest, UnknownMachineCannotBeRemoved) {
+  EXPECT_EQ(IdOf(store_->RemoveMachine(enrolment_->id)), "verifier.unknown_agent");
+}
+
+}  // namespace
+}  // namespace limequat::verifier
