@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,6 +21,24 @@ namespace {
 using X509PubkeyPtr = std::unique_ptr<X509_PUBKEY, Releases<X509_PUBKEY_free>>;
 
 constexpr std::size_t kMaxModulusBytes = 16384 / 8;
+
+// Ready to verify; null if the scheme does not go with the key.
+PkeyContextPtr VerifyContext(const PublicKey::Impl& key, SignatureScheme scheme,
+                             HashAlgorithm hash) {
+  PkeyContextPtr context(EVP_PKEY_CTX_new(key.pkey.get(), nullptr));
+  LQ_CHECK(context != nullptr);
+  if (EVP_PKEY_verify_init(context.get()) != 1) return nullptr;
+  if (!SetScheme(context.get(), key, scheme, hash, RSA_PSS_SALTLEN_AUTO)) return nullptr;
+  return context;
+}
+
+SignatureCheck VerifyDigest(EVP_PKEY_CTX* context, const Digest& digest, ByteView signature) {
+  if (context == nullptr) return SignatureCheck::kInvalid;
+  // 0 and every negative number mean "no"; only 1 means "yes".
+  const int answer = EVP_PKEY_verify(context, signature.data(), signature.size(),
+                                     digest.bytes().data(), digest.size());
+  return answer == 1 ? SignatureCheck::kValid : SignatureCheck::kInvalid;
+}
 
 }  // namespace
 
@@ -128,16 +147,18 @@ SignatureCheck PublicKey::Verify(SignatureScheme scheme, HashAlgorithm hash, Byt
                                  ByteView signature) const {
   const ErrorQueueScope scope;
   const Digest digest = Hash(hash, message);
-  const PkeyContextPtr context(EVP_PKEY_CTX_new(impl_->pkey.get(), nullptr));
-  LQ_CHECK(context != nullptr);
-  if (EVP_PKEY_verify_init(context.get()) != 1) return SignatureCheck::kInvalid;
-  if (!SetScheme(context.get(), *impl_, scheme, hash, RSA_PSS_SALTLEN_AUTO)) {
-    return SignatureCheck::kInvalid;
+  PublicKey::Impl::Ready& ready = *impl_->ready;
+  const std::unique_lock lock(ready.mutex, std::try_to_lock);
+  if (!lock) {
+    // Another thread verifies with this key: none waits for the other.
+    return VerifyDigest(VerifyContext(*impl_, scheme, hash).get(), digest, signature);
   }
-  // 0 and every negative number mean "no"; only 1 means "yes".
-  const int answer = EVP_PKEY_verify(context.get(), signature.data(), signature.size(),
-                                     digest.bytes().data(), digest.size());
-  return answer == 1 ? SignatureCheck::kValid : SignatureCheck::kInvalid;
+  if (ready.context == nullptr || ready.scheme != scheme || ready.hash != hash) {
+    ready.context = VerifyContext(*impl_, scheme, hash);
+    ready.scheme = scheme;
+    ready.hash = hash;
+  }
+  return VerifyDigest(ready.context.get(), digest, signature);
 }
 
 Result<Bytes> PublicKey::EncryptOaep(HashAlgorithm hash, ByteView label, ByteView plaintext) const {

@@ -1,9 +1,12 @@
 #include "limequat/crypto/key.h"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <openssl/bn.h>
@@ -964,6 +967,49 @@ TEST(AgreeEphemeral, IsFreshEveryTime) {
 TEST(AgreeEphemeral, NeedsAnEcKey) {
   ExpectError(AgreeEphemeral(Rsa().public_key()), ErrorCode::kUnsupported, "crypto.key.curve");
   ExpectError(PointOf(Rsa().public_key()), ErrorCode::kUnsupported, "crypto.key.curve");
+}
+
+// What Verify keeps ready between calls must not carry anything from one to the next.
+TEST(PublicKey, VerifiesAgainAndAgainWhateverCameBefore) {
+  const PrivateKey key = PrivateKey::GenerateRsa(2048);
+  const PublicKey verifier = key.public_key();
+  const Bytes message = ToBytes("a message");
+  const Bytes other = ToBytes("another");
+  for (int round = 0; round < 3; ++round) {
+    for (const SignatureScheme scheme : {SignatureScheme::kRsaSsa, SignatureScheme::kRsaPss}) {
+      for (const HashAlgorithm hash : {HashAlgorithm::kSha256, HashAlgorithm::kSha512}) {
+        const Bytes signature = *key.Sign(scheme, hash, message);
+        EXPECT_EQ(verifier.Verify(scheme, hash, message, signature), SignatureCheck::kValid);
+        EXPECT_EQ(verifier.Verify(scheme, hash, other, signature), SignatureCheck::kInvalid);
+        EXPECT_EQ(verifier.Verify(scheme, hash, message, Bytes(7)), SignatureCheck::kInvalid);
+        EXPECT_EQ(verifier.Verify(SignatureScheme::kEcdsa, hash, message, signature),
+                  SignatureCheck::kInvalid);
+        EXPECT_EQ(verifier.Verify(scheme, hash, message, signature), SignatureCheck::kValid);
+        EXPECT_EQ(verifier.Verify(scheme, hash, message, signature), SignatureCheck::kValid);
+      }
+    }
+  }
+}
+
+TEST(PublicKey, VerifiesOnSeveralThreadsAtOnce) {
+  const PrivateKey key = PrivateKey::GenerateEc(Curve::kP256);
+  const PublicKey verifier = key.public_key();
+  const Bytes message = ToBytes("a message");
+  const Bytes signature = *key.Sign(SignatureScheme::kEcdsa, HashAlgorithm::kSha256, message);
+  std::atomic<int> valid = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 200; ++round) {
+        if (verifier.Verify(SignatureScheme::kEcdsa, HashAlgorithm::kSha256, message, signature) ==
+            SignatureCheck::kValid) {
+          ++valid;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(valid, 800);
 }
 
 }  // namespace
