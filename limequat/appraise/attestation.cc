@@ -14,6 +14,9 @@ namespace limequat::appraise {
 
 namespace {
 
+// Of a quote and a list without news.
+constexpr std::size_t kUsualFindings = 24;
+
 // A verified quote and what it was verified with.
 struct Verified {
   const tpm::VerifiedQuote& quote;
@@ -121,6 +124,7 @@ void AddEarlierFailures(const Case& about, Appraisal& out) {
 // Appraises a verified quote with its list.
 void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
   Appraisal found;
+  found.findings.reserve(kUsualFindings);
   Add(found, CheckClock(it.quote.clock_info(), it.last));
   const bool bank_is_good = Passed(out.appraisal, "tpm.quote.bank");
   if (about.challenge.full) {
@@ -145,6 +149,7 @@ void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
 
 Appraisal NewAppraisal(const Reference& reference, const Challenge& challenge, Time now) {
   Appraisal appraisal;
+  appraisal.findings.reserve(kUsualFindings);
   appraisal.policed = reference.policy != nullptr && !reference.policy->says_nothing();
   appraisal.evidence_time = challenge.nonce_issued;
   appraisal.evaluated_at = now;

@@ -45,26 +45,19 @@ Error BadBase64() {
 }  // namespace
 
 std::string HexEncode(ByteView bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (std::uint8_t byte : bytes) {
-    text.push_back(kHexDigits[byte >> 4U]);
-    text.push_back(kHexDigits[byte & 0x0fU]);
+  std::string text(bytes.size() * 2, '0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    text[2 * i] = kHexDigits[bytes[i] >> 4U];
+    text[2 * i + 1] = kHexDigits[bytes[i] & 0x0fU];
   }
   return text;
 }
 
 Result<Bytes> HexDecode(std::string_view text) {
   if (text.size() % 2 != 0) return Malformed("encoding.hex", "an odd number of hexadecimal digits");
-  Bytes bytes;
-  bytes.reserve(text.size() / 2);
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const std::int8_t high = Look(kHexValue, text[i]);
-    const std::int8_t low = Look(kHexValue, text[i + 1]);
-    if (high < 0 || low < 0)
-      return Malformed("encoding.hex", "a character that is not a hexadecimal digit");
-    bytes.push_back(static_cast<std::uint8_t>((high << 4) | low));
-  }
+  Bytes bytes(text.size() / 2);
+  if (!HexDecodeTo(text, bytes))
+    return Malformed("encoding.hex", "a character that is not a hexadecimal digit");
   return bytes;
 }
 
@@ -97,22 +90,32 @@ std::string Base64Encode(ByteView bytes) {
 
 Result<Bytes> Base64Decode(std::string_view text) {
   if (text.size() % 4 != 0) return BadBase64();
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  Bytes bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    const std::size_t digits = i + 4 == text.size() ? 4 - padding : 4;
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 4; ++j) {
-      const std::int8_t value = j < digits ? Look(kBase64Value, text[i + j]) : std::int8_t{0};
-      if (value < 0) return BadBase64();
-      group = (group << 6U) | static_cast<std::uint32_t>(value);
-    }
-    for (std::size_t j = 0; j + 1 < digits; ++j)
-      bytes.push_back(static_cast<std::uint8_t>(group >> (16U - 8U * j)));
-    // Bits behind the last whole byte must be zero: one value, one spelling.
-    if (digits < 4 && (group & ((1U << (8U * (4U - digits))) - 1U)) != 0) return BadBase64();
+  if (text.empty()) return Bytes();
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  Bytes bytes(text.size() / 4 * 3);
+  // One test behind the loop, as in HexDecodeTo.
+  int seen = 0;
+  const auto decode = [&](const char* group, std::uint8_t* out) {
+    const int a = Look(kBase64Value, group[0]);
+    const int b = Look(kBase64Value, group[1]);
+    const int c = Look(kBase64Value, group[2]);
+    const int d = Look(kBase64Value, group[3]);
+    seen |= a | b | c | d;
+    out[0] = static_cast<std::uint8_t>((a << 2) | (b >> 4));
+    out[1] = static_cast<std::uint8_t>((b << 4) | (c >> 2));
+    out[2] = static_cast<std::uint8_t>((c << 6) | d);
+  };
+  const std::size_t last = text.size() / 4 - 1;
+  for (std::size_t i = 0; i < last; ++i) decode(&text[4 * i], &bytes[3 * i]);
+  // "A" stands for zero bits where the padding is.
+  std::array<char, 4> group{'A', 'A', 'A', 'A'};
+  std::ranges::copy(text.substr(4 * last, 4 - padding), group.begin());
+  decode(group.data(), &bytes[3 * last]);
+  if (seen < 0) return BadBase64();
+  // Bits behind the last whole byte must be zero: one value, one spelling.
+  for (std::size_t i = 0; i < padding; ++i) {
+    if (bytes.back() != 0) return BadBase64();
+    bytes.pop_back();
   }
   return bytes;
 }

@@ -54,14 +54,12 @@ std::optional<std::string_view> NextPart(std::optional<std::string_view>& text, 
   return part;
 }
 
-Result<std::map<std::uint32_t, crypto::Digest>> BankFromJson(crypto::HashAlgorithm bank,
-                                                             const json::Value& value) {
+Status AddBankFromJson(crypto::HashAlgorithm bank, const json::Value& value, PcrValues& values) {
   const json::Object* object = value.as_object();
   if (object == nullptr) {
     return Malformed("tpm.pcr_values", fmt::format("bank {}: expected an object, found {}",
                                                    crypto::HashName(bank), value.type_name()));
   }
-  std::map<std::uint32_t, crypto::Digest> pcrs;
   for (const auto& [name, digest] : *object) {
     const std::optional<std::uint32_t> pcr = PcrNumber(name);
     if (!pcr) {
@@ -77,9 +75,9 @@ Result<std::map<std::uint32_t, crypto::Digest>> BankFromJson(crypto::HashAlgorit
       return Malformed("tpm.pcr_values", fmt::format("bank {}, PCR {}: {}", crypto::HashName(bank),
                                                      *pcr, parsed.error().message));
     }
-    pcrs.insert_or_assign(*pcr, *parsed);
+    values.Set(*pcr, *parsed);
   }
-  return pcrs;
+  return {};
 }
 
 }  // namespace
@@ -144,36 +142,57 @@ Result<PcrSelection> ParsePcrSelectionText(std::string_view text) {
   return selection;
 }
 
+PcrValues::Entries::const_iterator PcrValues::LowerBound(crypto::HashAlgorithm bank,
+                                                         std::uint32_t pcr) const {
+  return std::ranges::lower_bound(entries_, std::pair(bank, pcr), {}, [](const Entry& entry) {
+    return std::pair(entry.value.algorithm(), entry.pcr);
+  });
+}
+
 void PcrValues::Set(std::uint32_t pcr, const crypto::Digest& value) {
-  values_[value.algorithm()].insert_or_assign(pcr, value);
+  // One bank of the usual size needs no second piece of memory.
+  if (entries_.empty()) entries_.reserve(kPcrCount);
+  const auto place = LowerBound(value.algorithm(), pcr);
+  if (place != entries_.end() && place->pcr == pcr &&
+      place->value.algorithm() == value.algorithm()) {
+    entries_[static_cast<std::size_t>(place - entries_.begin())].value = value;
+  } else {
+    entries_.insert(place, {.pcr = pcr, .value = value});
+  }
 }
 
 const crypto::Digest* PcrValues::Find(crypto::HashAlgorithm bank, std::uint32_t pcr) const {
-  const auto pcrs = values_.find(bank);
-  if (pcrs == values_.end()) return nullptr;
-  const auto value = pcrs->second.find(pcr);
-  return value == pcrs->second.end() ? nullptr : &value->second;
+  const auto place = LowerBound(bank, pcr);
+  const bool found =
+      place != entries_.end() && place->pcr == pcr && place->value.algorithm() == bank;
+  return found ? &place->value : nullptr;
 }
 
 PcrSet PcrValues::Numbers(crypto::HashAlgorithm bank) const {
   PcrSet numbers;
-  const auto pcrs = values_.find(bank);
-  if (pcrs == values_.end()) return numbers;
-  for (const auto& [pcr, value] : pcrs->second) numbers = numbers | PcrSet::Of(pcr);
+  for (const Entry& entry : entries_) {
+    if (entry.value.algorithm() == bank) numbers = numbers | PcrSet::Of(entry.pcr);
+  }
   return numbers;
 }
 
 std::vector<crypto::HashAlgorithm> PcrValues::Banks() const {
   std::vector<crypto::HashAlgorithm> banks;
-  for (const auto& [bank, pcrs] : values_) banks.push_back(bank);
+  for (const Entry& entry : entries_) {
+    const crypto::HashAlgorithm bank = entry.value.algorithm();
+    if (banks.empty() || banks.back() != bank) banks.push_back(bank);
+  }
   return banks;
 }
 
 json::Value PcrValues::ToJson() const {
   json::Object banks;
-  for (const auto& [bank, pcrs] : values_) {
+  for (const crypto::HashAlgorithm bank : Banks()) {
     json::Object values;
-    for (const auto& [pcr, value] : pcrs) values.Set(fmt::format("{}", pcr), value.hex());
+    for (const Entry& entry : entries_) {
+      if (entry.value.algorithm() != bank) continue;
+      values.Set(fmt::format("{}", entry.pcr), entry.value.hex());
+    }
     banks.Set(crypto::HashName(bank), std::move(values));
   }
   return banks;
@@ -192,9 +211,7 @@ Result<PcrValues> PcrValues::FromJson(const json::Value& value) {
       return Malformed("tpm.pcr_values", fmt::format("'{}' is not the name of a bank",
                                                      EscapeForDisplay(name, kQuoted)));
     }
-    LQ_ASSIGN_OR_RETURN(auto bank_values, BankFromJson(*bank, pcrs));
-    // A bank without values is no bank: {"sha256": {}} equals {}.
-    if (!bank_values.empty()) values.values_.insert_or_assign(*bank, std::move(bank_values));
+    LQ_RETURN_IF_ERROR(AddBankFromJson(*bank, pcrs, values));
   }
   return values;
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,7 +71,7 @@ class PcrValues {
   const crypto::Digest* Find(crypto::HashAlgorithm bank, std::uint32_t pcr) const;
   PcrSet Numbers(crypto::HashAlgorithm bank) const;
   std::vector<crypto::HashAlgorithm> Banks() const;
-  bool empty() const { return values_.empty(); }
+  bool empty() const { return entries_.empty(); }
   // {"sha256": {"0": "…"}}: the form of every command and API.
   json::Value ToJson() const;
   // The inverse; hostile input. kMalformed ("tpm.pcr_values"): unknown bank, number above 23, wrong
@@ -81,7 +80,17 @@ class PcrValues {
   friend bool operator==(const PcrValues&, const PcrValues&) = default;
 
  private:
-  std::map<crypto::HashAlgorithm, std::map<std::uint32_t, crypto::Digest>> values_;
+  struct Entry {
+    std::uint32_t pcr;
+    crypto::Digest value;
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+  using Entries = std::vector<Entry>;
+  // The first entry not before this one.
+  Entries::const_iterator LowerBound(crypto::HashAlgorithm bank, std::uint32_t pcr) const;
+
+  // In the order of banks, then of numbers: a copy is one piece of memory.
+  Entries entries_;
 };
 
 // The PCR file of tpm2-tools' `tpm2_quote -o`, which Keylime's quote carries: a

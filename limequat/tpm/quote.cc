@@ -145,6 +145,7 @@ struct QuoteVerifier {
                                   const QuoteRequirements& requirements) {
     QuoteVerification result;
     Findings& findings = result.findings;
+    findings.reserve(6);
     findings.push_back(CheckSignature(ak, signature, message));
     findings.push_back(CheckHash(signature.hash, requirements.allow_sha1));
     if (requirements.nonce) {
