@@ -194,6 +194,10 @@ void ClientConnection::Begin(std::shared_ptr<Call> call) {
     pool_->Ended(nullptr, call);
     return;
   }
+  Write(std::move(call));
+}
+
+void ClientConnection::Write(std::shared_ptr<Call> call) {
   call_ = std::move(call);
   Serialize(call_->request);
   parser_.Reset(call_->request.max_response);

@@ -76,6 +76,8 @@ struct EndpointState : std::enable_shared_from_this<EndpointState> {
   std::vector<std::shared_ptr<ClientConnection>> idle;  // the last one is the warmest
   std::size_t connections = 0;                          // all: opening, busy, idle
   std::size_t connecting = 0;
+  // The I/O thread that asked last: connections live where their answers are used.
+  IoThread* asker = nullptr;
   bool starved = false;  // in the pool's list of those that may not open a connection yet
 };
 
@@ -173,6 +175,9 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   // On the connection's thread.
   void Start();
   void Begin(std::shared_ptr<Call> call);
+  // Whether Begin would send it at once, which finishes nothing.
+  bool CanWrite(const Call& call) const { return !call.cancelled && !ended_; }
+  void Write(std::shared_ptr<Call> call);
   void GiveUp(const std::shared_ptr<Call>& call, const Error& why);
   void Close();
 

@@ -118,12 +118,15 @@ void ClientPool::Send(const Endpoint& where, ClientRequest request, Deadline dea
     if (!error) {
       EndpointState& endpoint =
           StateFor({where.host, where.port, where.tls, TrustDigest(where.trust)}, where.trust);
+      endpoint.asker = runtime_.impl().ThisIo();
       error = Enqueue(call, endpoint, given, actions);
       DropIfUnused(endpoint);
     }
   }
   if (error) {
     FinishSoon(call, *std::move(error));
+  } else if (given && given->io().OnThisThread() && given->CanWrite(*call)) {
+    given->Write(call);
   } else if (given) {
     if (!given->io().Post([given, call] { given->Begin(call); })) Finish(call, Closed());
   }
@@ -250,10 +253,8 @@ void ClientPool::OpenConnections(EndpointState& endpoint, Actions& actions) {
       endpoint.starved = true;
       return;
     }
-    Runtime::Impl& runtime = runtime_.impl();
-    const std::size_t index = runtime.next_io.fetch_add(1, std::memory_order_relaxed);
-    auto connection = std::make_shared<ClientConnection>(shared_from_this(), endpoint,
-                                                         *runtime.io[index % runtime.io.size()]);
+    IoThread& io = endpoint.asker != nullptr ? *endpoint.asker : runtime_.impl().NextIo();
+    auto connection = std::make_shared<ClientConnection>(shared_from_this(), endpoint, io);
     connections_.emplace(connection.get(), connection);
     ++endpoint.connections;
     ++endpoint.connecting;

@@ -1,5 +1,6 @@
 #include "limequat/http/client.h"
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -242,6 +243,32 @@ TEST_F(HttpClient, WorksFromManyThreadsOverManyIoThreads) {
   }
   for (std::thread& sender : senders) sender.join();
   EXPECT_EQ(good, 400);
+}
+
+// What lets an answer be used where it arrives, without waking another thread.
+TEST_F(HttpClient, AnswersOnTheIoThreadThatAsked) {
+  RuntimeOptions threads;
+  threads.io_threads = 3;
+  const TestServer server(Basic());
+  Runtime runtime(threads);
+  const auto client = Client::Create(runtime, {});
+  for (const char* host : {"127.0.0.1", "localhost", "::ffff:127.0.0.1"}) {
+    const Strand strand = runtime.CreateStrand();
+    // A kept connection of another thread must not be in the way of a new endpoint.
+    Endpoint endpoint = server.plain();
+    endpoint.host = host;
+    for (int round = 0; round < 3; ++round) {
+      std::promise<bool> same;
+      strand.Post([&] {
+        const std::thread::id asked = std::this_thread::get_id();
+        (*client)->Send(endpoint, Request(), In(5s), {}, [&, asked](Result<ClientResponse> answer) {
+          EXPECT_EQ(Text(std::move(answer)), "200");
+          same.set_value(std::this_thread::get_id() == asked);
+        });
+      });
+      EXPECT_TRUE(same.get_future().get()) << host << " " << round;
+    }
+  }
 }
 
 TEST_F(HttpClient, ResolvesNames) {

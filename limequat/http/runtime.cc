@@ -109,6 +109,10 @@ Status LanePool::Post(std::move_only_function<void()> work, Bound bound) {
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) return Unavailable("runtime.stopped", "the program is stopping");
+    if (workers_.empty()) {
+      return Unavailable("runtime.no_workers",
+                         "lane " + std::string(LaneName(lane_)) + " has no workers");
+    }
     if (bound == Bound::kChecked && queue_.size() >= max_queued_) {
       return Unavailable("runtime.queue_full",
                          "the queue of lane " + std::string(LaneName(lane_)) + " is full");
@@ -172,6 +176,16 @@ void Strand::Post(std::move_only_function<void()> work) const {
   if (const std::shared_ptr<IoThread> io = impl_->io.lock()) io->Post(std::move(work));
 }
 
+void Strand::Dispatch(std::move_only_function<void()> work) const {
+  const std::shared_ptr<IoThread> io = impl_->io.lock();
+  if (!io) return;
+  if (io->OnThisThread()) {
+    work();
+  } else {
+    io->Post(std::move(work));
+  }
+}
+
 struct Timer::Impl {
   std::weak_ptr<IoThread> io;
   std::atomic<bool> pending{true};
@@ -197,11 +211,15 @@ void Timer::Cancel() {
   const std::shared_ptr<Impl> impl = std::move(impl_);
   if (!impl || !impl->pending.exchange(false)) return;
   // Frees the timer and what the work holds before the time has come.
-  if (const std::shared_ptr<IoThread> io = impl->io.lock()) {
-    io->Post([impl] {
-      if (impl->timer != nullptr) impl->timer->cancel();
-    });
+  const std::shared_ptr<IoThread> io = impl->io.lock();
+  if (!io) return;
+  if (io->OnThisThread()) {
+    if (impl->timer != nullptr) impl->timer->cancel();
+    return;
   }
+  io->Post([impl] {
+    if (impl->timer != nullptr) impl->timer->cancel();
+  });
 }
 
 // --- Runtime ----------------------------------------------------------------------
@@ -214,11 +232,11 @@ Runtime::Impl::Impl(const RuntimeOptions& options) {
            std::make_unique<LanePool>(Lane::kAdministration, options.administration)};
 }
 
-bool Runtime::Impl::OnIoThread() const {
+IoThread* Runtime::Impl::ThisIo() const {
   for (const auto& thread : io) {
-    if (thread->OnThisThread()) return true;
+    if (thread->OnThisThread()) return thread.get();
   }
-  return false;
+  return nullptr;
 }
 
 Runtime::Runtime(const RuntimeOptions& options) : impl_(std::make_unique<Impl>(options)) {}
@@ -242,8 +260,7 @@ Timer Runtime::After(std::chrono::milliseconds delay, const Strand& strand,
   impl->work = std::move(work);
   const std::shared_ptr<IoThread> io = impl->io.lock();
   if (!io) return result;
-  const auto when = std::chrono::steady_clock::now() + delay;
-  const bool posted = io->Post([impl, when, context = &io->context()] {
+  auto begin = [impl, when = std::chrono::steady_clock::now() + delay, context = &io->context()] {
     if (!impl->pending.load()) return;
     auto owned = std::make_unique<IoTimer>(*context, when);
     IoTimer& timer = *owned;
@@ -253,8 +270,13 @@ Timer Runtime::After(std::chrono::milliseconds delay, const Strand& strand,
       std::move_only_function<void()> planned = std::exchange(impl->work, nullptr);
       if (!error && impl->pending.exchange(false)) planned();
     });
-  });
-  if (posted) result.impl_ = std::move(impl);
+  };
+  if (io->OnThisThread()) {
+    begin();
+  } else if (!io->Post(std::move(begin))) {
+    return result;
+  }
+  result.impl_ = std::move(impl);
   return result;
 }
 

@@ -17,7 +17,7 @@ enum class Lane { kHealth, kEvidence, kAdministration };
 std::string_view LaneName(Lane lane);
 
 struct LaneOptions {
-  unsigned workers = 1;
+  unsigned workers = 1;  // 0: the lane takes nothing
   std::size_t max_queued = 256;
 };
 
@@ -35,6 +35,9 @@ struct RuntimeOptions {
 class Strand {
  public:
   void Post(std::move_only_function<void()> work) const;
+  // Runs `work` before it returns if the caller is on the strand's own I/O thread,
+  // ahead of what was posted; else posts it.
+  void Dispatch(std::move_only_function<void()> work) const;
 
  private:
   friend class Runtime;
@@ -70,7 +73,7 @@ class Runtime {
   ~Runtime();
 
   // Puts `work` into the lane's queue. kUnavailable ("runtime.queue_full", or
-  // "runtime.stopped") if it was not taken: then it never runs.
+  // "runtime.stopped", "runtime.no_workers") if it was not taken: then it never runs.
   Status Post(Lane lane, std::move_only_function<void()> work);
 
   Strand CreateStrand();

@@ -92,7 +92,9 @@ struct Runtime::Impl {
 
   LanePool& lane(Lane lane) { return *lanes.at(static_cast<std::size_t>(lane)); }
   IoThread& NextIo() { return *io[next_io.fetch_add(1, std::memory_order_relaxed) % io.size()]; }
-  bool OnIoThread() const;
+  // The I/O thread that calls, nullptr on any other.
+  IoThread* ThisIo() const;
+  bool OnIoThread() const { return ThisIo() != nullptr; }
 
   std::vector<std::shared_ptr<IoThread>> io;
   std::atomic<std::size_t> next_io{0};

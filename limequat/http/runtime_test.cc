@@ -54,6 +54,16 @@ TEST(Runtime, FullQueueRefusesAndLeavesOtherLanesAlone) {
   EXPECT_TRUE(Eventually([&] { return ran == 2; }));
 }
 
+TEST(Runtime, LaneWithoutWorkersTakesNothing) {
+  RuntimeOptions options;
+  options.health.workers = 0;
+  Runtime runtime(options);
+  const Status refused = runtime.Post(Lane::kHealth, [] { ADD_FAILURE(); });
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().id, "runtime.no_workers");
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+}
+
 TEST(Runtime, WorkThatThrowsDoesNotEndItsWorker) {
   Runtime runtime(OneWorker(8));
   Gate ran;
@@ -106,6 +116,30 @@ TEST(Strand, KeepsTheOrder) {
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], i);
 }
 
+TEST(Strand, DispatchRunsAtOnceOnItsOwnThreadAndPostsFromOthers) {
+  RuntimeOptions threads;
+  threads.io_threads = 2;
+  Runtime runtime(threads);
+  const Strand strand = runtime.CreateStrand();
+  const Strand other = runtime.CreateStrand();  // on the second thread
+  Gate done;
+  std::vector<int> order;  // of the first strand alone
+  other.Post([&] {
+    const std::thread::id here = std::this_thread::get_id();
+    strand.Dispatch([&, here] {
+      EXPECT_NE(std::this_thread::get_id(), here);
+      strand.Post([&] {
+        order.push_back(2);
+        done.Open();
+      });
+      strand.Dispatch([&] { order.push_back(1); });
+      EXPECT_EQ(order, std::vector<int>{1});
+    });
+  });
+  ASSERT_TRUE(done.Wait());
+  EXPECT_EQ(order, (std::vector{1, 2}));
+}
+
 TEST(Strand, OutlivesTheRuntimeAndDropsWork) {
   auto runtime = std::make_unique<Runtime>(RuntimeOptions{});
   const Strand strand = runtime->CreateStrand();
@@ -131,6 +165,19 @@ TEST(Timer, RunsOnceOnTheStrand) {
   ASSERT_TRUE(fired.Wait());
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 20ms);
   EXPECT_EQ(calls, 1);
+}
+
+TEST(Timer, PlannedAndCancelledOnItsOwnStrand) {
+  Runtime runtime({});
+  const Strand strand = runtime.CreateStrand();
+  Gate done;
+  Timer kept;  // of the strand
+  strand.Post([&] {
+    Timer cancelled = runtime.After(0ms, strand, [] { ADD_FAILURE(); });
+    cancelled.Cancel();
+    kept = runtime.After(1ms, strand, [&] { done.Open(); });
+  });
+  EXPECT_TRUE(done.Wait());
 }
 
 TEST(Timer, CancelledDestroyedAndReplacedDoNotRun) {
