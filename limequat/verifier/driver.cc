@@ -22,6 +22,10 @@ namespace {
 // Keylime's length; about 119 bits.
 constexpr std::size_t kNonceLength = 20;
 // PCR 16 is added by the agent itself, so the mask does not name it.
+// An answer up to this size is appraised on the I/O thread that received it: it holds a
+// quote and at most about ten entries, which takes less time than to wake a worker. It
+// also bounds how long one machine's answer keeps those of others waiting.
+constexpr std::size_t kAppraisedInPlace = 4U << 10U;
 constexpr std::string_view kVersionNotSupported = "API version not supported";
 
 http::Endpoint EndpointOf(const Enrolment& enrolment) {
@@ -159,7 +163,7 @@ void Machine::Send(const std::shared_ptr<const Ask>& ask) {
                      });
 }
 
-// On an I/O thread: only moves the answer to a worker.
+// On an I/O thread: a long answer is moved to a worker.
 void Machine::Received(const std::shared_ptr<const Ask>& ask,
                        Result<http::ClientResponse> response) {
   if (!response) {
@@ -174,6 +178,9 @@ void Machine::Received(const std::shared_ptr<const Ask>& ask,
     if (response->status == 400 && text.contains(kVersionNotSupported)) return Negotiate(ask);
     return Answer(*ask, Unavailable("verifier.agent_status", fmt::format("the agent answered {} {}",
                                                                          response->status, text)));
+  }
+  if (response->body.size() <= kAppraisedInPlace) {
+    return Answer(*ask, Evaluate(*ask, response->body));
   }
   const Status posted = parts_.runtime.Post(
       http::Lane::kEvidence, [self = shared_from_this(), ask, body = std::move(response->body)] {
@@ -219,11 +226,15 @@ void Machine::Negotiated(const std::shared_ptr<const Ask>& ask,
 }
 
 void Machine::Answer(const Ask& ask, Result<appraise::Attestation> attestation) {
-  Post(Answered{.now = Now(),
-                .generation = ask.flight.generation,
-                .policy_hash = ask.flight.policy_hash,
-                .nonce = ask.flight.challenge.nonce,
-                .attestation = std::move(attestation)});
+  Answered answered{.now = Now(),
+                    .generation = ask.flight.generation,
+                    .policy_hash = ask.flight.policy_hash,
+                    .nonce = ask.flight.challenge.nonce,
+                    .attestation = std::move(attestation)};
+  // Never inside another event: no answer comes while a question is being sent.
+  strand_.Dispatch([self = shared_from_this(), answered = std::move(answered)]() mutable {
+    self->Handle(std::move(answered));
+  });
 }
 
 void Machine::Perform(verifier::Remember& remember) {

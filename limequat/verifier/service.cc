@@ -1,6 +1,8 @@
 #include "limequat/verifier/service.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,9 @@ namespace limequat::verifier {
 namespace {
 
 constexpr std::size_t kMaxKeyFile = 64U << 10U;
+// Half of the processors receive and appraise short answers; the other half is for long
+// answers, the API and the database. One thread does several thousand answers a second.
+constexpr unsigned kMaxFleetThreads = 16;
 
 Result<http::ServerTls> LoadTls(const config::VerifierConfig& config) {
   http::ServerTls tls;
@@ -45,6 +50,17 @@ std::chrono::milliseconds Milliseconds(Duration duration) {
   return std::chrono::ceil<std::chrono::milliseconds>(duration);
 }
 
+http::RuntimeOptions FleetThreads() {
+  const unsigned threads =
+      std::clamp(std::thread::hardware_concurrency() / 2, 1U, kMaxFleetThreads);
+  http::RuntimeOptions options;
+  options.io_threads = threads;
+  options.evidence.workers = threads;
+  options.health.workers = 0;
+  options.administration.workers = 0;
+  return options;
+}
+
 FleetOptions OptionsOf(const config::VerifierConfig& config) {
   return {.pace = {.interval = config.interval,
                    .late_after = config.late_after,
@@ -61,7 +77,8 @@ Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime,
   LQ_ASSIGN_OR_RETURN(const http::ClientOptions client, LoadClient(config));
   auto service = std::unique_ptr<Service>(new Service());
   LQ_ASSIGN_OR_RETURN(service->store_, Store::Open(config.database_url));
-  LQ_ASSIGN_OR_RETURN(service->client_, http::Client::Create(runtime, client));
+  service->fleet_runtime_ = std::make_unique<http::Runtime>(FleetThreads());
+  LQ_ASSIGN_OR_RETURN(service->client_, http::Client::Create(*service->fleet_runtime_, client));
   if (!config.webhook.empty()) {
     LQ_ASSIGN_OR_RETURN(auto authorities, config::LoadCertificates(config.webhook_ca));
     LQ_ASSIGN_OR_RETURN(
@@ -71,7 +88,7 @@ Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime,
                                 .authorities = std::move(authorities),
                                 .timeout = Milliseconds(config.webhook_timeout)}));
   }
-  service->fleet_ = std::make_unique<Fleet>(FleetParts{.runtime = runtime,
+  service->fleet_ = std::make_unique<Fleet>(FleetParts{.runtime = *service->fleet_runtime_,
                                                        .client = *service->client_,
                                                        .store = *service->store_,
                                                        .policies = service->policies_,

@@ -29,8 +29,11 @@ class Service {
 
  private:
   Service() = default;
-  // Destroyed from the last: listener, fleet, notices, client, database.
+  // Destroyed from the last: listener, fleet, notices, client, threads, database.
   std::unique_ptr<Store> store_;
+  // The fleet's own threads: however many answers come, the API and its health routes
+  // have theirs.
+  std::unique_ptr<http::Runtime> fleet_runtime_;
   PolicyShelf policies_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<notify::Outbox> outbox_;
