@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <functional>
 #include <future>
 #include <thread>
@@ -50,14 +51,17 @@ class RawServer {
         : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)) {}
     Connection& operator=(Connection&&) = delete;
     ~Connection() { Close(); }
-    // One request without a body; empty when the client has closed.
+    // One request without a body; empty when the client has closed. A client that does
+    // neither fails the test.
     std::string Read() {
       std::string text;
       char c = 0;
       const auto next = [&] {
+        errno = 0;
         return tls_ ? SSL_read(tls_.get(), &c, 1) == 1 : recv(fd_, &c, 1, 0) == 1;
       };
       while (!text.ends_with("\r\n\r\n") && next()) text += c;
+      EXPECT_NE(errno, EAGAIN) << "the client neither sends nor closes";
       return text;
     }
     void Send(std::string_view text) {
@@ -76,6 +80,8 @@ class RawServer {
     }
     // Tells the client in order that nothing follows.
     void EndTls() { SSL_shutdown(tls_.get()); }
+    // Nothing follows, but the connection can still be read.
+    void ShutdownWrite() { shutdown(fd_, SHUT_WR); }
     void Close() {
       tls_.reset();
       if (fd_ >= 0) close(std::exchange(fd_, -1));
@@ -429,6 +435,20 @@ TEST_F(HttpClient, AnswerThatIsTooLong) {
   }
 }
 
+// The server would only have to send slowly to have memory held for it.
+TEST_F(HttpClient, AnswerThatAnnouncesTooMuchIsRefusedBeforeItsBody) {
+  RawServer server;
+  const auto client = Make();
+  ClientRequest request = Request();
+  request.max_response = 4;
+  Answer answer = Start(*client, server.endpoint(), std::move(request), In(5s));
+  RawServer::Connection connection = server.Accept();
+  EXPECT_NE(connection.Read(), "");
+  connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_EQ(Text(answer.get()), "http.client.too_long");
+  EXPECT_EQ(connection.Read(), "");
+}
+
 TEST_F(HttpClient, AnswersThatAreNotHttpOrIncomplete) {
   RawServer server;
   const auto client = Make();
@@ -586,6 +606,69 @@ TEST_F(StaleConnection, IsRepeatedOnlyOnce) {
     EXPECT_NE(fresh.Read(), "");
   }
   EXPECT_EQ(Text(first.get()), "http.client.closed");
+}
+
+// Also when the second time is another kept connection, which would count as stale too.
+TEST_F(StaleConnection, IsRepeatedOnlyOnceOnKeptConnections) {
+  RawServer server;
+  RawServer silent;
+  ClientOptions options;
+  options.max_connections_per_endpoint = 2;
+  options.max_connecting = 1;
+  options.connect_timeout = 60s;
+  const auto client = Make(std::move(options));
+  Answer first = Start(*client, server.endpoint(), Request(), In(5s));
+  RawServer::Connection one = server.Accept();
+  EXPECT_NE(one.Read(), "");
+  Answer second = Start(*client, server.endpoint(), Request(), In(5s));
+  RawServer::Connection two = server.Accept();
+  EXPECT_NE(two.Read(), "");
+  two.Send(kOk);
+  EXPECT_EQ(Text(second.get()), "200");
+  // A handshake that does not end keeps the client from opening a third one.
+  Endpoint stuck = silent.endpoint();
+  stuck.tls = true;
+  stuck.trust = Anchored(TestCa("authority").certificate());
+  Answer hanging = Start(*client, stuck, Request(), In(60s));
+  const RawServer::Connection handshake = silent.Accept();
+
+  Answer repeated = Start(*client, server.endpoint(), Request(Method::kGet, "/again"), In(5s));
+  EXPECT_TRUE(two.Read().starts_with("GET /again "));
+  two.ShutdownWrite();
+  EXPECT_EQ(two.Read(), "");
+  one.Send(kOk);
+  EXPECT_EQ(Text(first.get()), "200");
+  EXPECT_TRUE(one.Read().starts_with("GET /again "));
+  one.Close();
+  EXPECT_EQ(Text(repeated.get()), "http.client.closed");
+}
+
+// What the server did to one it has likely done to all, also where the client cannot see it.
+TEST_F(StaleConnection, ClosesTheIdleOnesOfItsEndpoint) {
+  RawServer server;
+  const TestServer other(Basic());
+  const auto client = Make();
+  Answer first = Start(*client, server.endpoint(), Request(), In(5s));
+  RawServer::Connection one = server.Accept();
+  EXPECT_NE(one.Read(), "");
+  Answer second = Start(*client, server.endpoint(), Request(), In(5s));
+  RawServer::Connection two = server.Accept();
+  EXPECT_NE(two.Read(), "");
+  one.Send(kOk);
+  EXPECT_EQ(Text(first.get()), "200");
+  two.Send(kOk);
+  EXPECT_EQ(Text(second.get()), "200");
+  EXPECT_EQ(Text(client->SendAndWait(other.plain(), Request(), In(5s))), "200");
+
+  Answer repeated = Start(*client, server.endpoint(), Request(), In(5s));
+  EXPECT_NE(two.Read(), "");
+  two.Close();
+  EXPECT_EQ(one.Read(), "");
+  RawServer::Connection fresh = server.Accept();
+  EXPECT_NE(fresh.Read(), "");
+  fresh.Send(kOk);
+  EXPECT_EQ(Text(repeated.get()), "200");
+  EXPECT_EQ(other.server->connections(), 1U);
 }
 
 // A restarted server has closed all of them: the first request finds out for the others.

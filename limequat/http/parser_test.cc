@@ -312,6 +312,10 @@ TEST(ResponseParser, BoundsTheBody) {
     EXPECT_EQ(ParseResponse(parser, text, 4, true), Outcome::kFailed) << text;
     EXPECT_TRUE(parser.too_long()) << text;
   }
+  // What is announced is enough.
+  EXPECT_EQ(ParseResponse(parser, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 4),
+            Outcome::kFailed);
+  EXPECT_TRUE(parser.too_long());
 }
 
 TEST(ResponseParser, RefusesWhatIsNotHttp) {

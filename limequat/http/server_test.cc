@@ -827,6 +827,19 @@ TEST(Server, StopLetsARunningRequestFinish) {
   EXPECT_EQ(server.server->connections(), 0U);
 }
 
+// Idle connections have nothing to finish: Stop does not wait for them.
+TEST(Server, StopEndsIdleConnectionsAtOnce) {
+  TestServer server(Basic());
+  RawClient silent(server.port());
+  RawClient used(server.port());
+  EXPECT_EQ(used.Exchange(Get("/version"))->status, 200);
+  ASSERT_TRUE(Eventually([&] { return server.server->connections() == 2; }));
+  std::thread stopper([&] { server.server->Stop(30s); });
+  EXPECT_TRUE(silent.Closed());
+  EXPECT_TRUE(used.Closed());
+  stopper.join();
+}
+
 TEST(Server, StopWaitsForHandlersAndStartsNone) {
   Gate busy;
   Gate release;

@@ -426,7 +426,7 @@ TEST(Events, ErrorClosesTheStream) {
     RawClient client(server.port());
     EXPECT_TRUE(client.Send(kGet));
     const std::string all = client.ReadUntil("\xff");
-    return all.starts_with("HTTP/1.1 200") && !all.ends_with("0\r\n\r\n");
+    return client.Closed() && all.starts_with("HTTP/1.1 200") && !all.ends_with("0\r\n\r\n");
   };
   EXPECT_TRUE(cut_off(Unavailable("test.database", "gone")));
   EXPECT_TRUE(cut_off(std::vector<Event>{{.id = "1\n2", .name = "", .data = ""}}));

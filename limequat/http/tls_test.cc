@@ -204,6 +204,26 @@ TEST_F(Roles, IntermediatesOfTheClientAreUsed) {
   EXPECT_EQ(ask({*leaf}), "http.client.closed");
 }
 
+// Each certificate costs the server work before it knows anything of the client.
+TEST_F(Roles, MoreThanElevenCertificatesOfTheClientAreRefused) {
+  const Identity leaf = agents_.Client("agent-1");
+  Runtime runtime({});
+  const auto ask = [&](std::size_t more) -> std::string {
+    ClientOptions options;
+    options.chain = {leaf.certificate};
+    options.chain.insert(options.chain.end(), more, server_ca_.certificate());
+    options.private_key_pem = leaf.key.ExposePem();
+    const auto client = Client::Create(runtime, std::move(options));
+    EXPECT_TRUE(client.has_value());
+    const auto answer = (*client)->SendAndWait(
+        server_.tls(Anchored(server_ca_.certificate())),
+        {.method = Method::kGet, .target = "/who", .headers = {}, .body = {}}, In(5s));
+    return answer ? answer->body : answer.error().id;
+  };
+  EXPECT_EQ(ask(10), "agent/agent-1");
+  EXPECT_EQ(ask(11), "http.client.closed");
+}
+
 // --- the client's side ------------------------------------------------------------
 
 class ClientTls : public testing::Test {
