@@ -201,6 +201,15 @@ TEST(RawSignatureTest, OtherSizesAndKeysAreNot) {
   EXPECT_FALSE(ParseSignatureOrRawRsa(ByteView(raw).first(255), RsaKey().public_key()).has_value());
   EXPECT_FALSE(ParseSignatureOrRawRsa(Bytes(257, 0xaa), RsaKey().public_key()).has_value());
   EXPECT_FALSE(ParseSignatureOrRawRsa(raw, EcKey().public_key()).has_value());
+  // Nor as many bytes as the key of a curve has.
+  for (const crypto::Curve curve :
+       {crypto::Curve::kP256, crypto::Curve::kP384, crypto::Curve::kP521}) {
+    const Bytes short_raw(crypto::CurveBytes(curve), 0xaa);
+    const auto parsed =
+        ParseSignatureOrRawRsa(short_raw, PrivateKey::GenerateEc(curve).public_key());
+    ASSERT_FALSE(parsed.has_value());
+    EXPECT_EQ(parsed.error().id, "tpm.signature.scheme");
+  }
 }
 
 }  // namespace
