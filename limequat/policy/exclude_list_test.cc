@@ -118,6 +118,13 @@ TEST(ExcludeList, Attack_A10_LimitHitIsNotExcludedAndTold) {
   EXPECT_EQ(Compiled({"/(a+)+$", "/b"}).Match(path), Exclusion::kLimitHit);
 }
 
+// Compiled code has a small stack of its own; the interpreter answers where that ends.
+TEST(ExcludeList, LongPathsAreJudgedWhereTheStackOfCompiledCodeEnds) {
+  const std::string path = "/" + std::string(4000, 'a');  // PATH_MAX is 4096
+  EXPECT_EQ(Compiled({"/(?:a|(b))*$"}).Match(path), Exclusion::kExcluded);
+  EXPECT_EQ(Compiled({"/(?:(a)|b)*$"}).Match(path + "c"), Exclusion::kNo);
+}
+
 TEST(ExcludeList, Attack_A10_DeepRecursionEndsAtALimit) {
   // More than a machine stack of the matcher holds, with and without captures.
   const std::string path = "/" + std::string(1U << 20U, 'a');

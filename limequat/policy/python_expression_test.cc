@@ -20,7 +20,8 @@ TEST(PythonExpression, CommonOnesStayAsTheyAre) {
   for (const std::string_view same :
        {"", "/tmp/.*", "^/var/log/[^/]+\\.log$", "/usr/(?!bin)", "(?:a|b)*?", "(?P<x>a)(?P=x)",
         "\\d+\\w\\S\\bx\\B", "a{2,3}", "a{2,}", "a{2}", "(?<=x)y(?<!z)", "(?>a+)b++",
-        "/\\.snap\\-1\\/", "/été", "(?i)/tmp", "(?i:x)"}) {
+        "/\\.snap\\-1\\/", "/été", "(?i)/tmp", "(?i:x)", "\\d\\D\\s\\S\\w\\W\\f\\n\\r\\t",
+        "[^\\d\\D\\s\\S\\w\\W\\f\\n\\r\\t]", "(?i)\\W[\\D]"}) {
     EXPECT_EQ(Translated(same), same);
   }
 }
@@ -31,6 +32,9 @@ TEST(PythonExpression, WhatPcre2ReadsInAnotherWay) {
       {"\\v", "\\x{b}"},  // not the class of vertical blanks
       {"\\a", "\\x{7}"},
       {"\\x41", "\\x{41}"},
+      {"\\xE9", "\\x{e9}"},  // digits of either case
+      {"[\\xAf-\\xBF]", "[\\x{af}-\\x{bf}]"},
+      {"\\u00C9", "\\x{c9}"},
       {"\\u00e9", "\\x{e9}"},
       {"\\U0001f33f", "\\x{1f33f}"},
       {"(a)\\1", "(a)\\g{1}"},
@@ -53,6 +57,7 @@ TEST(PythonExpression, WhatPcre2ReadsInAnotherWay) {
       {"(a)(?(1)b|c)", "(a)(?(1)b|c)"},
       {"(?P<n>a)(?(n)b|c)", "(?P<n>a)(?(<n>)b|c)"},
       {"(?u)a", "(?)a"},
+      {"(?u)[\\xE0-\\xFF]", "(?)[\\x{e0}-\\x{ff}]"},
       {"(?iu:a)", "(?i:a)"},
       {"(?i-s:a)", "(?i-s:a)"},
       {"\\é", "é"},
@@ -62,12 +67,13 @@ TEST(PythonExpression, WhatPcre2ReadsInAnotherWay) {
 
 TEST(PythonExpression, WhatPythonRefusesOrIsNotSupported) {
   for (const std::string_view bad :
-       {"\\",        "\\h",    "\\Q",     "\\K",       "\\R",      "\\G",     "\\z",       "\\p{L}",
-        "\\N{DASH}", "\\x4",   "\\x{41}", "\\u12",     "\\U0000",  "\\477",   "[a",        "[",
-        "[]",        "[\\A]",  "[\\B]",   "[\\Z]",     "[\\8]",    "[\\",     "(*ACCEPT)", "(*UTF)",
-        "(?R)",      "(?1)",   "(?&x)",   "(?P>x)",    "(?|a)",    "(?<n>a)", "(?'n'a)",   "(?C)",
-        "(?a)x",     "(?L)x",  "(?x) a",  "(?",        "(?-i)a",   "a(?i)b",  "(a)(?i)b",  "(?#a",
-        "(?(R)a)",   "(?()a)", "(?(1",    "(?(?=a)b)", "(?(+1)a)", "(?^:a)",  "(?i"}) {
+       {"\\",        "\\h",      "\\Q",     "\\K",      "\\R",     "\\G",     "\\z",       "\\p{L}",
+        "\\N{DASH}", "\\x4",     "\\x{41}", "\\u12",    "\\U0000", "\\477",   "[a",        "[",
+        "[]",        "[\\A]",    "[\\B]",   "[\\Z]",    "[\\8]",   "[\\",     "(*ACCEPT)", "(*UTF)",
+        "(?R)",      "(?1)",     "(?&x)",   "(?P>x)",   "(?|a)",   "(?<n>a)", "(?'n'a)",   "(?C)",
+        "(?a)x",     "(?L)x",    "(?x) a",  "(?",       "(?)",     "(?)a",    "(?:)(?)",   "\\xG0",
+        "\\x4G",     "(?-i)a",   "a(?i)b",  "(a)(?i)b", "(?#a",    "(?(R)a)", "(?()a)",    "(?(1",
+        "(?(?=a)b)", "(?(+1)a)", "(?^:a)",  "(?i"}) {
     const auto pcre = PcreFromPython(bad);
     if (bad == "(?(R)a)") {  // a group of that name, which PCRE2 will miss
       EXPECT_EQ(pcre.value_or(""), "(?(<R>)a)");
