@@ -349,6 +349,17 @@ TEST(BinaryList, DigestSizeComesFromTheFirstRecord) {
   }
 }
 
+// One kernel wrote the list: its records do not change their form on the way.
+TEST(BinaryList, DigestSizeIsTakenOnce) {
+  Bytes list = Record().bytes();
+  Append(list, Record{.digest = Bytes(32, 0x11)}.bytes());
+  ListReader reader(list, Format::kBinary);
+  const auto first = reader.Next();
+  ASSERT_TRUE(first && *first);
+  EXPECT_EQ((*first)->template_digest.size(), 20U);
+  EXPECT_FALSE(reader.Next());
+}
+
 TEST(BinaryList, DigestSizeOfAListThatBeginsWithAViolation) {
   for (const std::size_t size : {20U, 32U, 48U, 64U}) {
     const Bytes list = Record{.digest = Bytes(size, 0)}.bytes();
