@@ -50,9 +50,11 @@ class Certificate {
   std::shared_ptr<const Impl> impl_;
 };
 
-// What a chain is built for. The EK purpose ignores the extended key usage of
-// TCG certificates and critical extensions of the TCG profile that OpenSSL does
-// not know (subject directory attributes, critical SAN).
+// What a chain is built for. The EK purpose takes a leaf without extended key usage
+// (old ones have none); one that has it must name tcg-kp-EKCertificate, 2.23.133.8.1,
+// whatever else it names (TCG EK Credential Profile). It ignores critical
+// extensions of the profile that OpenSSL does not know (subject directory attributes,
+// critical SAN), in the leaf only.
 enum class ChainPurpose { kAny, kTlsClient, kTlsServer, kEndorsementKey };
 
 struct ChainOptions {

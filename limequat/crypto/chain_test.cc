@@ -368,6 +368,17 @@ TEST(VerifyChain, TakesTheUsageOfEndorsementKeysForThemOnly) {
   }
 }
 
+TEST(VerifyChain, TakesEndorsementCertificatesThatNameOtherUsagesToo) {
+  const Certificate leaf = Endorsement([](X509* x509) {
+    // clientAuth and tcg-kp-EKCertificate.
+    AddRawExtension(x509, kExtendedKeyUsage, false,
+                    *HexDecode("301106082b06010505070302"
+                               "06056781050801"));
+  });
+  EXPECT_EQ(leaf.extended_key_usage().size(), 2U);
+  ExpectTrusted(VerifyEndorsement(leaf));
+}
+
 TEST(VerifyChain, TakesEndorsementCertificatesWithoutUsage) {
   ExpectTrusted(VerifyEndorsement(Leaf().certificate));
 }
