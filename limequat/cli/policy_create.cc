@@ -17,6 +17,7 @@
 #include "limequat/collect/tree.h"
 #include "limequat/config/files.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/exclude_list.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
@@ -42,9 +43,8 @@ Result<std::string> CheckBefore(const PolicyCreateRuntime& asked, const Console&
   if (KeepsToStandardOutput(asked) && console.for_people()) {
     return UsageError("name a file with --output, or send the policy on with -o json");
   }
-  policy::RuntimePolicyBuilder expressions;
-  for (const std::string& exclude : asked.excludes) expressions.AddExclude(exclude);
-  LQ_RETURN_IF_ERROR(expressions.ToJson(PolicyTimestamp(asked.now), kLogHash));
+  // Whether they exclude everything is known when the paths are.
+  LQ_RETURN_IF_ERROR(policy::ExcludeList::Compile(asked.excludes));
   if (!asked.base) return std::string();
   LQ_ASSIGN_OR_RETURN(std::string base, ReadInput(*asked.base, kMaxPolicyInput));
   auto parsed = policy::RuntimePolicy::Parse(base);

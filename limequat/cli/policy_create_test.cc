@@ -146,6 +146,16 @@ TEST_F(PolicyCreateTest, Attack_A10_ExpressionsThatExcludeEverythingAreRefused) 
   EXPECT_EQ(Made()->Excludes("/var/log/x"), policy::Exclusion::kExcluded);
 }
 
+// Excludes all of an ordinary system, but not the paths that this policy lists.
+TEST_F(PolicyCreateTest, ExpressionsThatLeaveTheListedPathsAreTaken) {
+  Put("opt/app/server", "program", 0755);
+  create_.excludes = {"/(?!opt/app)"};
+  ASSERT_TRUE(Run());
+  EXPECT_FALSE(Made()->says_nothing());
+  EXPECT_EQ(Made()->Excludes("/usr/bin/a"), policy::Exclusion::kExcluded);
+  EXPECT_EQ(Made()->Excludes("/opt/app/server"), policy::Exclusion::kNo);
+}
+
 TEST_F(PolicyCreateTest, WithoutAFileThePolicyIsTheResult) {
   Put("a", "x");
   create_.output.reset();
@@ -161,7 +171,7 @@ TEST_F(PolicyCreateTest, FailsBeforeHashingOnWhatFailsInTheEnd) {
   create_.excludes = {"("};
   const auto expression = Run();
   ASSERT_FALSE(expression);
-  EXPECT_NE(expression.error().id, "collect.root");
+  EXPECT_EQ(expression.error().id, "policy.exclude");
   create_.excludes.clear();
   create_.base = (folder_ / "absent.json").string();
   const auto base = Run();
