@@ -163,9 +163,12 @@ Status AppraiseEntries(ByteView list, ima::Format format, const policy::RuntimeP
     // Without quoted PCRs only the policy can say whether the boot was the right one.
     if (first && policy.Look(entry->path, entry->file_digest) == policy::PathAnswer::kUnknownPath &&
         entry->path == ima::kBootAggregate) {
-      Add(out, NotEvaluated("ima.boot_aggregate",
-                            "no PCRs 0-9 to compare boot_aggregate with, and the policy does not "
-                            "list it"));
+      Finding finding = NotEvaluated("ima.boot_aggregate",
+                                     "without a quote there are no PCRs 0-9 to compare "
+                                     "boot_aggregate with, and the policy does not list it");
+      finding.subject.pcr = entry->pcr;
+      finding.subject.event = entry->index;
+      Add(out, std::move(finding));
     }
     first = false;
     AppraiseEntry(*entry, policy.says_nothing() ? nullptr : &policy, out);

@@ -251,9 +251,24 @@ TEST_F(ListTest, BootAggregateThatNothingVouchesFor) {
   policy_ = ParsePolicy(machine_.PolicyText());
   const Appraisal out = Appraised(Pcr10());
   EXPECT_EQ(out.verdict(), Verdict::kFail);
+  // The policy was made from files: that it does not list it says nothing of the machine.
+  EXPECT_EQ(Checks(out), (Names{"ima.replay", "ima.list", "ima.boot_aggregate"}));
   const Finding* finding = FindCheck(out.findings, "ima.boot_aggregate");
   ASSERT_NE(finding, nullptr);
   EXPECT_EQ(finding->outcome, Outcome::kNotEvaluated);
+  EXPECT_EQ(finding->cause, Cause::kConfiguration);
+  EXPECT_EQ(finding->subject.event, 0U);
+  EXPECT_EQ(Checks(Appraised(std::nullopt)), (Names{"ima.list", "ima.boot_aggregate"}));
+}
+
+TEST_F(ListTest, BootAggregateThatThePolicyListsDecides) {
+  EXPECT_EQ(Appraised(std::nullopt).verdict(), Verdict::kPass);
+  policy_ = ParsePolicy(
+      machine_.PolicyText().insert(machine_.PolicyText().find(R"("digests":{)") + 11,
+                                   R"("boot_aggregate":[")" + std::string(64, '0') + R"("],)"));
+  const Appraisal out = Appraised(std::nullopt);
+  EXPECT_EQ(out.verdict(), Verdict::kFail);
+  EXPECT_EQ(Checks(out), (Names{"ima.list", "ima.digest"}));
 }
 
 TEST_F(ListTest, PolicyThatSaysNothing) {

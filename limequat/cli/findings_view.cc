@@ -74,9 +74,10 @@ std::string RenderGroup(const FindingGroup& group, const FindingsStyle& style) {
     title += Tinted(fmt::format("  cause: {}", Shown(group.cause)), Tint::kFaint, style.look);
   }
   std::string text = title + '\n';
-  if (const std::string_view meaning = MeaningOf(group.check); !meaning.empty()) {
-    text += fmt::format("    {}\n", meaning);
-  }
+  // The catalogue says what a failure means; a check that did not run has not failed.
+  const std::string_view meaning =
+      Order(group.outcome) == kNotEvaluatedOrder ? std::string_view() : MeaningOf(group.check);
+  if (!meaning.empty()) text += fmt::format("    {}\n", meaning);
   const std::size_t shown =
       style.all ? group.findings.size() : std::min(style.few, group.findings.size());
   for (std::size_t i = 0; i < shown; ++i) {

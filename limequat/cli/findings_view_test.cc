@@ -88,6 +88,16 @@ TEST(RenderFindings, SaysWhatACheckMeans) {
   EXPECT_NE(text.find(MeaningOf("ima.path")), std::string::npos);
 }
 
+TEST(RenderFindings, DoesNotSayOfACheckThatDidNotRunWhatItsFailureMeans) {
+  ResultView result;
+  result.findings.push_back(Make("ima.boot_aggregate", "not_evaluated", "no PCRs 0-9"));
+  const std::string text = RenderFindings(result, {});
+  EXPECT_NE(text.find("NOT EVALUATED  ima.boot_aggregate"), std::string::npos) << text;
+  EXPECT_NE(text.find("- no PCRs 0-9\n"), std::string::npos) << text;
+  ASSERT_FALSE(MeaningOf("ima.boot_aggregate").empty());
+  EXPECT_EQ(text.find(MeaningOf("ima.boot_aggregate")), std::string::npos) << text;
+}
+
 TEST(RenderFindings, SaysThatSomeWereOnlyCounted) {
   ResultView result = ManyUnknownFiles();
   result.findings_not_shown = 77;
