@@ -64,11 +64,11 @@ TEST(AddTest, KeepsALimitedNumberAndCountsFailures) {
 TEST(ToJsonTest, Finding) {
   Finding finding = Failed("ima.digest", "one sentence", Cause::kPolicyLag);
   finding.subject = {.path = "/usr/bin/x", .pcr = 10, .event = 17};
-  finding.next = "limequat incident list";
+  finding.next = "limequat explain AGENT";
   EXPECT_EQ(json::Serialize(ToJson(finding)),
             R"({"check":"ima.digest","outcome":"failed","detail":"one sentence",)"
             R"("subject":{"path":"/usr/bin/x","pcr":10,"event":17},)"
-            R"("cause":"policy-lag","next":"limequat incident list"})");
+            R"("cause":"policy-lag","next":"limequat explain AGENT"})");
 }
 
 TEST(ToJsonTest, WhatIsNotThereIsLeftOut) {

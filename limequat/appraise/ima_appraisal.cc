@@ -16,9 +16,10 @@ namespace limequat::appraise {
 
 namespace {
 
-// An unknown or changed file is looked into, not waved through: the next step never
-// is to extend the policy (and it holds nothing of the evidence, attack A15).
-constexpr std::string_view kInvestigate = "limequat incident list";
+// An unknown or changed file is looked into, not waved through: the next step shows all
+// that is known of the machine and never is to extend the policy. AGENT stands for itself:
+// nothing of the evidence is in a command (attack A15).
+constexpr std::string_view kInvestigate = "limequat explain AGENT";
 constexpr std::size_t kShownPath = 512;
 // Findings stay in memory for a whole boot: a path keeps no more than the kernel allows.
 constexpr std::size_t kKeptPath = 4096;

@@ -60,7 +60,7 @@ TEST_F(EntryTest, UnknownPath) {
   EXPECT_EQ(finding.subject.path, "/tmp/evil");
   EXPECT_EQ(finding.subject.event, 3U);
   EXPECT_NE(finding.detail.find("sha256:" + Evil().hex()), std::string::npos);
-  EXPECT_EQ(finding.next, "limequat incident list");
+  EXPECT_EQ(finding.next, "limequat explain AGENT");
 }
 
 TEST_F(EntryTest, OtherDigestNamesTheListedOnes) {

@@ -14,7 +14,7 @@ json::Value Result(std::string_view verdict, std::string_view outcome, std::stri
                                                             {"outcome", outcome},
                                                             {"detail", detail},
                                                             {"cause", "tamper"},
-                                                            {"next", "limequat incident list"}}}},
+                                                            {"next", "limequat explain AGENT"}}}},
                       {"evidence_time", "2026-11-25T09:00:00Z"},
                       {"evaluated_at", "2026-11-25T09:00:01Z"}};
 }
@@ -45,7 +45,7 @@ TEST(RenderExplanation, SaysWhatWasFoundAndWhatToDo) {
   EXPECT_EQ(text.find("web-1: FAIL, not trusted\n"), 0U) << text;
   for (const char* part :
        {"the newest evidence failed", "1.5 s old", "approved", "web (abc)", "FAILED  ima.path",
-        "/tmp/x (sha256:ab) ran or was read", "next: limequat incident list"}) {
+        "/tmp/x (sha256:ab) ran or was read", "next: limequat explain AGENT"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
 }

@@ -59,7 +59,7 @@ ResultView ManyUnknownFiles() {
   result.verdict = "fail";
   for (int i = 0; i < 8; ++i) {
     result.findings.push_back(Make("ima.path", "failed", "/tmp/x" + std::to_string(i), "tamper",
-                                   "limequat incident list"));
+                                   "limequat explain AGENT"));
     result.findings.back().event = 600 + i;
   }
   result.findings.push_back(Make("tpm.quote.nonce", "passed", "", ""));
@@ -72,7 +72,7 @@ TEST(RenderFindings, CountsInFullAndShowsTheFirst) {
   EXPECT_NE(text.find("- /tmp/x2 (entry 602)\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("/tmp/x3"), std::string::npos) << text;
   EXPECT_NE(text.find("… and 5 more (--all shows them)\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("next: limequat incident list\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("next: limequat explain AGENT\n"), std::string::npos) << text;
   EXPECT_NE(text.find("passed  tpm.quote.nonce\n"), std::string::npos) << text;
 }
 
