@@ -38,7 +38,9 @@ Result<Secret> Evidence::Activate(const device::Tpm::Key& ek, const tpm::Credent
 Result<device::Quote> Evidence::TakeQuote(const device::QuoteRequest& request) {
   const std::lock_guard lock(mutex_);
   Result<device::Quote> quote = tpm_.TakeQuote(ak_, request);
-  if (quote || quote.error().code != ErrorCode::kUnavailable) return quote;
+  // What the TPM refuses it refuses again; and whoever can make it refuse (by extending
+  // PCR 16 all the time, say) need not cost a key loaded for each question as well.
+  if (quote || !device::IsLost(quote.error())) return quote;
   telemetry::LogWarning("agent.tpm_reopened", {{"why", quote.error().message}});
   LQ_RETURN_IF_ERROR(tpm_.Reopen());
   LQ_ASSIGN_OR_RETURN(ak_, reload_());

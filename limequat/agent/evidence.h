@@ -34,7 +34,8 @@ class Evidence {
            const crypto::PublicKey& transport_key, Logs logs);
 
   // A quote of PCR 16 only, with the transport key that is bound to it. When the
-  // connection to the TPM is broken it is made anew and the quote tried once more.
+  // connection to the TPM is broken or the key is lost (device::IsLost), both are made
+  // anew and the quote tried once more; never for what the TPM itself refuses.
   Result<wire::QuoteAnswer> Identity(std::string_view nonce, const wire::ApiVersion& version);
 
   // A quote of the PCRs of the mask and PCR 16, and the logs (keylime-agent-protocol,

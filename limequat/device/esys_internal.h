@@ -29,7 +29,8 @@ struct FreeEsys {
 template <class T>
 using EsysPtr = std::unique_ptr<T, FreeEsys>;
 
-// kUnavailable ("device.tpm.OPERATION") with the TSS's words for `code`.
+// kUnavailable ("device.tpm.OPERATION", or "device.tpm.lost" if the transport to the TPM
+// failed) with the TSS's words for `code`.
 Error TpmError(std::string_view operation, TSS2_RC code);
 
 // Whether `code` came from the TPM itself and is `wanted`, without the number of the

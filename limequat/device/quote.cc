@@ -105,6 +105,10 @@ Result<Signed> Sign(ESYS_CONTEXT* esys, ESYS_TR ak, const QuoteRequest& request)
   TPMT_SIGNATURE* signature = nullptr;
   TSS2_RC code = Esys_Quote(esys, ak, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &nonce,
                             &own_scheme, &selection, &attest, &signature);
+  // Flushed by somebody else, or by a reset that the connection outlived.
+  if (IsTpmError(code, TPM2_RC_REFERENCE_H0) || IsTpmError(code, TPM2_RC_HANDLE)) {
+    return Unavailable("device.tpm.lost", "TPM: the key is not in the TPM any more");
+  }
   if (code != TSS2_RC_SUCCESS) return TpmError("quote", code);
   const EsysPtr<TPM2B_ATTEST> owned_attest(attest);
   const EsysPtr<TPMT_SIGNATURE> owned_signature(signature);

@@ -112,6 +112,24 @@ Status SwTpm::Reboot() {
   return Launch(Port::kFresh);
 }
 
+Status SwTpm::ResetWithoutStartup() {
+  // CMD_INIT of swtpm's control channel, without flags; its answer is a result, 0 if good.
+  constexpr std::array<std::uint8_t, 8> kInit = {0, 0, 0, 2, 0, 0, 0, 0};
+  std::array<std::uint8_t, 4> result = {0xff, 0xff, 0xff, 0xff};
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(static_cast<std::uint16_t>(port_ + 1));
+  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  const bool answered =
+      ::connect(socket, generic, sizeof address) == 0 &&
+      ::send(socket, kInit.data(), kInit.size(), MSG_NOSIGNAL) == ssize_t{kInit.size()} &&
+      ::recv(socket, result.data(), result.size(), MSG_WAITALL) == ssize_t{result.size()};
+  ::close(socket);
+  if (!answered || result != std::array<std::uint8_t, 4>{}) {
+    return Internal("test.swtpm", "swtpm does not reset its TPM");
+  }
+  return {};
+}
+
 void SwTpm::Stop() {
   if (process_ <= 0) return;
   ::kill(process_, SIGTERM);

@@ -22,6 +22,9 @@ class SwTpm {
   std::string tcti() const;
   // A power cycle: the same TPM, one reset later.
   Status Reboot();
+  // A reset that nobody follows up with TPM2_Startup: every command is refused by the
+  // TPM itself, while its connections last.
+  Status ResetWithoutStartup();
   void Stop();
   // After Stop, at the same address: another power cycle.
   Status Resume();

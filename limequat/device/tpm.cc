@@ -19,6 +19,7 @@ namespace {
 
 constexpr const char* kResourceManager = "/dev/tpmrm0";
 constexpr const char* kDevice = "/dev/tpm0";
+constexpr std::string_view kLost = "device.tpm.lost";
 // The largest list that fits a response of every TPM.
 constexpr std::uint32_t kMaxHandles = TPM2_MAX_CAP_HANDLES;
 
@@ -42,11 +43,32 @@ Result<std::string> TctiConfiguration(std::string_view tcti) {
   return std::string(tcti);
 }
 
+// Whether the layers between us and the TPM failed. ESYS is of no use afterwards: it
+// waits for the answer to the command that was lost.
+bool IsOfTheTransport(TSS2_RC code) {
+  const TSS2_RC layer = code & TSS2_RC_LAYER_MASK;
+  if (layer == TSS2_TCTI_RC_LAYER) return true;
+  if (layer != TSS2_ESAPI_RC_LAYER && layer != TSS2_SYS_RC_LAYER) return false;
+  switch (code & ~TSS2_RC_LAYER_MASK) {
+    case TSS2_BASE_RC_BAD_SEQUENCE:
+    case TSS2_BASE_RC_NO_CONNECTION:
+    case TSS2_BASE_RC_TRY_AGAIN:
+    case TSS2_BASE_RC_IO_ERROR:
+    case TSS2_BASE_RC_MALFORMED_RESPONSE:
+    case TSS2_BASE_RC_INSUFFICIENT_RESPONSE:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Error TpmError(std::string_view operation, TSS2_RC code) {
+  // What cannot be opened is not lost.
+  const bool lost = IsOfTheTransport(code) && operation != "open";
   return Unavailable(
-      fmt::format("device.tpm.{}", operation),
+      lost ? std::string(kLost) : fmt::format("device.tpm.{}", operation),
       fmt::format("TPM: {} failed: {} (0x{:x})", operation, Tss2_RC_Decode(code), code));
 }
 
@@ -58,6 +80,8 @@ bool IsTpmError(TSS2_RC code, TPM2_RC wanted) {
   return (format_one ? code & kFormatOneCode : code) == wanted;
 }
 
+bool IsLost(const Error& error) { return error.id == kLost; }
+
 void Tpm::Impl::Disconnect() {
   if (esys != nullptr) Esys_Finalize(&esys);
   if (tcti != nullptr) Tss2_TctiLdr_Finalize(&tcti);
@@ -65,13 +89,13 @@ void Tpm::Impl::Disconnect() {
 }
 
 Status Tpm::Impl::Ready() const {
-  if (esys == nullptr) return Unavailable("device.tpm.lost", "TPM: not connected");
+  if (esys == nullptr) return Unavailable(kLost, "TPM: not connected");
   return {};
 }
 
 Status Tpm::Impl::Ready(const Key& key) const {
   if (esys == nullptr || key.connection_ != connection) {
-    return Unavailable("device.tpm.lost", "TPM: the key was lost with its connection");
+    return Unavailable(kLost, "TPM: the key was lost with its connection");
   }
   return {};
 }

@@ -43,6 +43,11 @@ struct KeyBlob {
   Bytes private_area;  // content of TPM2B_PRIVATE
 };
 
+// Whether `error` of a Tpm means that its connection is broken or the key that was
+// used is not in the TPM any more: Reopen and loading the key again may help, which they
+// do not for what the TPM itself refuses.
+bool IsLost(const Error& error);
+
 // What a quote is asked for.
 struct QuoteRequest {
   Bytes nonce;
@@ -63,7 +68,8 @@ struct Quote {
 // The TPM of this machine. Thread-safe: one mutex in front of it, since a TPM does one
 // thing at a time. Whatever is loaded is flushed on every path, also without a
 // resource manager. Errors: kUnavailable ("device.tpm.OPERATION") with the TPM's own
-// words for trouble of the device; others are named at the functions.
+// words for trouble of the device, ("device.tpm.lost") for trouble of the connection
+// to it, see IsLost; others are named at the functions.
 class Tpm {
  private:
   struct Impl;

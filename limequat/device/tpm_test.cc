@@ -678,9 +678,13 @@ TEST_F(TpmTest, ABrokenConnectionIsReplaced) {
                              .pcrs = tpm::PcrSet::Of(10),
                              .binding = std::nullopt};
   swtpm_->Stop();
-  ASSERT_FALSE(tpm->TakeQuote(keys.ak, request));
+  const Result<Quote> while_away = tpm->TakeQuote(keys.ak, request);
+  ASSERT_FALSE(while_away);
+  EXPECT_TRUE(IsLost(while_away.error())) << while_away.error().id;
   ASSERT_TRUE(swtpm_->Resume());
-  EXPECT_FALSE(tpm->TakeQuote(keys.ak, request)) << "ESYS does not recover by itself";
+  const Result<Quote> afterwards = tpm->TakeQuote(keys.ak, request);
+  ASSERT_FALSE(afterwards) << "ESYS does not recover by itself";
+  EXPECT_TRUE(IsLost(afterwards.error())) << afterwards.error().id;
   ASSERT_TRUE(tpm->Reopen());
   // Keys of the old connection are refused, whatever their handle now means.
   EXPECT_EQ(tpm->TakeQuote(keys.ak, request).error().id, "device.tpm.lost");
@@ -698,6 +702,33 @@ TEST_F(TpmTest, ABrokenConnectionIsReplaced) {
   const Result<Quote> quote = tpm->TakeQuote(keys.ak, request);
   ASSERT_TRUE(quote) << quote.error().message;
   ExpectVerifies(keys.ak, *quote, request);
+}
+
+TEST_F(TpmTest, WhatTheTpmRefusesIsNotALostConnection) {
+  const std::unique_ptr<Tpm> tpm = Open();
+  const Keys keys = MakeKeys(*tpm);
+  const QuoteRequest request{.nonce = ToBytes("n"),
+                             .bank = HashAlgorithm::kSha256,
+                             .pcrs = tpm::PcrSet::Of(10),
+                             .binding = std::nullopt};
+  ASSERT_TRUE(swtpm_->ResetWithoutStartup());
+  const Result<Quote> quote = tpm->TakeQuote(keys.ak, request);
+  ASSERT_FALSE(quote);
+  EXPECT_EQ(quote.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(quote.error().id, "device.tpm.pcr_read");
+  EXPECT_FALSE(IsLost(quote.error()));
+}
+
+TEST_F(TpmTest, AKeyThatSomebodyElseFlushedIsLost) {
+  const std::unique_ptr<Tpm> tpm = Open();
+  const Keys keys = MakeKeys(*tpm);
+  ASSERT_TRUE(Open()->FlushLeftovers(keys.ak.public_area().Name()));
+  const Result<Quote> quote = tpm->TakeQuote(keys.ak, {.nonce = ToBytes("n"),
+                                                       .bank = HashAlgorithm::kSha256,
+                                                       .pcrs = tpm::PcrSet::Of(10),
+                                                       .binding = std::nullopt});
+  ASSERT_FALSE(quote);
+  EXPECT_TRUE(IsLost(quote.error())) << quote.error().id << quote.error().message;
 }
 
 TEST_F(TpmTest, AConnectionThatCannotBeReplacedIsUnavailable) {
