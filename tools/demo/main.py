@@ -12,14 +12,19 @@ sys.path[:0] = [str(REPOSITORY / "tools" / "lab"), str(Path(__file__).resolve().
 from fleet import Fleet, NotObservedError  # noqa: E402
 from limequat_lab.assembly import Plan, default_binaries  # noqa: E402
 from limequat_lab.errors import LabError  # noqa: E402
-from limequat_lab.lab import Lab  # noqa: E402
+from limequat_lab.lab import Lab, default_folder  # noqa: E402
 from limequat_lab.progress import Progress  # noqa: E402
 from scenes import Demo  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 
-def play(demo: Demo, quick: bool) -> None:
-    machines = [machine.settings.name for machine in demo.lab.machines()]
+def play(lab: Lab, terminal: Terminal, scratch: Path, quick: bool) -> None:
+    """Makes the lab and shows the scenes in it."""
+    terminal.headline("A lab: " + ("two light machines" if quick else "one real kernel in QEMU and two light machines"))
+    binaries = default_binaries()
+    lab.up(Plan(0 if quick else 1, 2, binaries))
+    demo = Demo(lab, Fleet(binaries / "limequat", lab.site().operator_configuration, terminal), terminal, scratch)
+    machines = [machine.settings.name for machine in lab.machines()]
     demo.enrol(machines)
     demo.intruder(machines[0])
     if not quick:
@@ -28,35 +33,39 @@ def play(demo: Demo, quick: bool) -> None:
         demo.silence(machines[1], machines[2])
 
 
+def observed(lab: Lab, terminal: Terminal, scratch: Path, quick: bool) -> int:
+    """The demo's exit status: 0 if everything was observed."""
+    try:
+        play(lab, terminal, scratch, quick)
+    except (NotObservedError, LabError) as why:
+        terminal.bad(str(why))
+        return 1
+    except KeyboardInterrupt:
+        terminal.bad("interrupted")
+        return 130
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="script/demo", description="A machine with a TPM registers, attests, is tampered with, caught, "
                                      "explained, and recovers.")
     parser.add_argument("--quick", action="store_true", help="the first scene only, on light machines (no kernel in QEMU)")
-    parser.add_argument("--keep", action="store_true", help="leave the lab running; end it with: limequat lab down")
+    parser.add_argument("--keep", action="store_true", help="use the place of `limequat lab` and leave the lab running there")
     options = parser.parse_args()
     terminal = Terminal()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="limequat-demo-") as scratch:
-        lab = Lab(Path(scratch) / "lab", progress=Progress())
-        if options.keep:
-            from limequat_lab.lab import default_folder
-            lab = Lab(default_folder(), progress=Progress())
+    with tempfile.TemporaryDirectory(prefix="limequat-demo-") as name:
+        scratch = Path(name)
+        lab = Lab(default_folder() if options.keep else scratch / "lab", progress=Progress())
         try:
-            terminal.headline("A lab: " + ("two light machines" if options.quick else "one real kernel in QEMU and two light machines"))
-            lab.up(Plan(0 if options.quick else 1, 2, default_binaries()))
-            fleet = Fleet(default_binaries() / "limequat", lab.site().operator_configuration, terminal)
-            play(Demo(lab, fleet, terminal, Path(scratch)), options.quick)
-        except (NotObservedError, LabError) as why:
-            terminal.bad(str(why))
-            return 1
-        except KeyboardInterrupt:
-            terminal.bad("interrupted")
-            return 130
+            status = observed(lab, terminal, scratch, options.quick)
         finally:
             if not options.keep:
                 lab.down()
-    terminal.headline(f"\nEverything was observed, in {terminal.seconds():.0f} s. Nothing was left behind.")
-    return 0
+    if status == 0:
+        left = "The lab still runs; end it with: limequat lab down" if options.keep else "Nothing was left behind."
+        terminal.headline(f"\nEverything was observed, in {terminal.seconds():.0f} s. {left}")
+    return status
 
 
 if __name__ == "__main__":
