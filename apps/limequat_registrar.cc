@@ -1,9 +1,18 @@
+#include <cstdint>
+
 #include "limequat/config/registrar.h"
 #include "limequat/registrar/service.h"
 #include "program.h"
 
 // limequat-registrar: proves that an attestation key lives in the TPM that the
 // endorsement key names.
+
+namespace {
+
+// Those who register come and go.
+std::uint64_t Machines(limequat::registrar::Service&) { return 0; }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   return limequat::apps::RunProgram(
@@ -19,5 +28,5 @@ int main(int argc, char** argv) {
                   "6 a port or the\n"
                   "database is not available, 70 a defect."},
       limequat::apps::ServiceActions("limequat-registrar", limequat::config::LoadRegistrarConfig,
-                                     limequat::registrar::Service::Start));
+                                     limequat::registrar::Service::Start, Machines));
 }

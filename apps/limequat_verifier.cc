@@ -1,9 +1,17 @@
+#include <cstdint>
+
 #include "limequat/config/verifier.h"
 #include "limequat/verifier/service.h"
 #include "program.h"
 
 // limequat-verifier: asks machines for evidence, verifies it, appraises it against
 // policy, and tells whom it concerns.
+
+namespace {
+
+std::uint64_t Machines(limequat::verifier::Service& service) { return service.fleet().size(); }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   return limequat::apps::RunProgram(
@@ -19,5 +27,5 @@ int main(int argc, char** argv) {
                   "6 a port or the\n"
                   "database is not available, 70 a defect."},
       limequat::apps::ServiceActions("limequat-verifier", limequat::config::LoadVerifierConfig,
-                                     limequat::verifier::Service::Start));
+                                     limequat::verifier::Service::Start, Machines));
 }

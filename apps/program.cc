@@ -6,6 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "limequat/http/descriptors.h"
+#include "limequat/telemetry/log.h"
+
 #ifndef LQ_VERSION
 #define LQ_VERSION "unknown"
 #endif
@@ -42,6 +45,21 @@ int Perform(const Options& options, const ProgramInfo& info, const ProgramAction
 }
 
 }  // namespace
+
+void RaiseDescriptors() {
+  const http::DescriptorLimit limit = http::RaiseDescriptorLimit();
+  telemetry::LogInfo("program.descriptors", {{"limit", limit.now}, {"before", limit.before}});
+}
+
+void CheckDescriptors(std::uint64_t machines) {
+  const std::uint64_t limit = http::RaiseDescriptorLimit().now;
+  const std::uint64_t needed = machines + kOtherDescriptors;
+  if (limit >= needed) return;
+  telemetry::LogWarning("program.few_descriptors", {{"limit", limit},
+                                                    {"needed", needed},
+                                                    {"machines", machines},
+                                                    {"next", "raise LimitNOFILE= of the unit"}});
+}
 
 int ReportError(std::string_view program, const Error& error) {
   fmt::print(stderr, "{}: {} [{}]\n", program, error.message, error.id);
