@@ -199,9 +199,7 @@ Awaitable<bool> Connection::SendProduced(Turn& turn, std::shared_ptr<Response> r
     if (!co_await SendPiece(turn, *piece)) co_return false;
     piece = co_await NextPiece(turn, response, error);
     if (error) {
-      telemetry::LogWarning(
-          "http.body_cut_off",
-          {{"id", error->id}, {"message", error->message}, {"path", turn.held->request.path}});
+      LogCutOff(turn, *error);
       Abort();
       co_return false;
     }

@@ -320,8 +320,9 @@ struct ResponseParser::Impl {
     const std::optional<std::size_t> size = scanner.Find(input);
     if (!size) return Refuse("the header is too long");
     if (*size == 0) return Parsed::kNeedMore;
-    if (const BoostError error = PutHead(*sink, input.substr(0, *size)))
-      return Refuse(error.message());
+    const std::string_view head = input.substr(0, *size);
+    if (HasFoldedLine(head)) return Refuse("a folded header line");
+    if (const BoostError error = PutHead(*sink, head)) return Refuse(error.message());
     input.remove_prefix(*size);
     if (sink->status / 100 == 1) {
       if (sink->status == 101) return Refuse("an upgrade nobody asked for");

@@ -325,7 +325,9 @@ TEST(ResponseParser, RefusesWhatIsNotHttp) {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"}) {
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: a\r\n Content-Length: 2\r\n\r\nhi",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: a\r\n\tb\r\n\r\n"}) {
     EXPECT_EQ(ParseResponse(parser, text, 10), Outcome::kFailed) << text;
     EXPECT_FALSE(parser.too_long());
     EXPECT_NE(parser.failure(), "");

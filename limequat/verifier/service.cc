@@ -43,6 +43,8 @@ Result<http::ClientOptions> LoadClient(const config::VerifierConfig& config) {
                       config::ReadSecretFile(config.client_key, kMaxKeyFile));
   // One machine, one connection: questions to one machine never overlap.
   options.max_connections_per_endpoint = 1;
+  options.max_connections = kMaxMachines;
+  options.max_waiting = kMaxMachines;
   return options;
 }
 
