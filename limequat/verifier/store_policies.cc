@@ -1,0 +1,122 @@
+#include <utility>
+
+#include "limequat/base/result_macros.h"
+#include "limequat/verifier/store.h"
+#include "limequat/verifier/store_internal.h"
+
+// The tables of policies: contents by hash, and the names that point at them.
+
+namespace limequat::verifier {
+
+namespace {
+
+using sql::Connection;
+using sql::Row;
+
+Status StorePolicyBody(Connection& connection, const StoredPolicy& policy) {
+  LQ_ASSIGN_OR_RETURN(
+      auto known, connection.Query("SELECT 1 FROM policies WHERE hash = ?", {policy.hash.hex()}));
+  if (!known.empty()) return {};
+  LQ_ASSIGN_OR_RETURN(auto inserted,
+                      connection.Execute("INSERT INTO policies (hash, body) VALUES (?, ?)",
+                                         {policy.hash.hex(), policy.body}));
+  static_cast<void>(inserted);
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy, Time now) {
+  std::vector<Rebound> rebound;
+  LQ_RETURN_IF_ERROR(database_->Write(Patience(), [&](Connection& connection) -> Status {
+    rebound.clear();
+    LQ_RETURN_IF_ERROR(StorePolicyBody(connection, policy));
+    LQ_ASSIGN_OR_RETURN(
+        auto renamed,
+        connection.Execute("UPDATE policy_names SET hash = ?, pushed_us = ? WHERE name = ?",
+                           {policy.hash.hex(), Micros(now), policy.name}));
+    if (renamed == 0) {
+      LQ_ASSIGN_OR_RETURN(
+          auto inserted,
+          connection.Execute("INSERT INTO policy_names (name, hash, pushed_us) VALUES (?, ?, ?)",
+                             {policy.name, policy.hash.hex(), Micros(now)}));
+      static_cast<void>(inserted);
+    }
+    LQ_ASSIGN_OR_RETURN(
+        auto bound,
+        connection.Query("SELECT agent_id FROM machines WHERE policy_name = ? AND policy_hash <> ?",
+                         {policy.name, policy.hash.hex()}, 1'000'000));
+    for (const Row& row : bound) {
+      LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
+      LQ_ASSIGN_OR_RETURN(std::int64_t generation, NextGeneration(connection));
+      LQ_ASSIGN_OR_RETURN(
+          auto changed,
+          connection.Execute(
+              "UPDATE machines SET policy_hash = ?, generation = ? WHERE agent_id = ?",
+              {policy.hash.hex(), generation, id}));
+      static_cast<void>(changed);
+      rebound.push_back({.agent_id = std::move(id), .generation = generation});
+    }
+    // Content that no name and no machine refers to is dropped.
+    LQ_ASSIGN_OR_RETURN(
+        auto dropped,
+        connection.Execute(
+            "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND "
+            "hash NOT IN (SELECT policy_hash FROM machines)"));
+    static_cast<void>(dropped);
+    return {};
+  }));
+  return rebound;
+}
+
+Result<std::optional<StoredPolicy>> Store::FindPolicy(std::string_view name) {
+  std::optional<StoredPolicy> found;
+  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
+    LQ_ASSIGN_OR_RETURN(
+        auto rows,
+        connection.Query("SELECT policies.hash, policies.body FROM policy_names JOIN policies ON "
+                         "policies.hash = policy_names.hash WHERE policy_names.name = ?",
+                         {std::string(name)}));
+    if (rows.empty()) return {};
+    LQ_ASSIGN_OR_RETURN(std::string hash, rows[0].Text(0));
+    LQ_ASSIGN_OR_RETURN(std::string body, rows[0].Text(1));
+    LQ_ASSIGN_OR_RETURN(crypto::Digest digest,
+                        crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, hash));
+    found = StoredPolicy{.name = std::string(name), .hash = digest, .body = std::move(body)};
+    return {};
+  }));
+  return found;
+}
+
+Result<std::optional<StoredPolicy>> Store::FindPolicyByHash(const crypto::Digest& hash) {
+  std::optional<StoredPolicy> found;
+  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
+    LQ_ASSIGN_OR_RETURN(auto rows,
+                        connection.Query("SELECT body FROM policies WHERE hash = ?", {hash.hex()}));
+    if (rows.empty()) return {};
+    LQ_ASSIGN_OR_RETURN(std::string body, rows[0].Text(0));
+    found = StoredPolicy{.name = {}, .hash = hash, .body = std::move(body)};
+    return {};
+  }));
+  return found;
+}
+
+Result<std::vector<StoredPolicy>> Store::ListPolicies() {
+  std::vector<StoredPolicy> policies;
+  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
+    LQ_ASSIGN_OR_RETURN(
+        auto rows,
+        connection.Query("SELECT name, hash FROM policy_names ORDER BY name", {}, 100'000));
+    for (const Row& row : rows) {
+      LQ_ASSIGN_OR_RETURN(std::string name, row.Text(0));
+      LQ_ASSIGN_OR_RETURN(std::string hash, row.Text(1));
+      LQ_ASSIGN_OR_RETURN(crypto::Digest digest,
+                          crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, hash));
+      policies.push_back({.name = std::move(name), .hash = digest, .body = {}});
+    }
+    return {};
+  }));
+  return policies;
+}
+
+}  // namespace limequat::verifier
