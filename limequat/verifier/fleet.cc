@@ -68,9 +68,9 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
         "verifier.enrolled",
         fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
   }
-  if (size() >= kMaxMachines)
+  if (size() >= options_.max_machines)
     return Unavailable("verifier.full",
-                       fmt::format("this verifier has its {} machines", kMaxMachines));
+                       fmt::format("this verifier has its {} machines", options_.max_machines));
 
   if (policy && policy->body) {
     LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, parts_.policies.Get(*policy->body));

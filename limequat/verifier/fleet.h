@@ -28,6 +28,7 @@ struct FleetOptions {
   Pace pace;
   std::chrono::milliseconds request_timeout{10'000};
   std::size_t max_answer = 64U << 20U;  // of one machine, with its whole IMA list
+  std::size_t max_machines = kMaxMachines;
 };
 
 // Everything the fleet works with; all of it outlives the fleet.
@@ -58,7 +59,7 @@ class Fleet {
   // first (machines bound to that name follow), or a name that exists, or nothing:
   // then the machine is unpoliced. kConflict ("verifier.enrolled") if it exists,
   // kNotFound ("verifier.unknown_policy"), kMalformed for a policy that is none,
-  // kUnavailable ("verifier.full") beyond kMaxMachines. Nothing is changed then.
+  // kUnavailable ("verifier.full") beyond the options' max_machines. Nothing is changed then.
   struct PolicyChoice {
     std::string name;
     std::optional<std::string> body;
