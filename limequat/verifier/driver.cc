@@ -21,7 +21,6 @@ namespace {
 
 // Keylime's length; about 119 bits.
 constexpr std::size_t kNonceLength = 20;
-// PCR 16 is added by the agent itself, so the mask does not name it.
 // An answer up to this size is appraised on the I/O thread that received it: it holds a
 // quote and at most about ten entries, which takes less time than to wake a worker. It
 // also bounds how long one machine's answer keeps those of others waiting.
@@ -175,7 +174,9 @@ void Machine::Received(const std::shared_ptr<const Ask>& ask,
   }
   if (response->status != 200) {
     const std::string text = StatusText(*response);
-    if (response->status == 400 && text.contains(kVersionNotSupported)) return Negotiate(ask);
+    if (response->status == 400 && text.contains(kVersionNotSupported)) {
+      return strand_.Post([self = shared_from_this(), ask] { self->Negotiate(ask); });
+    }
     return Answer(*ask, Unavailable("verifier.agent_status", fmt::format("the agent answered {} {}",
                                                                          response->status, text)));
   }
@@ -190,6 +191,8 @@ void Machine::Received(const std::shared_ptr<const Ask>& ask,
 }
 
 void Machine::Negotiate(const std::shared_ptr<const Ask>& ask) {
+  // The answer may have come in the moment of the removal (A20).
+  if (state_.removed) return;
   http::ClientRequest request{.method = http::Method::kGet,
                               .target = "/version",
                               .headers = {},

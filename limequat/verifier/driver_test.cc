@@ -346,6 +346,24 @@ TEST_F(HeldTest, Attack_A20_NoVersionIsAskedForAfterRemoval) {
   EXPECT_EQ(agent_.version_requests(), 0U);
 }
 
+TEST_F(HeldTest, Attack_A20_NoVersionIsAskedForInTheMomentOfRemoval) {
+  AgentPeer other(verifiers_);
+  agent_.SupportOnly({"2.1"});
+  const auto machine = std::make_shared<Machine>(
+      FleetParts{.runtime = runtime_, .client = *client_, .store = store(), .policies = policies_},
+      options_,
+      StartState(std::make_shared<const Enrolment>(EnrolmentOf("m1", agent_)), {}, Time()));
+  machine->Start(Duration(0));
+  ASSERT_TRUE(held_.Wait());
+  // Without the cancellation that belongs to it: the answer is still delivered.
+  machine->Post(Removed{});
+  go_on_.Open();
+  ASSERT_TRUE(Enrol("m2", other));
+  ASSERT_TRUE(other.WaitAsked(10));
+  EXPECT_EQ(agent_.version_requests(), 0U);
+  machine->StopAndWait();
+}
+
 TEST_F(HeldTest, Attack_A14_AnswerUnderThePolicyBeforeIsDropped) {
   // The old policy lists what ran, the new one does not.
   const std::string good = agent_.PolicyText();
