@@ -72,18 +72,8 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
     return Unavailable("verifier.full",
                        fmt::format("this verifier has its {} machines", options_.max_machines));
 
-  if (policy && policy->body) {
-    LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, parts_.policies.Get(*policy->body));
-    LQ_ASSIGN_OR_RETURN(auto rebound, PushPolicyLocked(policy->name, *policy->body));
-    static_cast<void>(rebound);
-    enrolment.policy_name = policy->name;
-  } else if (policy) {
-    LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindPolicy(policy->name));
-    if (!stored)
-      return NotFound("verifier.unknown_policy",
-                      fmt::format("Could not find IMA policy with name {}!",
-                                  EscapeForDisplay(policy->name, 128)));
-    LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, parts_.policies.Get(stored->body));
+  if (policy) {
+    LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, BindLocked(*policy));
     enrolment.policy_name = policy->name;
   }
   std::optional<crypto::Digest> policy_hash;
@@ -104,6 +94,26 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
   }
   machine->Start(Duration(0));
   return {};
+}
+
+Result<std::shared_ptr<const policy::RuntimePolicy>> Fleet::BindLocked(const PolicyChoice& choice) {
+  LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindPolicy(choice.name));
+  if (!choice.body) {
+    if (!stored)
+      return NotFound("verifier.unknown_policy",
+                      fmt::format("Could not find IMA policy with name {}!",
+                                  EscapeForDisplay(choice.name, 128)));
+    return parts_.policies.Get(stored->body);
+  }
+  LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(*choice.body));
+  if (stored && stored->hash != policy->hash())
+    return Conflict("verifier.policy_exists",
+                    fmt::format("IMA policy with name {} already exists. Please use a different "
+                                "name or delete the allowlist from the verifier.",
+                                EscapeForDisplay(choice.name, 128)));
+  LQ_ASSIGN_OR_RETURN(auto rebound, PushPolicyLocked(choice.name, *choice.body));
+  static_cast<void>(rebound);
+  return policy;
 }
 
 Status Fleet::Remove(const wire::AgentId& id) {

@@ -56,10 +56,11 @@ class Fleet {
   Status Start();
 
   // Enrols a machine and starts asking it. `policy`: content to store under a name
-  // first (machines bound to that name follow), or a name that exists, or nothing:
-  // then the machine is unpoliced. kConflict ("verifier.enrolled") if it exists,
-  // kNotFound ("verifier.unknown_policy"), kMalformed for a policy that is none,
-  // kUnavailable ("verifier.full") beyond the options' max_machines. Nothing is changed then.
+  // first, or a name that exists, or nothing: then the machine is unpoliced. kConflict
+  // ("verifier.enrolled") if it exists, ("verifier.policy_exists") if the name has other
+  // content: an enrolment never changes what other machines are held against. kNotFound
+  // ("verifier.unknown_policy"), kMalformed for a policy that is none, kUnavailable
+  // ("verifier.full") beyond FleetOptions::max_machines. Nothing is changed then.
   struct PolicyChoice {
     std::string name;
     std::optional<std::string> body;
@@ -86,6 +87,8 @@ class Fleet {
 
  private:
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
+  // The policy that an enrolment chose, stored under its name.
+  Result<std::shared_ptr<const policy::RuntimePolicy>> BindLocked(const PolicyChoice& choice);
   Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body);
 
   FleetParts parts_;

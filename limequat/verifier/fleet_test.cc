@@ -94,6 +94,22 @@ TEST_F(FleetTest, RefusedPolicyChangesNothing) {
   EXPECT_EQ(agent_.asked(), 0U);
 }
 
+TEST_F(FleetTest, PolicySentAlongDoesNotReplaceTheOneOfOthers) {
+  ASSERT_TRUE(fleet().PushPolicy("base", agent_.PolicyText()));
+  ASSERT_TRUE(EnrolWith("m1", agent_, Choice{.name = "base", .body = {}}));
+  const std::string before = Everything();
+  const auto hash = StateOf("m1").enrolment->PolicyHash();
+  AgentPeer other(verifiers_);
+  const Status refused =
+      EnrolWith("m2", other, Choice{.name = "base", .body = PolicyListing("/a")});
+  EXPECT_EQ(IdOf(refused), "verifier.policy_exists");
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(Everything(), before);
+  EXPECT_EQ(StateOf("m1").enrolment->PolicyHash(), hash);
+  // The same content is no change.
+  EXPECT_TRUE(EnrolWith("m2", other, Choice{.name = "base", .body = agent_.PolicyText()}));
+}
+
 TEST_F(FleetTest, FullFleetTakesNoMore) {
   options_.max_machines = 2;
   AgentPeer second(verifiers_);
