@@ -225,17 +225,20 @@ VerifierTest::VerifierTest() {
   options.private_key_pem = self.key.ExposePem();
   options.max_connections_per_endpoint = 1;
   client_ = *http::Client::Create(runtime_, std::move(options));
-  store_ = *Store::Open("sqlite:" + folder_ / "verifier.db");
 }
 
 VerifierTest::~VerifierTest() { Stop(); }
 
+Store& VerifierTest::store() {
+  if (!store_) store_ = *Store::Open("sqlite:" + folder_ / "verifier.db");
+  return *store_;
+}
+
 Fleet& VerifierTest::fleet() {
   if (!fleet_) {
-    if (!store_) store_ = *Store::Open("sqlite:" + folder_ / "verifier.db");
     fleet_ = std::make_unique<Fleet>(FleetParts{.runtime = runtime_,
                                                 .client = *client_,
-                                                .store = *store_,
+                                                .store = store(),
                                                 .policies = policies_,
                                                 .outbox = outbox_.get()},
                                      options_);
@@ -258,7 +261,7 @@ void VerifierTest::Restart() {
 }
 
 void VerifierTest::SendNoticesTo(const std::string& url) {
-  auto outbox = notify::Outbox::Create(runtime_, *client_, store_->database(),
+  auto outbox = notify::Outbox::Create(runtime_, *client_, store().database(),
                                        {.url = url, .authorities = {}});
   ASSERT_TRUE(outbox) << outbox.error().message;
   outbox_ = *std::move(outbox);
@@ -333,7 +336,7 @@ std::string VerifierTest::TroubleOf(std::string_view id) {
 
 std::string VerifierTest::Column(const std::string& query) {
   std::string value;
-  const Status read = store_->database().Read({}, [&](sql::Connection& connection) -> Status {
+  const Status read = store().database().Read({}, [&](sql::Connection& connection) -> Status {
     const auto rows = connection.Query(query);
     if (!rows) return rows.error();
     value = rows->empty() ? "(none)" : *rows->at(0).Text(0);
@@ -344,7 +347,7 @@ std::string VerifierTest::Column(const std::string& query) {
 }
 
 void VerifierTest::Execute(const std::string& statement) {
-  const Status done = store_->database().Write({}, [&](sql::Connection& connection) -> Status {
+  const Status done = store().database().Write({}, [&](sql::Connection& connection) -> Status {
     const auto changed = connection.Execute(statement);
     return changed ? Status() : Status(changed.error());
   });

@@ -111,7 +111,8 @@ class VerifierTest : public ::testing::Test {
   ~VerifierTest() override;
 
   Fleet& fleet();
-  Store& store() { return *store_; }
+  Store& store();
+
   // Ends fleet and database and opens both again.
   void Restart();
   // Only ends them.

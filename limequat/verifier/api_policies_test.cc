@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "limequat/verifier/api_for_test.h"
+
+// /api/v1/policies.
+
+namespace limequat::verifier {
+namespace {
+
+class PoliciesApiTest : public ApiTest {};
+
+TEST_F(PoliciesApiTest, PushesListsAndShows) {
+  EXPECT_EQ(Get("/api/v1/policies").body, R"({"policies":[]})");
+  const std::string body = PolicyListing("/usr/bin/a");
+  const std::string hash = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(body)).hex();
+  const ApiAnswer pushed = Put("/api/v1/policies/base", body);
+  EXPECT_EQ(pushed.status, 200);
+  EXPECT_EQ(
+      pushed.body,
+      fmt::format(R"({{"name":"base","hash":"{}","paths":1,"machines_appraised_again":0}})", hash));
+  ASSERT_EQ(Put("/api/v1/policies/another", body).status, 200);
+  EXPECT_EQ(Get("/api/v1/policies").body,
+            fmt::format(R"({{"policies":[{{"name":"another","hash":"{0}"}},)"
+                        R"({{"name":"base","hash":"{0}"}}]}})",
+                        hash));
+  const ApiAnswer shown = Get("/api/v1/policies/base");
+  EXPECT_EQ(shown.status, 200);
+  EXPECT_EQ(shown.body, body) << "as it was pushed, byte by byte";
+}
+
+TEST_F(PoliciesApiTest, MachinesBoundToItAreAppraisedAgain) {
+  AgentPeer agent(verifiers_);
+  ASSERT_EQ(Put("/api/v1/policies/base", agent.PolicyText()).status, 200);
+  ASSERT_TRUE(EnrolWith("m1", agent, Fleet::PolicyChoice{.name = "base", .body = {}}));
+  ASSERT_TRUE(Becomes("m1", Integrity::kPass));
+  EXPECT_EQ(Put("/api/v1/policies/base", PolicyListing("/other")).Int({"machines_appraised_again"}),
+            1);
+  EXPECT_TRUE(Becomes("m1", Integrity::kFail));
+}
+
+TEST_F(PoliciesApiTest, Attack_A10_PolicyThatSaysNothingIsRefused) {
+  const std::string good = PolicyListing("/usr/bin/a");
+  ASSERT_EQ(Put("/api/v1/policies/base", good).status, 200);
+  const std::string empty = appraise::testing::FakeMachine().PolicyText();
+  appraise::testing::FakeMachine machine;
+  machine.Run("/usr/bin/a", "content");
+  const std::string match_all = machine.PolicyText({".*"});
+  for (const std::string& body : {empty, match_all}) {
+    EXPECT_EQ(Put("/api/v1/policies/base", body).Error(), "400 verifier.policy_says_nothing");
+  }
+  EXPECT_EQ(Get("/api/v1/policies/base").body, good);
+}
+
+TEST_F(PoliciesApiTest, WhatIsRefused) {
+  const std::string good = PolicyListing("/usr/bin/a");
+  EXPECT_EQ(Put("/api/v1/policies/a%20b", good).Error(), "400 wire.agent_id");
+  for (const char* body : {"", "{", "[]", "{}"}) {
+    const ApiAnswer answer = Put("/api/v1/policies/base", body);
+    EXPECT_EQ(answer.status, 400) << body;
+    EXPECT_EQ(answer.Text({"error", "code"}), "malformed") << body;
+  }
+  EXPECT_EQ(Get("/api/v1/policies").body, R"({"policies":[]})");
+}
+
+TEST_F(PoliciesApiTest, UnknownPolicy) {
+  EXPECT_EQ(Get("/api/v1/policies/base").Error(), "404 verifier.unknown_policy");
+}
+
+}  // namespace
+}  // namespace limequat::verifier
