@@ -63,9 +63,12 @@ Result<Response> Findings(const ApiParts& parts, const Request& request) {
   if (state->newest) view.current = appraise::ToJson(*state->newest);
   LQ_ASSIGN_OR_RETURN(auto failures, parts.store.LoadFailures(state->enrolment->id.text()));
   for (const Failure& failure : failures) {
-    // Written by us; a document that cannot be read is a defect of the database.
-    LQ_ASSIGN_OR_RETURN(json::Value document, json::Parse(failure.document));
-    view.failures.push_back(std::move(document));
+    // Written by us: what cannot be read is no fault of the caller's request.
+    auto document = json::Parse(failure.document);
+    if (!document)
+      return Internal("verifier.store.failure",
+                      "a stored failure cannot be read: " + std::move(document).error().message);
+    view.failures.push_back(*std::move(document));
   }
   return http::Reply(200, json::Serialize(wire::WriteFindingsView(view)));
 }

@@ -121,6 +121,12 @@ TEST_F(MachinesApiTest, FindingsOfAFailure) {
   EXPECT_NE(answer.body.find("/usr/bin/evil29"), std::string::npos);
 }
 
+TEST_F(MachinesApiTest, FailureThatCannotBeReadIsOurDefect) {
+  ASSERT_TRUE(Enrol("m1", agent_));
+  Execute("INSERT INTO failures (agent_id, number, at_us, document) VALUES ('m1', 1, 0, 'x')");
+  EXPECT_EQ(Get("/api/v1/agents/m1/findings").Error(), "500 verifier.store.failure");
+}
+
 // --- enrol --------------------------------------------------------------------------
 
 TEST_F(MachinesApiTest, Enrols) {
