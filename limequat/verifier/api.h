@@ -38,6 +38,10 @@ void AddMachineRoutes(http::Router& router, const ApiParts& parts);
 void AddPolicyRoutes(http::Router& router, const ApiParts& parts);
 void AddIncidentRoutes(http::Router& router, const ApiParts& parts);
 
+// A policy that says nothing would turn every machine bound to it unpoliced. Our own API
+// refuses it (attack A10), kMalformed ("verifier.policy_says_nothing"); Keylime's stores it.
+Status CheckSaysSomething(const policy::RuntimePolicy& policy);
+
 // {"error": {"code", "id", "message"}}: errors of /api/v1.
 http::Response OwnError(int status, const Error& error);
 

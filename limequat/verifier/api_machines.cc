@@ -94,6 +94,8 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request) {
   if (!own.policy_name.empty()) {
     policy = Fleet::PolicyChoice{.name = own.policy_name, .body = {}};
   } else if (message.runtime_policy) {
+    LQ_ASSIGN_OR_RETURN(const auto sent, parts.policies.Get(*message.runtime_policy));
+    LQ_RETURN_IF_ERROR(CheckSaysSomething(*sent));
     policy = Fleet::PolicyChoice{.name = id.text(), .body = std::move(message.runtime_policy)};
   }
   LQ_RETURN_IF_ERROR(parts.fleet.Enrol(std::move(enrolment), policy));

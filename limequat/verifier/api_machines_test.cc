@@ -181,6 +181,14 @@ TEST_F(MachinesApiTest, PolicyByNameOrNone) {
   EXPECT_EQ(StateOf("m2").enrolment->policy_name, "");
 }
 
+TEST_F(MachinesApiTest, Attack_A10_PolicySentAlongMustSaySomething) {
+  wire::EnrolRequest request = RequestFor(agent_);
+  request.runtime_policy = appraise::testing::FakeMachine().PolicyText();
+  EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.policy_says_nothing");
+  EXPECT_EQ(fleet().size(), 0U);
+  EXPECT_TRUE(store().ListPolicies()->empty());
+}
+
 TEST_F(MachinesApiTest, WhatIsRefused) {
   const auto error = [&](std::string_view id, std::string body) {
     return Post(fmt::format("/api/v1/agents/{}", id), std::move(body)).Error();

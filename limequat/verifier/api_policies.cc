@@ -17,15 +17,10 @@ using http::Context;
 using http::Request;
 using http::Response;
 
-// A policy that says nothing would turn every machine bound to it unpoliced; our
-// own API refuses it (attack A10). Keylime's API stores it.
 Result<Response> Push(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
   LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Get(request.body));
-  if (policy->says_nothing()) {
-    return Malformed("verifier.policy_says_nothing",
-                     fmt::format("the policy is refused: {}", policy->why_it_says_nothing()));
-  }
+  LQ_RETURN_IF_ERROR(CheckSaysSomething(*policy));
   LQ_ASSIGN_OR_RETURN(const std::size_t machines,
                       parts.fleet.PushPolicy(name.text(), request.body));
   const json::Object document{{"name", name.text()},
@@ -51,6 +46,12 @@ Result<Response> Show(const ApiParts& parts, const Request& request) {
 }
 
 }  // namespace
+
+Status CheckSaysSomething(const policy::RuntimePolicy& policy) {
+  if (!policy.says_nothing()) return {};
+  return Malformed("verifier.policy_says_nothing",
+                   fmt::format("the policy is refused: {}", policy.why_it_says_nothing()));
+}
 
 void AddPolicyRoutes(http::Router& router, const ApiParts& parts) {
   using http::Access;
