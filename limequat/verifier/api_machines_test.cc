@@ -217,6 +217,13 @@ TEST_F(MachinesApiTest, WhatIsRefused) {
   EXPECT_EQ(fleet().size(), 0U);
 }
 
+TEST_F(MachinesApiTest, Attack_A19_FingerprintHasOneSpelling) {
+  wire::OwnEnrolment own = Own();
+  own.ek_fingerprint = std::string(64, 'E');
+  ASSERT_EQ(Enrolled("m1", own).status, 201);
+  EXPECT_EQ(StateOf("m1").enrolment->ek_fingerprint, std::string(64, 'e'));
+}
+
 TEST_F(MachinesApiTest, Removes) {
   ASSERT_TRUE(Enrol("m1", agent_));
   const ApiAnswer answer = Delete("/api/v1/agents/m1");

@@ -60,7 +60,10 @@ Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body) {
   enrolment.identity_detail = in.String("identity_detail");
   enrolment.ek_fingerprint = in.String("ek_fingerprint");
   const Result<Bytes> fingerprint = HexDecode(enrolment.ek_fingerprint);
-  if (!fingerprint || fingerprint->size() != 32) {
+  if (fingerprint && fingerprint->size() == 32) {
+    // Incidents are found by it: one key has one spelling.
+    enrolment.ek_fingerprint = HexEncode(*fingerprint);
+  } else {
     in.Fail("ek_fingerprint", "not a SHA-256 digest in hexadecimal");
   }
   enrolment.waive_identity = in.OptionalBool("waive_identity").value_or(false);
