@@ -107,6 +107,7 @@ Response EnrolError(const Error& error) {
     case ErrorCode::kNotFound:
     case ErrorCode::kConflict:
     case ErrorCode::kUnavailable:
+    case ErrorCode::kInternal:
       return Reply(http::HttpStatus(error.code), error.message);
     default:
       break;

@@ -189,6 +189,12 @@ TEST_F(KeylimeApiTest, FullVerifierIs503) {
   EXPECT_EQ(Enrolled("m1", RequestFor(agent_)), "503 this verifier has its 0 machines");
 }
 
+TEST_F(KeylimeApiTest, DatabaseThatRefusesIsNoClientsFault) {
+  fleet();
+  Execute("DROP TABLE machines");
+  EXPECT_EQ(Enrolled("m1", RequestFor(agent_)).substr(0, 4), "500 ");
+}
+
 // --- delete -------------------------------------------------------------------------
 
 TEST_F(KeylimeApiTest, Deletes) {
