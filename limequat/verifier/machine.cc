@@ -326,7 +326,8 @@ Integrity IntegrityAt(const MachineState& state, const Pace& pace, Time now) {
   // A failure does not fade with time: it stays until newer evidence passes.
   if (state.failing == true) return Integrity::kFail;
   const Time since = state.verified_evidence.value_or(state.enrolled_at);
-  if (now - since > pace.late_after) return Integrity::kLate;
+  // Evidence from the future: the clock was put back, and nothing tells its age.
+  if (now - since > pace.late_after || since - now > pace.late_after) return Integrity::kLate;
   if (!state.verified_evidence || !state.newest) return Integrity::kPending;
   switch (state.newest->verdict()) {
     case Verdict::kPass:

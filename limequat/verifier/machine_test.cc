@@ -272,6 +272,16 @@ TEST_F(MachineTest, SilenceIsLateAndToldOnce) {
   EXPECT_EQ(Only<Notify>(again), nullptr);
 }
 
+TEST_F(MachineTest, ClockThatWasPutBackKeepsNothingFresh) {
+  const Ask ask = AskNow();
+  Give(AnswerTo(ask, Good(ask)));
+  const Time then = now_;
+  now_ = then - pace_.late_after;
+  EXPECT_EQ(IntegrityNow(), Integrity::kPass) << "a small step is none";
+  now_ -= Duration(1);
+  EXPECT_EQ(IntegrityNow(), Integrity::kLate);
+}
+
 TEST_F(MachineTest, EnrolledButNeverSeenIsLate) {
   now_ += seconds(11);
   EXPECT_EQ(IntegrityNow(), Integrity::kLate);

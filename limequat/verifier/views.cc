@@ -1,5 +1,6 @@
 #include "limequat/verifier/views.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -72,8 +73,9 @@ wire::MachineView ViewOf(const MachineState& state, const Pace& pace, Time now) 
   view.address = fmt::format("{}:{}", enrolment.host, enrolment.port);
   if (state.verified_evidence) {
     view.evidence_time = FormatRfc3339(*state.verified_evidence);
-    view.evidence_age_seconds =
-        std::chrono::duration<double>(now - *state.verified_evidence).count();
+    // A clock that was put back makes no negative age.
+    const Duration age = std::max(Duration(0), now - *state.verified_evidence);
+    view.evidence_age_seconds = std::chrono::duration<double>(age).count();
   }
   view.attestations = state.attestations;
   view.boots = state.memory.boots;

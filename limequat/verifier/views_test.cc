@@ -165,6 +165,13 @@ TEST_F(ViewsTest, EntriesFromBeforeARestartAreNotVerifiedOnes) {
   EXPECT_EQ(View().ima_entries, 0);
 }
 
+TEST_F(ViewsTest, ClockThatWasPutBackMakesNoNegativeAge) {
+  Good();
+  now_ = kStart + seconds(1);
+  EXPECT_DOUBLE_EQ(View().evidence_age_seconds.value_or(-1), 0.0);
+  EXPECT_TRUE(wire::ParseMachineView(wire::WriteMachineView(View())));
+}
+
 TEST_F(ViewsTest, IncidentOpenAndClosed) {
   Incident incident{.number = 3,
                     .agent_id = "machine-1",
