@@ -37,13 +37,13 @@ Response Reply(int code, std::string status, json::Value results = json::Object(
 Response Empty(int status) { return http::Reply(status, "", "text/html; charset=UTF-8"); }
 
 Response Refuse(const Request& request, int status, const Error& why) {
-  if (status == 401 || status == 403)
-    return http::Reply(status, wire::WriteRefusal(status, why.message));
   if (request.path.starts_with("/api/")) {
     const json::Object error{
         {"code", ErrorCodeName(why.code)}, {"id", why.id}, {"message", why.message}};
     return http::Reply(status, json::Serialize(json::Object{{"error", error}}));
   }
+  if (status == 401 || status == 403)
+    return http::Reply(status, wire::WriteRefusal(status, why.message));
   return Empty(status);
 }
 

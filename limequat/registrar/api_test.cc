@@ -47,7 +47,7 @@ TEST_F(RegistrarApiTest, Attack_A16_WhatIsRegisteredIsForOperators) {
       ASSERT_TRUE(errors.as_array() != nullptr && errors.as_array()->size() == 1) << answer.body;
       EXPECT_EQ(*errors.as_array()->at(0).as_object()->Find("title")->as_string(), "Forbidden");
     }
-    EXPECT_EQ(Get("/api/v1/agents/m1", as).status, 403);
+    EXPECT_EQ(Get("/api/v1/agents/m1", as).Error(), "403 http.access");
   }
   EXPECT_EQ(Get("/v2.6/agents/m1").Told(), "200 Success") << "nobody removed it";
 }
