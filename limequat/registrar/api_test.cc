@@ -185,5 +185,15 @@ TEST_F(RegistrarApiTest, Attack_A12_IdentityOfAStrangersTpmIsNotVerified) {
   EXPECT_NE(identity->why, "");
 }
 
+TEST_F(RegistrarApiTest, RecordThatCannotBeReadIsOurDefect) {
+  Activated("m1");
+  Execute("UPDATE agents SET record = 'rubbish'");
+  EXPECT_EQ(Get("/api/v1/agents/m1").Error(), "500 registrar.store.record");
+  EXPECT_EQ(Get("/v2.6/agents/m1").status, 500);
+  EXPECT_EQ(Register("m1", tpm_.Registration()).Told(),
+            "500 The registrar cannot store the registration now");
+  EXPECT_EQ(Call(Method::kDelete, "/v2.6/agents/m1").Told(), "200 Success");
+}
+
 }  // namespace
 }  // namespace limequat::registrar

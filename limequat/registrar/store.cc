@@ -53,7 +53,7 @@ std::string WriteRecord(const Record& record) {
   return json::Serialize(document);
 }
 
-Result<Record> ReadRecord(std::string_view text) {
+Result<Record> ParseRecord(std::string_view text) {
   LQ_ASSIGN_OR_RETURN(json::Value document, json::Parse(text));
   json::ObjectReader in(document, "stored record");
   Record record;
@@ -70,6 +70,14 @@ Result<Record> ReadRecord(std::string_view text) {
   record.transport_certificate = in.OptionalString("mtls_cert");
   LQ_RETURN_IF_ERROR(in.status());
   return record;
+}
+
+// Written by us: what cannot be read is no fault of the caller's request.
+Result<Record> ReadRecord(std::string_view text) {
+  auto record = ParseRecord(text);
+  if (record) return record;
+  return Internal("registrar.store.record",
+                  "a stored record cannot be read: " + std::move(record).error().message);
 }
 
 Result<std::optional<Record>> Load(Connection& connection, std::string_view id) {
