@@ -280,6 +280,7 @@ TEST_F(FleetTest, Cve_2025_1057_UnreadableMachineIsLeftOutAlone) {
   AgentPeer second(verifiers_);
   ASSERT_TRUE(Enrol("m1", agent_));
   ASSERT_TRUE(Enrol("m2", second));
+  Stop();
   Execute("UPDATE machines SET memory = 'rubbish' WHERE agent_id = 'm1'");
   Restart();
   EXPECT_EQ(fleet().Find("m1"), nullptr) << "unknown, never good";
@@ -291,6 +292,7 @@ TEST_F(FleetTest, Cve_2025_1057_UnreadableMachineIsLeftOutAlone) {
 
 TEST_F(FleetTest, UnreadableMachineIsReplacedByAnEnrolment) {
   ASSERT_TRUE(Enrol("m1", agent_));
+  Stop();
   Execute("UPDATE machines SET enrolment = 'rubbish'");
   Restart();
   ASSERT_EQ(fleet().size(), 0U);
@@ -305,6 +307,7 @@ TEST_F(FleetTest, Attack_A14_MachineWhosePolicyIsLostIsNotUnpoliced) {
   ASSERT_TRUE(Enrol("m1", agent_));
   ASSERT_TRUE(Enrol("m2", second));
   const std::string lost = StateOf("m1").enrolment->PolicyHash().hex();
+  Stop();
   Execute("DELETE FROM policies WHERE hash = '" + lost + "'");
   Restart();
   EXPECT_EQ(fleet().Find("m1"), nullptr);
@@ -313,6 +316,7 @@ TEST_F(FleetTest, Attack_A14_MachineWhosePolicyIsLostIsNotUnpoliced) {
 
 TEST_F(FleetTest, PolicyThatCannotBeReadIsLost) {
   ASSERT_TRUE(Enrol("m1", agent_));
+  Stop();
   Execute("UPDATE policies SET body = 'rubbish'");
   Restart();
   EXPECT_EQ(fleet().Find("m1"), nullptr);
