@@ -58,6 +58,17 @@ Status AddPolicy(std::string_view text, PolicyDocument& out) {
   return {};
 }
 
+// What we write passes the same checks as the policies of others.
+Result<std::string> WriteChecked(const PolicyDocument& document) {
+  std::string text = WritePolicyDocument(document);
+  LQ_ASSIGN_OR_RETURN(const auto policy, RuntimePolicy::Parse(text));
+  if (policy->excludes_everything()) {
+    return Malformed("policy.exclude_everything",
+                     "the exclude expressions match every path: such a policy checks nothing");
+  }
+  return text;
+}
+
 }  // namespace
 
 void RuntimePolicyBuilder::AddDigest(std::string_view path, std::string_view digest_hex) {
@@ -87,14 +98,7 @@ Result<std::string> RuntimePolicyBuilder::ToJson(std::string_view timestamp,
   document.digests = digests_;
   document.excludes = excludes_;
   document.log_hash = crypto::HashName(log_hash);
-  std::string text = WritePolicyDocument(document);
-  // The same checks as for the policies of others.
-  LQ_ASSIGN_OR_RETURN(const auto policy, RuntimePolicy::Parse(text));
-  if (policy->excludes_everything()) {
-    return Malformed("policy.exclude_everything",
-                     "the exclude expressions match every path: such a policy checks nothing");
-  }
-  return text;
+  return WriteChecked(document);
 }
 
 Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string_view other_json) {
@@ -103,7 +107,7 @@ Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string
     return std::move(added).error().In("base policy");
   if (Status added = AddPolicy(other_json, document); !added)
     return std::move(added).error().In("other policy");
-  return WritePolicyDocument(document);
+  return WriteChecked(document);
 }
 
 }  // namespace limequat::policy

@@ -125,6 +125,19 @@ TEST(MergePolicies, KeepsWhatThisVersionDoesNotEvaluate) {
   }
 }
 
+// Each of the two leaves something to be checked; both together do not.
+TEST(MergePolicies, Attack_A10_ExpressionsThatTogetherExcludeEverything) {
+  RuntimePolicyBuilder base;
+  base.AddDigest("/usr/bin/a", std::string(64, 'a'));
+  base.AddExclude("/(usr|bin|lib|sbin|lib64)(/.*)?");
+  RuntimePolicyBuilder other;
+  other.AddDigest("/usr/bin/b", std::string(64, 'b'));
+  other.AddExclude("/(?!usr|bin|lib|sbin|lib64).*");
+  const auto merged = MergeRuntimePolicies(Built(base), Built(other));
+  ASSERT_FALSE(merged);
+  EXPECT_EQ(merged.error().id, "policy.exclude_everything");
+}
+
 TEST(MergePolicies, ErrorsNameTheSide) {
   RuntimePolicyBuilder builder;
   builder.AddDigest("/a", kOne);

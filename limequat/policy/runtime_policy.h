@@ -55,7 +55,8 @@ class RuntimePolicy {
   // accepts or says nothing, so a machine bound to it is unpoliced.
   bool says_nothing() const;
   std::string why_it_says_nothing() const;
-  // Only the second of these: what our own API and commands refuse (attack A10).
+  // Only the second of these: no command of ours writes such a policy. Our own API
+  // refuses to store any that says nothing (attack A10).
   bool excludes_everything() const;
   const std::vector<std::string>& unevaluated() const;
 
@@ -97,8 +98,9 @@ class RuntimePolicyBuilder {
 // Keeps every digest of `base` and adds those of `other`; excludes, keyrings, buffers
 // and ignored keyrings are united. For a roll-out in which old and new programs are
 // both good until a reboot. Errors as of RuntimePolicy::Parse; kConflict
-// ("policy.merge") if the two name different list hashes or verification keys. The
-// time stamp is that of `other`.
+// ("policy.merge") if the two name different list hashes or verification keys;
+// kMalformed ("policy.exclude_everything") if their expressions together match every
+// path. The time stamp is that of `other`.
 Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string_view other_json);
 
 }  // namespace limequat::policy
