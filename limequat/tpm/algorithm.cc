@@ -25,6 +25,9 @@ constexpr std::array kNames = {
     Named{AlgorithmId::kSha384, "sha384"},
     Named{AlgorithmId::kSha512, "sha512"},
     Named{AlgorithmId::kSm3_256, "sm3_256"},
+    Named{AlgorithmId::kSha3_256, "sha3_256"},
+    Named{AlgorithmId::kSha3_384, "sha3_384"},
+    Named{AlgorithmId::kSha3_512, "sha3_512"},
     Named{AlgorithmId::kRsaSsa, "rsassa"},
     Named{AlgorithmId::kRsaPss, "rsapss"},
     Named{AlgorithmId::kEcdsa, "ecdsa"},
@@ -45,7 +48,7 @@ constexpr std::array kNames = {
     Named{AlgorithmId::kSymCipher, "symcipher"},
     Named{AlgorithmId::kCfb, "cfb"},
 };
-constexpr std::size_t kHashesAndSchemes = 11;
+constexpr std::size_t kHashesAndSchemes = 14;
 static_assert(kNames[kHashesAndSchemes - 1].id == AlgorithmId::kEcSchnorr);
 
 }  // namespace

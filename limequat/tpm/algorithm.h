@@ -36,6 +36,9 @@ enum class AlgorithmId : std::uint16_t {
   kEcMqv = 0x001d,
   kEcc = 0x0023,
   kSymCipher = 0x0025,
+  kSha3_256 = 0x0027,
+  kSha3_384 = 0x0028,
+  kSha3_512 = 0x0029,
   kCfb = 0x0043,
 };
 

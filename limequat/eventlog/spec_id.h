@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+#include "limequat/tpm/algorithm.h"
+
+namespace limequat::eventlog {
+
+// How long a digest of `algorithm` is by the TCG registry; nullopt if it is none of
+// the hashes known by name or number there.
+std::optional<std::size_t> RegisteredDigestSize(tpm::AlgorithmId algorithm);
+
+struct DigestAlgorithm {
+  tpm::AlgorithmId id = tpm::AlgorithmId::kNull;
+  std::size_t digest_size = 0;  // bytes
+  friend bool operator==(const DigestAlgorithm&, const DigestAlgorithm&) = default;
+};
+
+// The first event of a log since TPM 1.2 (PFP 1.06, 10.4.5.1: TCG_EfiSpecIdEvent, and
+// its forerunners for SHA-1 logs). Nothing covers it: EV_NO_ACTION is not extended.
+struct SpecId {
+  enum class Kind : std::uint8_t {
+    kBios,         // "Spec ID Event00": a conventional BIOS, SHA-1 format
+    kEfi,          // "Spec ID Event02": UEFI with TPM 1.2, SHA-1 format
+    kCryptoAgile,  // "Spec ID Event03"
+  };
+  Kind kind = Kind::kCryptoAgile;
+  std::uint32_t platform_class = 0;  // 0 client, 1 server
+  std::uint8_t version_major = 0;
+  std::uint8_t version_minor = 0;
+  std::uint8_t errata = 0;
+  std::uint8_t uintn_size = 0;              // 1: 32 bits, 2: 64 bits
+  std::vector<DigestAlgorithm> algorithms;  // in the order of the log; SHA-1 formats: sha1
+  ByteView vendor_info;                     // points into the input
+};
+
+// Whether `data` begins with the signature of a Spec ID event of any kind.
+bool IsSpecId(ByteView data);
+
+// The data of a Spec ID event. Hostile input; memory is bounded by kMaxAlgorithms.
+// kMalformed: "eventlog.spec_id.signature", "eventlog.spec_id.truncated",
+// "eventlog.spec_id.algorithms" (none, more than kMaxAlgorithms, one twice, a size
+// that is not the registry's), "eventlog.spec_id.vendor_info" (longer than the event,
+// or bytes behind it).
+Result<SpecId> ParseSpecId(ByteView data);
+
+}  // namespace limequat::eventlog
