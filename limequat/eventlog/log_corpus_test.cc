@@ -11,8 +11,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,22 +22,21 @@
 
 #include "limequat/eventlog/log.h"
 #include "limequat/eventlog/replay.h"
+#include "limequat/eventlog/testing/corpus.h"
 #include "limequat/json/value.h"
 
 namespace limequat::eventlog {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::Member;
+using testing::ReadFile;
+using testing::Text;
 
-const fs::path kData = fs::path(LQ_SOURCE_DIR) / "data" / "eventlog";
-const fs::path kShared = fs::path(LQ_SOURCE_DIR) / ".." / "shared" / "corpus";
+const fs::path kData = testing::OwnData();
+const fs::path kShared = testing::SharedCorpus();
 constexpr std::string_view kReadFurther =
     "HIRS__binary_bios_measurements_addEvt11asSPDMFirmwareBlob_version1.bin";
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 // The logs of `folder` whose expectations are in a file with this ending.
 std::vector<fs::path> Logs(const fs::path& folder, std::string_view ending) {
@@ -61,17 +58,6 @@ json::Value Expected(const fs::path& log, std::string_view ending) {
   auto document = json::Parse(ReadFile(path + std::string(ending)));
   if (!document) ADD_FAILURE() << path << ": " << document.error().message;
   return document ? *document : json::Value();
-}
-
-const json::Value& Member(const json::Value& value, std::string_view name) {
-  static const json::Value kNull;
-  const json::Object* object = value.as_object();
-  const json::Value* member = object == nullptr ? nullptr : object->Find(name);
-  return member == nullptr ? kNull : *member;
-}
-
-std::string Text(const json::Value& value) {
-  return value.as_string() == nullptr ? "" : *value.as_string();
 }
 
 struct Seen {

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/finding.h"
+#include "limequat/base/result.h"
+#include "limequat/crypto/digest.h"
+#include "limequat/eventlog/event.h"
+#include "limequat/eventlog/log.h"
+#include "limequat/tpm/pcr.h"
+#include "limequat/tpm/quote.h"
+
+namespace limequat::eventlog {
+
+// An event that a signed PCR covers: its PCR, its digest and its place among the
+// events of this PCR. Not its type, not its place among events of other PCRs, and its
+// data only in so far as the digest is of it. Made by VerifiedLog alone.
+class VerifiedEvent {
+ public:
+  std::uint64_t index() const { return event_.index; }
+  std::uint32_t pcr() const { return event_.pcr; }
+  const crypto::Digest& digest() const { return digest_; }
+
+  // What the log says. An attacker who can change the log can exchange both.
+  EventType untrusted_type() const { return event_.untrusted_type; }
+  ByteView untrusted_data() const { return event_.data; }
+
+  // Whether the digest is the hash of `bytes`: then they were measured, whoever says so.
+  bool Measures(ByteView bytes) const;
+  // The data if the digest is the hash of all of it.
+  std::optional<ByteView> MeasuredData() const;
+
+ private:
+  friend class VerifiedEvents;
+  VerifiedEvent(const Event& event, const crypto::Digest& digest)
+      : event_(event), digest_(digest) {}
+  Event event_;
+  crypto::Digest digest_;
+};
+
+// Goes through the covered events of a log in its order. No copy, no allocation.
+class VerifiedEvents {
+ public:
+  // nullopt at the end.
+  std::optional<VerifiedEvent> Next();
+
+ private:
+  friend class VerifiedLog;
+  VerifiedEvents(LogReader reader, crypto::HashAlgorithm bank, tpm::PcrSet pcrs)
+      : reader_(std::move(reader)), bank_(bank), pcrs_(pcrs) {}
+  LogReader reader_;
+  crypto::HashAlgorithm bank_;
+  tpm::PcrSet pcrs_;
+};
+
+// The part of a log that a verified quote covers: the events of those PCRs that
+// replay to their signed value, in one bank. Only VerifyLog makes one. Points into
+// the log, which must outlive it.
+class VerifiedLog {
+ public:
+  crypto::HashAlgorithm bank() const { return bank_; }
+  // PCRs that are signed and replay. One without an event was not extended in this
+  // boot: that is proven too.
+  tpm::PcrSet pcrs() const { return pcrs_; }
+  VerifiedEvents events() const { return {*LogReader::Open(log_), bank_, pcrs_}; }
+
+ private:
+  friend class LogVerifier;
+  VerifiedLog(ByteView log, crypto::HashAlgorithm bank, tpm::PcrSet pcrs)
+      : log_(log), bank_(bank), pcrs_(pcrs) {}
+  ByteView log_;
+  crypto::HashAlgorithm bank_;
+  tpm::PcrSet pcrs_;
+};
+
+struct LogVerification {
+  Findings findings;
+  // Given if at least one PCR replays, whatever the findings: rules see only what is
+  // covered (attack A07), and what they need and do not see fails them.
+  std::optional<VerifiedLog> log;
+};
+
+// Replays `log` in `bank` and compares with the values that `quote` signs. All of
+// these are reported:
+//   eventlog.present  the log has an event that is measured (an absent log is given
+//                     as an empty one)
+//   eventlog.bank     the log has digests of the bank, and the bank is in use: a signed
+//                     PCR 0 of zeros means that nobody extends it (attack A08)
+//   eventlog.startup  what the log says about the start of PCR 0 is possible and does
+//                     not contradict itself
+//   eventlog.boot     some PCR that the log extends replays; if none does, the log is
+//                     of another boot or another machine
+//   eventlog.replay   for each PCR of `required`, with it as the subject: signed, and
+//                     the log leads to the signed value; not evaluated if not signed
+//
+// Some machines never replay: their firmware measures what it does not log. That is
+// reported and not repaired. A log that cannot be read to its end is an Error
+// (kMalformed, LogReader). Hostile input: log.
+Result<LogVerification> VerifyLog(ByteView log, const tpm::VerifiedQuote& quote,
+                                  crypto::HashAlgorithm bank, tpm::PcrSet required);
+
+}  // namespace limequat::eventlog

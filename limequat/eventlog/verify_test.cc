@@ -1,0 +1,243 @@
+#include "limequat/eventlog/verify.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "limequat/eventlog/replay.h"
+#include "limequat/eventlog/testing/log_builder.h"
+#include "limequat/eventlog/testing/quote.h"
+
+namespace limequat::eventlog {
+namespace {
+
+using crypto::Digest;
+using crypto::HashAlgorithm;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::LogBuilder;
+using testing::QuoteOf;
+constexpr HashAlgorithm kSha256 = HashAlgorithm::kSha256;
+constexpr tpm::PcrSet kPcrs = tpm::PcrSet::Range(0, 2);
+
+// What a machine with this log has in its PCRs 0 to 9.
+tpm::PcrValues MachineOf(ByteView log) {
+  auto reader = LogReader::Open(log);
+  Replay replay({HashAlgorithm::kSha1, kSha256});
+  for (auto next = reader->Next(); next && *next; next = reader->Next()) replay.Extend(**next);
+  tpm::PcrValues values;
+  for (std::uint32_t pcr = 0; pcr < 10; ++pcr) {
+    for (const HashAlgorithm bank : {HashAlgorithm::kSha1, kSha256}) {
+      values.Set(pcr, replay.Pcr(bank, pcr));
+    }
+  }
+  return values;
+}
+
+LogBuilder GoodLog() {
+  LogBuilder log = LogBuilder::CryptoAgile();
+  log.Event(0, EventType::kSCrtmVersion, "v1")
+      .Event(1, EventType::kEfiAction, "first")
+      .Event(1, EventType::kPostCode, AsBytes("where the code is"), AsBytes("the code"));
+  return log.Separator(2);
+}
+
+LogVerification Verify(ByteView log, const tpm::PcrValues& machine, tpm::PcrSet required = kPcrs) {
+  auto result = VerifyLog(log, QuoteOf(machine, kSha256), kSha256, required);
+  EXPECT_TRUE(result) << result.error().message;
+  return result ? *std::move(result) : LogVerification();
+}
+
+std::string OutcomeOf(const LogVerification& result, std::string_view check) {
+  const Finding* finding = FindCheck(result.findings, check);
+  return finding == nullptr ? "absent" : std::string(OutcomeName(finding->outcome));
+}
+
+const Finding* ReplayOf(const LogVerification& result, std::uint32_t pcr) {
+  for (const Finding& finding : result.findings) {
+    if (finding.check == "eventlog.replay" && finding.subject.pcr == pcr) return &finding;
+  }
+  return nullptr;
+}
+
+std::vector<std::uint64_t> Covered(const LogVerification& result) {
+  std::vector<std::uint64_t> events;
+  if (!result.log) return events;
+  VerifiedEvents covered = result.log->events();
+  for (auto event = covered.Next(); event; event = covered.Next()) events.push_back(event->index());
+  return events;
+}
+
+TEST(VerifyLog, EverythingReplays) {
+  const LogBuilder log = GoodLog();
+  const auto result = Verify(log.bytes(), MachineOf(log.bytes()));
+  EXPECT_TRUE(AllPassed(result.findings));
+  EXPECT_EQ(result.findings.size(), 4U + 3U);
+  ASSERT_TRUE(result.log);
+  EXPECT_EQ(result.log->bank(), kSha256);
+  EXPECT_EQ(result.log->pcrs().ToString(), "0-9");
+  EXPECT_THAT(Covered(result), ElementsAre(1, 2, 3, 4));
+}
+
+TEST(VerifyLog, EventsShowWhatTheirDigestCovers) {
+  const LogBuilder log = GoodLog();
+  const auto result = Verify(log.bytes(), MachineOf(log.bytes()));
+  ASSERT_TRUE(result.log);
+  VerifiedEvents events = result.log->events();
+  const auto version = events.Next();
+  ASSERT_TRUE(version);
+  EXPECT_EQ(version->pcr(), 0U);
+  EXPECT_EQ(version->untrusted_type(), EventType::kSCrtmVersion);
+  EXPECT_EQ(version->digest(), crypto::Hash(kSha256, AsBytes("v1")));
+  ASSERT_TRUE(version->MeasuredData());
+  EXPECT_EQ(AsText(*version->MeasuredData()), "v1");
+  ASSERT_TRUE(events.Next());
+  const auto code = events.Next();
+  ASSERT_TRUE(code);
+  EXPECT_FALSE(code->MeasuredData());
+  EXPECT_EQ(AsText(code->untrusted_data()), "where the code is");
+  EXPECT_TRUE(code->Measures(AsBytes("the code")));
+  EXPECT_FALSE(code->Measures(AsBytes("the cod")));
+}
+
+TEST(VerifyLog, Attack_A07_OnlyPcrsThatReplaySupplyEvents) {
+  const LogBuilder log = GoodLog();
+  LogBuilder changed = LogBuilder::CryptoAgile();
+  changed.Event(0, EventType::kSCrtmVersion, "v1").Event(1, EventType::kEfiAction, "forged");
+  changed.Separator(2);
+  const auto result = Verify(changed.bytes(), MachineOf(log.bytes()));
+  EXPECT_TRUE(ReplayOf(result, 0)->passed());
+  EXPECT_EQ(ReplayOf(result, 1)->outcome, Outcome::kFailed);
+  EXPECT_TRUE(ReplayOf(result, 2)->passed());
+  EXPECT_EQ(OutcomeOf(result, "eventlog.boot"), "passed");
+  EXPECT_THAT(Covered(result), ElementsAre(1, 3));
+  EXPECT_FALSE(result.log->pcrs().Contains(1));
+}
+
+TEST(VerifyLog, UnsignedPcrsAreNotEvaluated) {
+  const LogBuilder log = GoodLog();
+  tpm::PcrValues values;
+  values.Set(1, *MachineOf(log.bytes()).Find(kSha256, 1));
+  const auto result = Verify(log.bytes(), values);
+  EXPECT_EQ(ReplayOf(result, 0)->outcome, Outcome::kNotEvaluated);
+  EXPECT_TRUE(ReplayOf(result, 1)->passed());
+  EXPECT_EQ(ReplayOf(result, 2)->outcome, Outcome::kNotEvaluated);
+  EXPECT_THAT(Covered(result), ElementsAre(2, 3));
+}
+
+TEST(VerifyLog, EventsOfOtherBanksAreNotCovered) {
+  LogBuilder log = GoodLog();
+  log.Record(1, EventType::kAction, {{testing::kSha1Id, Bytes(20, 1)}}, AsBytes("sha1 only"));
+  const auto result = Verify(log.bytes(), MachineOf(log.bytes()));
+  EXPECT_TRUE(AllPassed(result.findings));
+  EXPECT_THAT(Covered(result), ElementsAre(1, 2, 3, 4));
+}
+
+TEST(VerifyLog, NoActionIsNeverCovered) {
+  LogBuilder log = GoodLog();
+  log.Event(1, EventType::kNoAction, "looks measured");
+  EXPECT_THAT(Covered(Verify(log.bytes(), MachineOf(log.bytes()))), ElementsAre(1, 2, 3, 4));
+}
+
+TEST(VerifyLog, PcrWithoutEventsIsProvenUnused) {
+  const LogBuilder log = GoodLog();
+  tpm::PcrValues machine = MachineOf(log.bytes());
+  EXPECT_TRUE(ReplayOf(Verify(log.bytes(), machine, tpm::PcrSet::Of(8)), 8)->passed());
+  machine.Set(8, crypto::Hash(kSha256, AsBytes("something")));
+  EXPECT_EQ(ReplayOf(Verify(log.bytes(), machine, tpm::PcrSet::Of(8)), 8)->outcome,
+            Outcome::kFailed);
+}
+
+TEST(VerifyLog, EventsBehindTheSignedValueFailAndAreNamed) {
+  const LogBuilder log = GoodLog();
+  LogBuilder longer = GoodLog();
+  longer.Event(1, EventType::kAction, "later");
+  const auto result = Verify(longer.bytes(), MachineOf(log.bytes()));
+  EXPECT_EQ(ReplayOf(result, 1)->outcome, Outcome::kFailed);
+  EXPECT_THAT(ReplayOf(result, 1)->detail, HasSubstr("after event 3"));
+}
+
+TEST(VerifyLog, NoLog) {
+  const tpm::PcrValues machine = MachineOf(GoodLog().bytes());
+  for (const Bytes& log : {Bytes(), Bytes(64, 0), LogBuilder::CryptoAgile().bytes(),
+                           LogBuilder::CryptoAgile().StartupLocality(3).bytes()}) {
+    const auto result = Verify(log, machine);
+    EXPECT_EQ(OutcomeOf(result, "eventlog.present"), "failed");
+    EXPECT_EQ(OutcomeOf(result, "eventlog.bank"), "not_evaluated");
+    EXPECT_EQ(OutcomeOf(result, "eventlog.boot"), "not_evaluated");
+    EXPECT_EQ(ReplayOf(result, 0)->outcome, Outcome::kFailed);
+    EXPECT_FALSE(result.log);
+  }
+}
+
+TEST(VerifyLog, AnEmptyLogCoversNothingEvenIfAllPcrsAreZero) {
+  tpm::PcrValues zero;
+  for (std::uint32_t pcr = 0; pcr < 3; ++pcr) zero.Set(pcr, Digest(kSha256));
+  const auto result = Verify({}, zero);
+  EXPECT_EQ(ReplayOf(result, 1)->outcome, Outcome::kFailed);
+  EXPECT_FALSE(result.log);
+}
+
+TEST(VerifyLog, LogOfAnotherBoot) {
+  LogBuilder other = LogBuilder::CryptoAgile();
+  for (std::uint32_t pcr = 0; pcr < 3; ++pcr) other.Event(pcr, EventType::kAction, "other");
+  const auto result = Verify(other.bytes(), MachineOf(GoodLog().bytes()));
+  EXPECT_EQ(OutcomeOf(result, "eventlog.present"), "passed");
+  EXPECT_EQ(OutcomeOf(result, "eventlog.boot"), "failed");
+  EXPECT_THAT(Covered(result), ElementsAre());
+}
+
+TEST(VerifyLog, Attack_A08_BankThatNothingExtends) {
+  const LogBuilder log = GoodLog();
+  tpm::PcrValues machine = MachineOf(log.bytes());
+  machine.Set(0, Digest(kSha256));
+  const auto result = Verify(log.bytes(), machine);
+  EXPECT_EQ(OutcomeOf(result, "eventlog.bank"), "failed");
+  EXPECT_FALSE(result.log);
+  EXPECT_EQ(ReplayOf(result, 1)->outcome, Outcome::kFailed);
+}
+
+TEST(VerifyLog, LogWithoutTheBank) {
+  const Bytes log = LogBuilder().Sha1Record(0, EventType::kSCrtmVersion, AsBytes("v")).bytes();
+  const auto result = Verify(log, MachineOf(GoodLog().bytes()));
+  EXPECT_EQ(OutcomeOf(result, "eventlog.present"), "passed");
+  EXPECT_EQ(OutcomeOf(result, "eventlog.bank"), "not_evaluated");
+  EXPECT_FALSE(result.log);
+}
+
+TEST(VerifyLog, ContradictingStartupDoesNotCoverPcr0) {
+  LogBuilder log = LogBuilder::CryptoAgile();
+  log.StartupLocality(3).StartupLocality(0).Event(0, EventType::kSCrtmVersion, "v");
+  log.Separator(1);
+  const auto result = Verify(log.bytes(), MachineOf(log.bytes()), tpm::PcrSet::Range(0, 1));
+  EXPECT_EQ(OutcomeOf(result, "eventlog.startup"), "failed");
+  EXPECT_EQ(ReplayOf(result, 0)->outcome, Outcome::kFailed);
+  EXPECT_TRUE(ReplayOf(result, 1)->passed());
+  EXPECT_FALSE(result.log->pcrs().Contains(0));
+}
+
+TEST(VerifyLog, StartupLocalityIsReported) {
+  LogBuilder log = LogBuilder::CryptoAgile();
+  log.StartupLocality(3).Event(0, EventType::kSCrtmVersion, "v");
+  const auto result = Verify(log.bytes(), MachineOf(log.bytes()), tpm::PcrSet::Of(0));
+  EXPECT_TRUE(AllPassed(result.findings));
+  EXPECT_EQ(FindCheck(result.findings, "eventlog.startup")->detail, "locality 3");
+}
+
+TEST(VerifyLog, LogThatCannotBeReadIsAnError) {
+  Bytes log = GoodLog().bytes();
+  const auto quote = QuoteOf(MachineOf(log), kSha256);
+  log.pop_back();
+  const auto cut = VerifyLog(log, quote, kSha256, kPcrs);
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().id, "eventlog.truncated");
+  const auto garbage = VerifyLog(Bytes(31, 1), quote, kSha256, kPcrs);
+  ASSERT_FALSE(garbage);
+  EXPECT_EQ(garbage.error().id, "eventlog.truncated");
+}
+
+}  // namespace
+}  // namespace limequat::eventlog
