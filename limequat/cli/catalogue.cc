@@ -34,6 +34,8 @@ constexpr CheckMeaning kCatalogue[] = {
     {"eventlog.startup", "The event log contradicts itself about how the TPM was started."},
     {"eventlog.boot", "The event log belongs to another boot, or to another machine."},
     {"eventlog.replay", "The event log does not lead to the signed value of this PCR."},
+    {"eventlog.secure_boot", "The event log does not prove in what state Secure Boot is."},
+    {"eventlog.kernel", "The event log shows no boot loader and no kernel."},
     {"ima.list", "The machine shows no measurement list, or an empty one."},
     {"ima.offset", "The list does not begin where it was asked to begin."},
     {"ima.continuity", "The list is not the one that was verified before in this boot."},

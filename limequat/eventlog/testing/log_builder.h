@@ -10,6 +10,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/eventlog/event.h"
+#include "limequat/eventlog/guid.h"
 #include "limequat/tpm/algorithm.h"
 
 // For tests only: writes event logs as firmware would, good ones and odd ones.
@@ -34,6 +35,15 @@ inline Bytes SpecIdData(const std::vector<std::pair<std::uint16_t, std::uint16_t
   out.U32Le(1).U8(0).U8(2).U8(105).U8(2).U32Le(static_cast<std::uint32_t>(algorithms.size()));
   for (const auto& [id, size] : algorithms) out.U16Le(id).U16Le(size);
   out.U8(0);
+  return out.Take();
+}
+
+// UEFI_VARIABLE_DATA.
+inline Bytes VariableData(const Guid& vendor, std::string_view name, ByteView value) {
+  ByteWriter out;
+  out.Raw(vendor.bytes).U32Le(static_cast<std::uint32_t>(name.size())).U32Le(0);
+  out.U32Le(static_cast<std::uint32_t>(value.size())).U32Le(0);
+  out.Raw(AsBytes(Text16(name))).Raw(value);
   return out.Take();
 }
 

@@ -5,6 +5,9 @@
 
 #include "limequat/crypto/digest.h"
 #include "limequat/crypto/key.h"
+#include "limequat/eventlog/log.h"
+#include "limequat/eventlog/replay.h"
+#include "limequat/eventlog/verify.h"
 #include "limequat/tpm/attest.h"
 #include "limequat/tpm/pcr.h"
 #include "limequat/tpm/quote.h"
@@ -37,6 +40,19 @@ inline tpm::VerifiedQuote QuoteOf(const tpm::PcrValues& values, crypto::HashAlgo
                                  {.nonce = std::nullopt, .pcrs = {}});
   if (!result || !result->quote) throw std::runtime_error("the test's quote does not verify");
   return *std::move(result->quote);
+}
+
+// The log as verified on a machine that has just its events in PCRs 0 to 15.
+inline VerifiedLog VerifiedOnItsMachine(ByteView log, crypto::HashAlgorithm bank) {
+  auto reader = LogReader::Open(log);
+  if (!reader) throw std::runtime_error(reader.error().message);
+  Replay replay({bank});
+  for (auto next = reader->Next(); next && *next; next = reader->Next()) replay.Extend(**next);
+  tpm::PcrValues values;
+  for (std::uint32_t pcr = 0; pcr < 16; ++pcr) values.Set(pcr, replay.Pcr(bank, pcr));
+  auto result = VerifyLog(log, QuoteOf(values, bank), bank, {});
+  if (!result || !result->log) throw std::runtime_error("the test's log does not verify");
+  return *std::move(result->log);
 }
 
 }  // namespace limequat::eventlog::testing

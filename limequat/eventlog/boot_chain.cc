@@ -1,0 +1,134 @@
+#include "limequat/eventlog/boot_chain.h"
+
+#include <fmt/format.h>
+
+#include "limequat/eventlog/content.h"
+#include "limequat/eventlog/event_data.h"
+#include "limequat/eventlog/known_data.h"
+#include "limequat/tpm/pcr.h"
+
+namespace limequat::eventlog {
+
+namespace {
+
+constexpr std::string_view kCheckKernel = "eventlog.kernel";
+constexpr std::uint32_t kLoaderPcr = 4;
+constexpr std::uint32_t kPartitionPcr = 5;
+constexpr std::uint32_t kGrubPcr = 8;
+constexpr std::uint32_t kFilePcr = 9;
+constexpr std::uint32_t kUnifiedImagePcr = 11;
+constexpr std::uint32_t kCommandLinePcr = 12;
+constexpr std::uint32_t kMokPcr = 14;
+
+std::string_view UpToNul(ByteView data) {
+  const std::string_view text = AsText(data);
+  return text.substr(0, text.find('\0'));
+}
+
+MeasuredObject ObjectOf(const VerifiedEvent& event) {
+  return {.event = event.index(),
+          .digest = event.digest(),
+          .untrusted_type = event.untrusted_type(),
+          .untrusted_name = {},
+          .untrusted_device_path = {}};
+}
+
+MeasuredObject NamedObjectOf(const VerifiedEvent& event) {
+  MeasuredObject object = ObjectOf(event);
+  object.untrusted_name = UpToNul(event.untrusted_data());
+  if (event.untrusted_type() != EventType::kEventTag) return object;
+  if (const auto tagged = ParseTaggedEvent(event.untrusted_data())) {
+    object.untrusted_name = UpToNul(tagged->data);
+  }
+  return object;
+}
+
+// The Authenticode hash is one of bytes, too: whoever writes these into the event could
+// call an image the event's own data. No image is as short as this (the smallest PE has
+// 97 bytes, of which the hash leaves out twelve).
+constexpr std::size_t kShorterThanImages = 64;
+
+bool IsNoImage(const VerifiedEvent& event) {
+  if (SeparatorOf(event) || ActionOf(event)) return true;
+  const auto data = MeasuredDataOf(event);
+  return data && data->size() <= kShorterThanImages;
+}
+
+void TakeLoader(const VerifiedEvent& event, BootChain& chain) {
+  if (IsNoImage(event)) return;
+  MeasuredObject image = ObjectOf(event);
+  if (const auto load = ParseImageLoad(event.untrusted_data())) {
+    image.untrusted_device_path = load->untrusted_device_path;
+  }
+  chain.images.push_back(image);
+}
+
+// GRUB measures texts into PCR 8: the digest is of the text, the event puts a key in
+// front of it, which nothing covers. A command line is told from a command by that key
+// alone; both are measured texts.
+void TakeGrub(const VerifiedEvent& event, BootChain& chain) {
+  const auto grub = ParseGrubText(event.untrusted_data());
+  if (!grub || !event.Measures(AsBytes(grub->text))) return;
+  auto& list = grub->key == "kernel_cmdline" ? chain.kernel_command_lines : chain.grub_commands;
+  list.push_back({.event = event.index(), .text = AsBytes(grub->text)});
+}
+
+void TakeCommandLine(const VerifiedEvent& event, BootChain& chain) {
+  if (SeparatorOf(event)) return;
+  if (const auto text = MeasuredDataOf(event)) {
+    chain.kernel_command_lines.push_back({.event = event.index(), .text = *text});
+  }
+}
+
+void Take(const VerifiedEvent& event, BootChain& chain) {
+  switch (event.pcr()) {
+    case kLoaderPcr:
+      TakeLoader(event, chain);
+      break;
+    case kPartitionPcr:
+      if (ActionOf(event) == kActionExit) chain.exit_boot_services = true;
+      break;
+    case kGrubPcr:
+      TakeGrub(event, chain);
+      break;
+    case kFilePcr:
+      if (!SeparatorOf(event)) chain.files.push_back(NamedObjectOf(event));
+      break;
+    case kUnifiedImagePcr:
+      if (!SeparatorOf(event)) chain.image_sections.push_back(NamedObjectOf(event));
+      break;
+    case kCommandLinePcr:
+      TakeCommandLine(event, chain);
+      break;
+    case kMokPcr:
+      if (!SeparatorOf(event)) chain.machine_owner_lists.push_back(NamedObjectOf(event));
+      break;
+    default:
+      break;
+  }
+}
+
+Finding CheckKernel(const VerifiedLog& log, const BootChain& chain) {
+  if (!log.pcrs().Contains(kLoaderPcr)) {
+    return NotEvaluated(kCheckKernel, "PCR 4 does not replay", Cause::kTamper);
+  }
+  if (chain.images.empty()) {
+    return Failed(kCheckKernel, chain.exit_boot_services
+                                    ? "an operating system was started, and no image of it was "
+                                      "measured into PCR 4"
+                                    : "no image was measured into PCR 4");
+  }
+  return Passed(kCheckKernel, fmt::format("{} images", chain.images.size()));
+}
+
+}  // namespace
+
+BootChainReading ReadBootChain(const VerifiedLog& log) {
+  BootChainReading reading;
+  VerifiedEvents events = log.events();
+  for (auto event = events.Next(); event; event = events.Next()) Take(*event, reading.chain);
+  reading.findings.push_back(CheckKernel(log, reading.chain));
+  return reading;
+}
+
+}  // namespace limequat::eventlog

@@ -1,0 +1,373 @@
+#include "limequat/eventlog/content.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/utf8.h"
+#include "limequat/eventlog/device_path.h"
+#include "limequat/eventlog/efi_variable.h"
+#include "limequat/eventlog/event_data.h"
+#include "limequat/eventlog/replay.h"
+#include "limequat/eventlog/spec_id.h"
+#include "limequat/eventlog/utf16.h"
+
+namespace limequat::eventlog {
+
+namespace {
+
+using json::Object;
+
+constexpr std::array<std::string_view, 2> kGrubKeys = {"grub_cmd", "kernel_cmdline"};
+
+std::string Shown(std::string_view text) {
+  return EscapeForDisplay(text, std::numeric_limits<std::size_t>::max());
+}
+
+std::string Hex64(std::uint64_t value) { return fmt::format("0x{:x}", value); }
+
+bool IsVariable(EventType type) {
+  return type == EventType::kEfiVariableDriverConfig || type == EventType::kEfiVariableBoot ||
+         type == EventType::kEfiVariableBoot2 || type == EventType::kEfiVariableAuthority;
+}
+
+ByteView WithoutLast(ByteView data) { return data.first(data.size() - 1); }
+
+// Text in ASCII or UTF-8, or in UTF-16 if every other byte is zero, up to the NUL.
+// Absent if it is neither.
+std::optional<std::string> TextOf(ByteView data) {
+  if (data.size() >= 4 && data.size() % 2 == 0 && data[0] != 0 && data[1] == 0) {
+    return DecodeUtf16(data.first(FindUtf16End(data).value_or(data.size())));
+  }
+  const std::string_view text = AsText(data).substr(0, AsText(data).find('\0'));
+  const bool is_text = !text.empty() && IsUtf8(text) && std::ranges::none_of(text, [](char c) {
+    return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == '\x7f';
+  });
+  // Nothing but NULs, or a byte of garbage (kAllButLast), may follow.
+  const std::string_view rest = AsText(data).substr(text.size());
+  if (!is_text || rest.size() > 2) return std::nullopt;
+  return std::string(text);
+}
+
+Object DescribeLists(const std::vector<SignatureList>& lists) {
+  json::Array shown;
+  for (const SignatureList& list : lists) {
+    json::Array entries;
+    for (const SignatureData& entry : list.entries) {
+      entries.push_back(Object{{"owner", entry.owner.ToString()}, {"data", HexEncode(entry.data)}});
+    }
+    shown.push_back(Object{{"type", list.type.ToString()}, {"signatures", std::move(entries)}});
+  }
+  return {{"signature_lists", std::move(shown)}};
+}
+
+bool IsSignatureVariable(const EfiVariable& variable) {
+  constexpr std::array<std::string_view, 8> kNames = {"PK",  "KEK", "db",        "dbx",
+                                                      "dbt", "dbr", "PKDefault", "vendor_db"};
+  return std::ranges::find(kNames, variable.name) != kNames.end();
+}
+
+bool IsBootNumber(std::string_view name) {
+  constexpr std::string_view kBoot = "Boot";
+  return name.size() == kBoot.size() + 4 && name.starts_with(kBoot) &&
+         std::ranges::all_of(name.substr(kBoot.size()), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+         });
+}
+
+Object DescribeBootOrder(ByteView data) {
+  json::Array order;
+  for (std::size_t at = 0; at + 1 < data.size(); at += 2) {
+    order.push_back(fmt::format("Boot{:02x}{:02x}", data[at + 1], data[at]));
+  }
+  return {{"boot_order", std::move(order)}};
+}
+
+Object DescribeLoadOption(ByteView data) {
+  const auto option = ParseLoadOption(data);
+  if (!option) return {{"value", HexEncode(data)}};
+  return {{"active", option->active()},
+          {"description", Shown(option->description)},
+          {"device_path", Shown(FormatDevicePath(option->device_path))},
+          {"optional_data", HexEncode(option->optional_data)}};
+}
+
+Object DescribeValue(EventType type, const EfiVariable& variable) {
+  const bool has_lists = type == EventType::kEfiVariableDriverConfig;
+  if (variable.data.size() == 1) return {{"value", HexEncode(variable.data)}};
+  if (has_lists && IsSignatureVariable(variable)) {
+    if (const auto lists = ParseSignatureLists(variable.data)) return DescribeLists(*lists);
+  }
+  if (variable.name == "BootOrder") return DescribeBootOrder(variable.data);
+  if (IsBootNumber(variable.name)) return DescribeLoadOption(variable.data);
+  if (variable.name == "SbatLevel") {
+    if (const auto text = TextOf(variable.data)) return {{"text", Shown(*text)}};
+  }
+  if (type == EventType::kEfiVariableAuthority && variable.vendor == kImageSecurityDatabase) {
+    if (const auto data = ParseSignatureData(variable.data)) {
+      return {{"owner", data->owner.ToString()}, {"data", HexEncode(data->data)}};
+    }
+  }
+  return {{"value", HexEncode(variable.data)}};
+}
+
+void Merge(Object& into, const Object& from) {
+  for (const auto& [name, value] : from) into.Set(name, value);
+}
+
+void DescribeVariable(EventType type, ByteView data, Content& content) {
+  const auto variable = ParseEfiVariable(data);
+  if (!variable) return;
+  const Object name{{"vendor", variable->vendor.ToString()}, {"name", Shown(variable->name)}};
+  const Object value = DescribeValue(type, *variable);
+  switch (content.part) {
+    case MeasuredPart::kAll:
+    case MeasuredPart::kAllButLast:
+      Merge(content.measured, name);
+      Merge(content.measured, value);
+      break;
+    case MeasuredPart::kVariableData:
+      Merge(content.untrusted, name);
+      Merge(content.measured, value);
+      break;
+    default:
+      Merge(content.untrusted, name);
+      Merge(content.untrusted, value);
+  }
+}
+
+Object DescribeImage(ByteView data) {
+  const auto image = ParseImageLoad(data);
+  if (!image) return {};
+  return {{"location", Hex64(image->untrusted_location)},
+          {"length", Hex64(image->untrusted_length)},
+          {"link_time_address", Hex64(image->untrusted_link_time_address)},
+          {"device_path", Shown(FormatDevicePath(image->untrusted_device_path))}};
+}
+
+Object DescribeBlob(const Result<FirmwareBlob>& blob) {
+  if (!blob) return {};
+  Object object{{"base", Hex64(blob->untrusted_base)}, {"length", Hex64(blob->untrusted_length)}};
+  if (!blob->untrusted_description.empty()) {
+    object.Set("description", Shown(blob->untrusted_description));
+  }
+  return object;
+}
+
+Object DescribeTables(const Result<HandoffTables>& tables) {
+  if (!tables) return {};
+  json::Array shown;
+  for (const HandoffTable& table : tables->untrusted_tables) {
+    shown.push_back(Object{{"vendor", table.untrusted_vendor.ToString()},
+                           {"address", Hex64(table.untrusted_address)}});
+  }
+  Object object{{"tables", std::move(shown)}};
+  if (!tables->untrusted_description.empty()) {
+    object.Set("description", Shown(tables->untrusted_description));
+  }
+  return object;
+}
+
+Object DescribeGpt(ByteView data) {
+  const auto gpt = ParseGpt(data);
+  if (!gpt) return {};
+  json::Array partitions;
+  for (const GptPartition& partition : gpt->partitions) {
+    partitions.push_back(Object{{"type", partition.type.ToString()},
+                                {"id", partition.id.ToString()},
+                                {"first_block", partition.first_block},
+                                {"last_block", partition.last_block},
+                                {"attributes", Hex64(partition.attributes)},
+                                {"name", Shown(partition.name)}});
+  }
+  return {{"disk", gpt->disk.ToString()}, {"partitions", std::move(partitions)}};
+}
+
+Object DescribeSeparator(ByteView data) {
+  const std::string hex = HexEncode(data);
+  if (hex == "00000000" || hex == "ffffffff") return {{"separator", "normal"}};
+  if (hex == "01000000") return {{"separator", "error"}};
+  return {{"separator", "unknown"}};
+}
+
+Object DescribeSpecId(const SpecId& spec) {
+  json::Array algorithms;
+  for (const DigestAlgorithm& algorithm : spec.algorithms) {
+    algorithms.push_back(Object{{"name", tpm::AlgorithmName(algorithm.id)},
+                                {"digest_size", std::uint64_t{algorithm.digest_size}}});
+  }
+  return {{"platform_class", spec.platform_class},
+          {"version", fmt::format("{}.{}", spec.version_major, spec.version_minor)},
+          {"errata", int{spec.errata}},
+          {"uintn_size", int{spec.uintn_size}},
+          {"algorithms", std::move(algorithms)},
+          {"vendor_info", HexEncode(spec.vendor_info)}};
+}
+
+Object DescribeNoAction(ByteView data) {
+  if (const auto spec = ParseSpecId(data)) return DescribeSpecId(*spec);
+  if (const auto locality = ParseStartupLocality(data))
+    return {{"startup_locality", int{*locality}}};
+  if (const auto identity = ParsePlatformIdentity(data)) {
+    return {{"vendor_id", identity->untrusted_vendor_id},
+            {"reference_manifest", identity->untrusted_reference_manifest.ToString()},
+            {"manufacturer", Shown(identity->untrusted_manufacturer)},
+            {"model", Shown(identity->untrusted_model)},
+            {"version", Shown(identity->untrusted_version)}};
+  }
+  // NvIndexInstance, NvIndexDynamic, H-CRTM and others begin with their name.
+  constexpr std::size_t kSignatureSize = 16;
+  if (data.size() < kSignatureSize) return {};
+  const auto signature = TextOf(data.first(kSignatureSize));
+  if (!signature) return {};
+  return {{"signature", Shown(*signature)}};
+}
+
+Object DescribeTagged(ByteView data) {
+  const auto event = ParseTaggedEvent(data);
+  if (!event) return {};
+  Object object{{"tag", fmt::format("{:#010x}", event->tag)}};
+  const auto text = TextOf(event->data);
+  if (text) object.Set("text", Shown(*text));
+  if (!text) object.Set("value", HexEncode(event->data));
+  return object;
+}
+
+Object DescribeSpdm(ByteView data) {
+  const auto device = ParseSpdmDevice(data);
+  if (!device) return {};
+  Object object{{"structure", device->version},
+                {"device_type", device->untrusted_device_type},
+                {"block", HexEncode(device->untrusted_block)}};
+  if (device->version == 1) object.Set("hash_algorithm", device->untrusted_hash_algorithm);
+  if (device->version == 2) object.Set("authentication", int{device->untrusted_authentication});
+  return object;
+}
+
+Object DescribeText(ByteView data) {
+  const auto text = TextOf(data);
+  if (!text) return {};
+  return {{"text", Shown(*text)}};
+}
+
+void DescribeIpl(ByteView data, Content& content) {
+  const auto grub = ParseGrubText(data);
+  if (!grub || content.part != MeasuredPart::kTextBehindKey) {
+    const Object text = DescribeText(data);
+    Merge(content.part == MeasuredPart::kNothing ? content.untrusted : content.measured, text);
+    return;
+  }
+  content.untrusted.Set("key", Shown(grub->key));
+  content.measured.Set("text", Shown(grub->text));
+}
+
+// Types whose data is one structure that is covered as a whole or not at all.
+Object DescribeWhole(EventType type, ByteView data) {
+  switch (type) {
+    case EventType::kNoAction:
+      return DescribeNoAction(data);
+    case EventType::kSeparator:
+      return DescribeSeparator(data);
+    case EventType::kEfiBootServicesApplication:
+    case EventType::kEfiBootServicesDriver:
+    case EventType::kEfiRuntimeServicesDriver:
+      return DescribeImage(data);
+    case EventType::kEfiPlatformFirmwareBlob:
+      return DescribeBlob(ParseFirmwareBlob(data));
+    case EventType::kEfiPlatformFirmwareBlob2:
+      return DescribeBlob(ParseFirmwareBlob2(data));
+    case EventType::kPostCode:
+    case EventType::kPostCode2: {
+      const auto blob = ParseFirmwareBlob(data);
+      return blob ? DescribeBlob(blob) : DescribeText(data);
+    }
+    case EventType::kEfiHandoffTables:
+      return DescribeTables(ParseHandoffTables(data));
+    case EventType::kEfiHandoffTables2:
+      return DescribeTables(ParseHandoffTables2(data));
+    case EventType::kEfiGptEvent:
+    case EventType::kEfiGptEvent2:
+      return DescribeGpt(data);
+    case EventType::kEventTag:
+      return DescribeTagged(data);
+    case EventType::kEfiSpdmFirmwareBlob:
+    case EventType::kEfiSpdmFirmwareConfig:
+      return DescribeSpdm(data);
+    default:
+      return DescribeText(data);
+  }
+}
+
+}  // namespace
+
+std::string_view MeasuredPartName(MeasuredPart part) {
+  switch (part) {
+    case MeasuredPart::kNothing:
+      return "nothing";
+    case MeasuredPart::kAll:
+      return "all";
+    case MeasuredPart::kAllButLast:
+      return "all_but_last";
+    case MeasuredPart::kVariableData:
+      return "variable_data";
+    case MeasuredPart::kTextBehindKey:
+      return "text_behind_key";
+  }
+  return "nothing";
+}
+
+std::optional<GrubText> ParseGrubText(ByteView data) {
+  const std::string_view all = AsText(data);
+  for (const std::string_view key : kGrubKeys) {
+    if (!all.starts_with(key)) continue;
+    std::string_view rest = all.substr(key.size());
+    if (rest.starts_with(':')) rest.remove_prefix(1);
+    if (!rest.starts_with(' ')) continue;
+    rest.remove_prefix(1);
+    return GrubText{.key = key, .text = rest.substr(0, rest.find('\0'))};
+  }
+  return std::nullopt;
+}
+
+MeasuredPart FindMeasuredPart(EventType type, ByteView data,
+                              const std::function<bool(ByteView)>& is_digest_of) {
+  if (is_digest_of(data)) return MeasuredPart::kAll;
+  if (data.size() > 1 && is_digest_of(WithoutLast(data))) return MeasuredPart::kAllButLast;
+  if (IsVariable(type)) {
+    const auto variable = ParseEfiVariable(data);
+    if (variable && is_digest_of(variable->data)) return MeasuredPart::kVariableData;
+  }
+  const auto grub = ParseGrubText(data);
+  if (grub && is_digest_of(AsBytes(grub->text))) return MeasuredPart::kTextBehindKey;
+  return MeasuredPart::kNothing;
+}
+
+MeasuredPart FindMeasuredPart(const Event& event, crypto::HashAlgorithm bank) {
+  const ByteView digest = event.digests.Find(tpm::IdOf(bank));
+  if (digest.empty() || event.untrusted_type == EventType::kNoAction) return MeasuredPart::kNothing;
+  return FindMeasuredPart(event.untrusted_type, event.data, [&](ByteView bytes) {
+    return Equal(crypto::Hash(bank, bytes).bytes(), digest);
+  });
+}
+
+Content DescribeContent(EventType type, ByteView data, MeasuredPart part) {
+  Content content;
+  content.part = part;
+  if (IsVariable(type)) {
+    DescribeVariable(type, data, content);
+  } else if (type == EventType::kIpl) {
+    DescribeIpl(data, content);
+  } else {
+    const bool is_covered = part == MeasuredPart::kAll || part == MeasuredPart::kAllButLast;
+    (is_covered ? content.measured : content.untrusted) = DescribeWhole(type, data);
+  }
+  return content;
+}
+
+}  // namespace limequat::eventlog

@@ -1,0 +1,183 @@
+#include "limequat/eventlog/content.h"
+
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+#include "limequat/eventlog/event_data.h"
+#include "limequat/eventlog/testing/log_builder.h"
+
+namespace limequat::eventlog {
+namespace {
+
+using crypto::HashAlgorithm;
+using testing::Text16;
+using testing::VariableData;
+
+MeasuredPart PartOf(EventType type, ByteView data, ByteView measured) {
+  Event event;
+  event.untrusted_type = type;
+  event.data = data;
+  const auto digest = crypto::Hash(HashAlgorithm::kSha256, measured);
+  event.digests = EventDigests(tpm::AlgorithmId::kSha256, digest.bytes());
+  return FindMeasuredPart(event, HashAlgorithm::kSha256);
+}
+
+std::string Measured(EventType type, ByteView data, MeasuredPart part) {
+  return json::Serialize(DescribeContent(type, data, part).measured);
+}
+std::string Untrusted(EventType type, ByteView data, MeasuredPart part) {
+  return json::Serialize(DescribeContent(type, data, part).untrusted);
+}
+
+TEST(FindMeasuredPart, Parts) {
+  const Bytes data = ToBytes("text\0");
+  EXPECT_EQ(PartOf(EventType::kIpl, data, data), MeasuredPart::kAll);
+  EXPECT_EQ(PartOf(EventType::kIpl, data, ByteView(data).first(data.size() - 1)),
+            MeasuredPart::kAllButLast);
+  EXPECT_EQ(PartOf(EventType::kIpl, data, AsBytes("else")), MeasuredPart::kNothing);
+  EXPECT_EQ(PartOf(EventType::kIpl, Bytes{1}, {}), MeasuredPart::kNothing);
+  EXPECT_EQ(PartOf(EventType::kIpl, {}, {}), MeasuredPart::kAll);
+  EXPECT_EQ(PartOf(EventType::kNoAction, data, data), MeasuredPart::kNothing);
+}
+
+TEST(FindMeasuredPart, VariableData) {
+  const Bytes data = VariableData(kGlobalVariable, "BootOrder", Bytes{1, 0});
+  EXPECT_EQ(PartOf(EventType::kEfiVariableBoot, data, Bytes{1, 0}), MeasuredPart::kVariableData);
+  EXPECT_EQ(PartOf(EventType::kEfiVariableBoot2, data, Bytes{1, 0}), MeasuredPart::kVariableData);
+  EXPECT_EQ(PartOf(EventType::kIpl, data, Bytes{1, 0}), MeasuredPart::kNothing);
+  EXPECT_EQ(PartOf(EventType::kEfiVariableBoot, data, data), MeasuredPart::kAll);
+}
+
+TEST(FindMeasuredPart, TextBehindKey) {
+  const Bytes data = ToBytes(std::string_view("grub_cmd: ls\0", 13));
+  EXPECT_EQ(PartOf(EventType::kIpl, data, AsBytes("ls")), MeasuredPart::kTextBehindKey);
+  EXPECT_EQ(PartOf(EventType::kIpl, data, AsBytes("grub_cmd: ls")), MeasuredPart::kAllButLast);
+}
+
+TEST(FindMeasuredPart, BankWithoutADigest) {
+  Event event;
+  event.untrusted_type = EventType::kIpl;
+  EXPECT_EQ(FindMeasuredPart(event, HashAlgorithm::kSha1), MeasuredPart::kNothing);
+}
+
+TEST(MeasuredPartName, All) {
+  EXPECT_EQ(MeasuredPartName(MeasuredPart::kNothing), "nothing");
+  EXPECT_EQ(MeasuredPartName(MeasuredPart::kAll), "all");
+  EXPECT_EQ(MeasuredPartName(MeasuredPart::kAllButLast), "all_but_last");
+  EXPECT_EQ(MeasuredPartName(MeasuredPart::kVariableData), "variable_data");
+  EXPECT_EQ(MeasuredPartName(MeasuredPart::kTextBehindKey), "text_behind_key");
+}
+
+TEST(ParseGrubText, Keys) {
+  const auto command = ParseGrubText(AsBytes(std::string_view("grub_cmd: set a=b\0\0", 19)));
+  ASSERT_TRUE(command);
+  EXPECT_EQ(command->key, "grub_cmd");
+  EXPECT_EQ(command->text, "set a=b");
+  const auto old = ParseGrubText(AsBytes("kernel_cmdline /vmlinuz"));
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->key, "kernel_cmdline");
+  EXPECT_EQ(old->text, "/vmlinuz");
+  for (const std::string_view text :
+       {"", "grub_cmd", "grub_cmd:", "grub_cmdx y", "grub_cmd:x", "module: x", " grub_cmd: x"}) {
+    EXPECT_FALSE(ParseGrubText(AsBytes(text))) << text;
+  }
+}
+
+TEST(DescribeContent, CoveredAndUncoveredMembersArePartedByTheDigest) {
+  const Bytes data = VariableData(kGlobalVariable, "SecureBoot", Bytes{1});
+  const std::string all =
+      R"({"vendor":"8be4df61-93ca-11d2-aa0d-00e098032b8c","name":"SecureBoot","value":"01"})";
+  EXPECT_EQ(Measured(EventType::kEfiVariableDriverConfig, data, MeasuredPart::kAll), all);
+  EXPECT_EQ(Untrusted(EventType::kEfiVariableDriverConfig, data, MeasuredPart::kAll), "{}");
+  EXPECT_EQ(Measured(EventType::kEfiVariableDriverConfig, data, MeasuredPart::kNothing), "{}");
+  EXPECT_EQ(Untrusted(EventType::kEfiVariableDriverConfig, data, MeasuredPart::kNothing), all);
+  EXPECT_EQ(Measured(EventType::kEfiVariableBoot, data, MeasuredPart::kVariableData),
+            R"({"value":"01"})");
+  EXPECT_EQ(Untrusted(EventType::kEfiVariableBoot, data, MeasuredPart::kVariableData),
+            R"({"vendor":"8be4df61-93ca-11d2-aa0d-00e098032b8c","name":"SecureBoot"})");
+}
+
+TEST(DescribeContent, Texts) {
+  EXPECT_EQ(Measured(EventType::kEfiAction, AsBytes("Exit"), MeasuredPart::kAll),
+            R"({"text":"Exit"})");
+  EXPECT_EQ(Untrusted(EventType::kIpl, AsBytes(std::string_view("/vmlinuz\0", 9)),
+                      MeasuredPart::kNothing),
+            R"({"text":"/vmlinuz"})");
+  EXPECT_EQ(Measured(EventType::kIpl, AsBytes("grub_cmd: ls"), MeasuredPart::kTextBehindKey),
+            R"({"text":"ls"})");
+  EXPECT_EQ(Untrusted(EventType::kIpl, AsBytes("grub_cmd: ls"), MeasuredPart::kTextBehindKey),
+            R"({"key":"grub_cmd"})");
+  EXPECT_EQ(Measured(EventType::kSCrtmVersion, AsBytes(Text16("1.0")), MeasuredPart::kAll),
+            R"({"text":"1.0"})");
+  EXPECT_EQ(Measured(EventType::kAction, Bytes{0xff, 0xfe}, MeasuredPart::kAll), "{}");
+  EXPECT_EQ(Measured(EventType::kAction, Bytes{'a', 0, 0, 0}, MeasuredPart::kAll),
+            R"({"text":"a"})");
+  EXPECT_EQ(Measured(EventType::kAction, Bytes{'a', 'b', 0, 1, 2}, MeasuredPart::kAll), "{}");
+}
+
+TEST(DescribeContent, Attack_A15_TextIsEscaped) {
+  EXPECT_EQ(Measured(EventType::kEfiAction, AsBytes("a\u202eb"), MeasuredPart::kAll),
+            R"({"text":"a\\u{202e}b"})");
+}
+
+TEST(DescribeContent, Structures) {
+  EXPECT_EQ(Measured(EventType::kSeparator, Bytes(4, 0), MeasuredPart::kAll),
+            R"({"separator":"normal"})");
+  EXPECT_EQ(Measured(EventType::kSeparator, Bytes(4, 0xff), MeasuredPart::kAll),
+            R"({"separator":"normal"})");
+  EXPECT_EQ(Measured(EventType::kSeparator, Bytes{1, 0, 0, 0}, MeasuredPart::kAll),
+            R"({"separator":"error"})");
+  EXPECT_EQ(Untrusted(EventType::kSeparator, Bytes{1}, MeasuredPart::kNothing),
+            R"({"separator":"unknown"})");
+  ByteWriter tag;
+  tag.U32Le(kTagLinuxInitrd).SizedU32Le(AsBytes("Linux initrd"));
+  EXPECT_EQ(Untrusted(EventType::kEventTag, tag.bytes(), MeasuredPart::kNothing),
+            R"({"tag":"0x8f3b22ec","text":"Linux initrd"})");
+  ByteWriter blob;
+  blob.U32Le(0x820000).U32Le(0).U32Le(0xe0000).U32Le(0);
+  for (const EventType type : {EventType::kEfiPlatformFirmwareBlob, EventType::kPostCode}) {
+    EXPECT_EQ(Untrusted(type, blob.bytes(), MeasuredPart::kNothing),
+              R"({"base":"0x820000","length":"0xe0000"})");
+  }
+  EXPECT_EQ(Untrusted(EventType::kPostCode, AsBytes("ACPI DATA"), MeasuredPart::kNothing),
+            R"({"text":"ACPI DATA"})");
+  EXPECT_EQ(Untrusted(EventType::kEfiGptEvent, AsBytes("no GPT"), MeasuredPart::kNothing), "{}");
+}
+
+TEST(DescribeContent, NoAction) {
+  Bytes locality = ToBytes(std::string_view("StartupLocality\0", 16));
+  locality.push_back(3);
+  EXPECT_EQ(Untrusted(EventType::kNoAction, locality, MeasuredPart::kNothing),
+            R"({"startup_locality":3})");
+  EXPECT_EQ(Untrusted(EventType::kNoAction, AsBytes(std::string_view("NvIndexDynamic\0\0rest", 20)),
+                      MeasuredPart::kNothing),
+            R"({"signature":"NvIndexDynamic"})");
+  EXPECT_EQ(Untrusted(EventType::kNoAction, {}, MeasuredPart::kNothing), "{}");
+  const auto header =
+      DescribeContent(EventType::kNoAction, testing::SpecIdData(), MeasuredPart::kNothing);
+  ASSERT_NE(header.untrusted.Find("algorithms"), nullptr);
+  EXPECT_EQ(json::Serialize(*header.untrusted.Find("algorithms")),
+            R"([{"name":"sha1","digest_size":20},{"name":"sha256","digest_size":32}])");
+}
+
+TEST(DescribeContent, BootVariables) {
+  EXPECT_EQ(Measured(EventType::kEfiVariableBoot,
+                     VariableData(kGlobalVariable, "BootOrder", Bytes{1, 0, 0x0a, 0x20}),
+                     MeasuredPart::kVariableData),
+            R"({"boot_order":["Boot0001","Boot200a"]})");
+  ByteWriter option;
+  option.U32Le(1).U16Le(4).Raw(AsBytes(Text16("x"))).U16Le(0).Raw(Bytes{0x7f, 0xff, 4, 0});
+  EXPECT_EQ(Measured(EventType::kEfiVariableBoot,
+                     VariableData(kGlobalVariable, "Boot000A", option.bytes()),
+                     MeasuredPart::kVariableData),
+            R"({"active":true,"description":"x","device_path":"","optional_data":""})");
+  EXPECT_EQ(
+      Measured(EventType::kEfiVariableBoot, VariableData(kGlobalVariable, "Boot000A", Bytes{1, 2}),
+               MeasuredPart::kVariableData),
+      R"({"value":"0102"})");
+}
+
+}  // namespace
+}  // namespace limequat::eventlog

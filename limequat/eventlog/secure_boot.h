@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/finding.h"
+#include "limequat/eventlog/efi_variable.h"
+#include "limequat/eventlog/verify.h"
+
+namespace limequat::eventlog {
+
+// What PCR 7 proves about Secure Boot (PFP 1.06, 3.3.4.8). Every byte was measured, in
+// this order. Views point into the log.
+struct SecureBootState {
+  bool enabled = false;
+  std::vector<SignatureList> platform_key;        // PK
+  std::vector<SignatureList> key_exchange_keys;   // KEK
+  std::vector<SignatureList> allowed_signatures;  // db
+  std::vector<SignatureList> revoked_signatures;  // dbx
+  // Variables that allowed an image to run: before the separator drivers of the
+  // firmware, behind it boot loaders and what shim loads (also its SbatLevel and Mok
+  // variables, by name).
+  std::vector<EfiVariable> driver_authorities;
+  std::vector<EfiVariable> loader_authorities;
+  // Other variables of the configuration (DeployedMode, AuditMode, a vendor's).
+  std::vector<EfiVariable> other_variables;
+  // EV_EFI_ACTION: "DMA Protection Disabled", "UEFI Debug Mode". Some firmware (HP)
+  // measures its own behind the separator.
+  std::vector<std::string> actions;
+  std::vector<std::string> late_actions;
+};
+
+struct SecureBootReading {
+  Findings findings;
+  std::optional<SecureBootState> state;  // only if all of them passed
+};
+
+// Reads PCR 7 with a state machine. Types decide nothing that the digests do not
+// confirm; the finding "eventlog.secure_boot" fails unless
+//   - SecureBoot, PK, KEK, db and dbx are there once each, in this order, before the
+//     separator, with their own vendors, and the digest of each is that of its event;
+//   - there is one separator, and it is not the one that reports an error;
+//   - the configuration ends at the separator;
+//   - every other event is an authority or an action whose digest is of its data;
+//   - Secure Boot is not said to be on without a platform key.
+// Not evaluated if PCR 7 is not covered. The finding says nothing about whether Secure
+// Boot has to be on: that is a policy's.
+SecureBootReading ReadSecureBoot(const VerifiedLog& log);
+
+}  // namespace limequat::eventlog
