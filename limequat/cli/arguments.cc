@@ -133,6 +133,20 @@ Result<std::optional<ima::Format>> ParseImaFormat(std::string_view text) {
   return UsageError(fmt::format("{} is not one of auto, ascii, binary", Quoted(text)));
 }
 
+Result<tpm::PcrSet> ParsePcrNumbers(std::string_view text) {
+  const auto pcrs = tpm::ParsePcrList(text);
+  if (!pcrs) return AsUsage(pcrs.error());
+  if (pcrs->empty()) return UsageError("no PCR is listed");
+  return *pcrs;
+}
+
+Result<eventlog::EventType> ParseEventType(std::string_view text) {
+  const auto type = eventlog::EventTypeFromName(text);
+  if (type) return *type;
+  return UsageError(
+      fmt::format("{} is not a type of event, for example EV_IPL or 0x0000040e", Quoted(text)));
+}
+
 Result<HostAndPort> ParseHostAndPort(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   std::string_view host = text.substr(0, colon == std::string_view::npos ? 0 : colon);

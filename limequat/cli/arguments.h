@@ -9,6 +9,7 @@
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/eventlog/event.h"
 #include "limequat/ima/list.h"
 #include "limequat/tpm/pcr.h"
 
@@ -35,6 +36,10 @@ Result<crypto::Digest> ParseBankDigest(std::string_view text);
 Result<crypto::HashAlgorithm> ParseHash(std::string_view text);
 // "ascii" or "binary"; nullopt for "auto".
 Result<std::optional<ima::Format>> ParseImaFormat(std::string_view text);
+// "0-7,14"
+Result<tpm::PcrSet> ParsePcrNumbers(std::string_view text);
+// "EV_IPL", or "0x0000040e" for a type without a name.
+Result<eventlog::EventType> ParseEventType(std::string_view text);
 
 // "HOST:PORT", an IPv6 address in brackets.
 struct HostAndPort {

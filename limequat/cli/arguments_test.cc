@@ -108,6 +108,19 @@ TEST(Arguments, BankDigestHasTheSizeOfItsBank) {
   }
 }
 
+TEST(Arguments, PcrNumbers) {
+  EXPECT_EQ(ParsePcrNumbers("0-7,14")->ToString(), "0-7,14");
+  ExpectUsageError(ParsePcrNumbers("24"), "24");
+  ExpectUsageError(ParsePcrNumbers("x"), "x");
+  ExpectUsageError(ParsePcrNumbers(""), "");
+}
+
+TEST(Arguments, EventType) {
+  EXPECT_EQ(*ParseEventType("EV_IPL"), eventlog::EventType::kIpl);
+  EXPECT_EQ(*ParseEventType("0x40e"), eventlog::EventType{0x40e});
+  ExpectUsageError(ParseEventType("IPL"), "IPL");
+}
+
 TEST(Arguments, ImaFormat) {
   EXPECT_EQ(*ParseImaFormat("auto"), std::nullopt);
   EXPECT_EQ(*ParseImaFormat("ascii"), ima::Format::kAscii);

@@ -2,6 +2,7 @@
 
 #include "limequat/cli/appraise_ima.h"
 #include "limequat/cli/command_tree_internal.h"
+#include "limequat/cli/inspect_eventlog.h"
 #include "limequat/cli/inspect_ima.h"
 #include "limequat/cli/inspect_quote.h"
 #include "limequat/cli/verify_quote.h"
@@ -15,6 +16,18 @@ constexpr const char* kFormatAbout = "auto, ascii or binary; default: auto";
 
 void DeclareInspect(CLI::App& root, CommandLine& line) {
   CLI::App& inspect = DeclareGroup(root, "inspect", "Look at evidence; nothing is verified");
+  auto log = Declare<InspectEventLog>(
+      inspect, line, "eventlog", "What a TCG event log says of itself",
+      "  limequat inspect eventlog /sys/kernel/security/tpm0/binary_bios_measurements \\\n"
+      "    --pcr 4,7 --type EV_EFI_BOOT_SERVICES_APPLICATION -o table");
+  AddValue(log.app, "FILE", log.command.file, ParseText, "",
+           "event log (TPM 1.2, crypto-agile, CCEL, WBCL), or - for standard input")
+      ->required();
+  AddValue(log.app, "--pcr", log.command.pcrs, ParsePcrNumbers, "LIST",
+           "show events of these PCRs only: 0-7,14");
+  AddValues(log.app, "--type", log.command.types, ParseEventType, "TYPE",
+            "show events of this type only; may be given again");
+
   auto ima = Declare<InspectIma>(inspect, line, "ima", "What an IMA list says of itself",
                                  "  limequat inspect ima ascii_runtime_measurements --entries");
   AddValue(ima.app, "FILE", ima.command.file, ParseText, "", "IMA list, or - for standard input")

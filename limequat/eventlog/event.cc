@@ -1,7 +1,9 @@
 #include "limequat/eventlog/event.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -62,6 +64,19 @@ std::string EventTypeName(EventType type) {
   const auto* named = std::ranges::find(kNames, type, &Named::type);
   if (named != kNames.end()) return std::string(named->name);
   return fmt::format("{:#010x}", static_cast<std::uint32_t>(type));
+}
+
+std::optional<EventType> EventTypeFromName(std::string_view name) {
+  const auto* named = std::ranges::find(kNames, name, &Named::name);
+  if (named != kNames.end()) return named->type;
+  if (!name.starts_with("0x")) return std::nullopt;
+  name.remove_prefix(2);
+  std::uint32_t number = 0;
+  constexpr int kHexadecimal = 16;
+  const auto [end, error] =
+      std::from_chars(name.data(), name.data() + name.size(), number, kHexadecimal);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return EventType{number};
 }
 
 bool EventDigests::Add(tpm::AlgorithmId algorithm, ByteView value) {

@@ -3,7 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "limequat/base/bytes.h"
 #include "limequat/tpm/algorithm.h"
@@ -59,6 +61,9 @@ enum class EventType : std::uint32_t {
 
 // "EV_SEPARATOR"; "0x0000040e" for values without a name.
 std::string EventTypeName(EventType type);
+// The inverse: a name as above, or "0x" and up to eight hexadecimal digits; nullopt for
+// everything else.
+std::optional<EventType> EventTypeFromName(std::string_view name);
 
 // Digest algorithms of one log or one event at most; the TCG registry has eight.
 inline constexpr std::size_t kMaxAlgorithms = 16;

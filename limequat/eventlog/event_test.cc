@@ -53,13 +53,27 @@ TEST(EventTypeName, EveryTypeOfTheProfile) {
       {0x800000e3, "EV_EFI_SPDM_DEVICE_POLICY"},
       {0x800000e4, "EV_EFI_SPDM_DEVICE_AUTHORITY"},
   };
-  for (const auto& [number, name] : kTypes) EXPECT_EQ(EventTypeName(EventType{number}), name);
+  for (const auto& [number, name] : kTypes) {
+    EXPECT_EQ(EventTypeName(EventType{number}), name);
+    EXPECT_EQ(EventTypeFromName(name), EventType{number});
+  }
 }
 
 TEST(EventTypeName, OthersAreNumbers) {
   EXPECT_EQ(EventTypeName(EventType{0x40e}), "0x0000040e");
   EXPECT_EQ(EventTypeName(EventType{0xffffffff}), "0xffffffff");
   EXPECT_EQ(EventTypeName(EventType{0x14}), "0x00000014");
+}
+
+TEST(EventTypeFromName, Numbers) {
+  EXPECT_EQ(EventTypeFromName("0x0000040e"), EventType{0x40e});
+  EXPECT_EQ(EventTypeFromName("0x40E"), EventType{0x40e});
+  EXPECT_EQ(EventTypeFromName("0x4"), EventType::kSeparator);
+  EXPECT_EQ(EventTypeFromName("0xffffffff"), EventType{0xffffffff});
+  for (const std::string_view text :
+       {"", "0x", "0x1ffffffff", "0x4 ", "0x-4", "4", "EV_SEP", "ev_ipl", "EV_IPL "}) {
+    EXPECT_EQ(EventTypeFromName(text), std::nullopt) << text;
+  }
 }
 
 TEST(EventDigests, EachAlgorithmOnceUpToTheLimit) {

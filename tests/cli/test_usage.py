@@ -19,11 +19,12 @@ class UsageTest(CliTest):
             done = self.run_limequat(command)
             self.assert_error(done, 2, "cli.usage")
             self.assertIn("Commands: agent, appraise, ", done.err)
-        for words in (("agent", "pause", "x"), ("verify", "snp", "x"), ("inspect", "eventlog", "x"), ("policy", "learn")):
+        for words in (("agent", "pause", "x"), ("verify", "snp", "x"), ("inspect", "tee", "x"), ("policy", "learn")):
             self.assert_error(self.run_limequat(*words), 2, "cli.usage")
 
     def test_wrong_words(self) -> None:
-        for words in ((), ("verify",), ("inspect", "ima"), ("inspect", "ima", _LIST, "--format", "text"), ("inspect", "ima", _LIST, "-o", "xml"),
+        for words in ((), ("verify",), ("inspect", "ima"), ("inspect", "eventlog", "x", "--pcr", "24"), ("inspect", "eventlog", "x", "--type", "IPL"),
+                      ("inspect", "ima", _LIST, "--format", "text"), ("inspect", "ima", _LIST, "-o", "xml"),
                       ("appraise", "ima", _LIST), ("appraise", "ima", _LIST, "--policy", "x", "--pcr", "sha256"),
                       ("appraise", "ima", _LIST, "--policy", "x", "--at", "noon"), ("agent", "show", "../x"),
                       ("agent", "add", "x", "--contact", "host"), ("incident", "close", "0", "--note", "x"),
