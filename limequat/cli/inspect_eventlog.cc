@@ -66,10 +66,9 @@ json::Object ToJson(const ShownEvent& shown) {
 // The members that tell a person most, in one line.
 std::string Line(const json::Object& content) {
   constexpr std::string_view kTold[] = {
-      "name",         "key",       "text",        "signature",
-      "manufacturer", "model",     "description", "base",
-      "length",       "disk",      "device_path", "boot_order",
-      "value",        "separator", "tag",         "startup_locality"};
+      "name",        "key",       "text",   "signature", "manufacturer",    "model",
+      "description", "base",      "length", "disk",      "device_path",     "boot_order",
+      "value",       "separator", "guid",   "tag",       "startup_locality"};
   std::string line;
   for (const std::string_view name : kTold) {
     const json::Value* value = content.Find(name);
@@ -78,9 +77,12 @@ std::string Line(const json::Object& content) {
         value->as_string() != nullptr ? *value->as_string() : json::Serialize(*value);
     if (!text.empty()) line += (line.empty() ? "" : " ") + text;
   }
-  const json::Value* lists = content.Find("signature_lists");
-  if (lists != nullptr && lists->as_array() != nullptr) {
-    line += fmt::format(" ({} signature lists)", lists->as_array()->size());
+  for (const auto& [name, noun] :
+       {std::pair("signature_lists", "signature list"), std::pair("sipa_events", "SIPA event"),
+        std::pair("tables", "table"), std::pair("algorithms", "digest algorithm")}) {
+    const json::Value* list = content.Find(name);
+    if (list == nullptr || list->as_array() == nullptr) continue;
+    line += fmt::format("{}({})", line.empty() ? "" : " ", Counted(list->as_array()->size(), noun));
   }
   return line;
 }

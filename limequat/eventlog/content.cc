@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "limequat/base/byte_reader.h"
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/utf8.h"
@@ -17,6 +18,7 @@
 #include "limequat/eventlog/replay.h"
 #include "limequat/eventlog/spec_id.h"
 #include "limequat/eventlog/utf16.h"
+#include "limequat/eventlog/wbcl.h"
 
 namespace limequat::eventlog {
 
@@ -42,8 +44,9 @@ ByteView WithoutLast(ByteView data) { return data.first(data.size() - 1); }
 // Text in ASCII or UTF-8, or in UTF-16 if every other byte is zero, up to the NUL.
 // Absent if it is neither.
 std::optional<std::string> TextOf(ByteView data) {
-  if (data.size() >= 4 && data.size() % 2 == 0 && data[0] != 0 && data[1] == 0) {
-    return DecodeUtf16(data.first(FindUtf16End(data).value_or(data.size())));
+  if (data.size() >= 4 && data[0] != 0 && data[1] == 0) {
+    const std::size_t whole = data.size() / 2 * 2;  // one byte too many: kAllButLast
+    return DecodeUtf16(data.first(FindUtf16End(data).value_or(whole)));
   }
   const std::string_view text = AsText(data).substr(0, AsText(data).find('\0'));
   const bool is_text = !text.empty() && IsUtf8(text) && std::ranges::none_of(text, [](char c) {
@@ -210,6 +213,19 @@ Object DescribeSpecId(const SpecId& spec) {
           {"vendor_info", HexEncode(spec.vendor_info)}};
 }
 
+// What Windows measures; nothing if `data` does not begin with an aggregation.
+std::optional<Object> DescribeSipa(ByteView data) {
+  const auto events = ParseSipaEvents(data);
+  if (!events || events->empty() || !events->front().is_aggregation()) return std::nullopt;
+  json::Array shown;
+  for (const SipaEvent& event : *events) {
+    Object object{{"name", SipaEventName(event.type)}, {"depth", event.depth}};
+    if (!event.is_aggregation()) object.Set("value", HexEncode(event.data));
+    shown.push_back(std::move(object));
+  }
+  return Object{{"sipa_events", std::move(shown)}};
+}
+
 Object DescribeNoAction(ByteView data) {
   if (const auto spec = ParseSpecId(data)) return DescribeSpecId(*spec);
   if (const auto locality = ParseStartupLocality(data))
@@ -221,6 +237,7 @@ Object DescribeNoAction(ByteView data) {
             {"model", Shown(identity->untrusted_model)},
             {"version", Shown(identity->untrusted_version)}};
   }
+  if (auto sipa = DescribeSipa(data)) return *std::move(sipa);
   // NvIndexInstance, NvIndexDynamic, H-CRTM and others begin with their name.
   constexpr std::size_t kSignatureSize = 16;
   if (data.size() < kSignatureSize) return {};
@@ -230,6 +247,7 @@ Object DescribeNoAction(ByteView data) {
 }
 
 Object DescribeTagged(ByteView data) {
+  if (auto sipa = DescribeSipa(data)) return *std::move(sipa);
   const auto event = ParseTaggedEvent(data);
   if (!event) return {};
   Object object{{"tag", fmt::format("{:#010x}", event->tag)}};
@@ -267,6 +285,14 @@ void DescribeIpl(ByteView data, Content& content) {
   content.measured.Set("text", Shown(grub->text));
 }
 
+// A text, or the GUID of a version (Intel's reference firmware).
+Object DescribeVersion(ByteView data) {
+  ByteReader in(data);
+  const auto guid = ReadGuid(in, "version");
+  const bool is_guid = guid && in.empty() && !TextOf(data);
+  return is_guid ? Object{{"guid", guid->ToString()}} : DescribeText(data);
+}
+
 // Types whose data is one structure that is covered as a whole or not at all.
 Object DescribeWhole(EventType type, ByteView data) {
   switch (type) {
@@ -296,6 +322,8 @@ Object DescribeWhole(EventType type, ByteView data) {
       return DescribeGpt(data);
     case EventType::kEventTag:
       return DescribeTagged(data);
+    case EventType::kSCrtmVersion:
+      return DescribeVersion(data);
     case EventType::kEfiSpdmFirmwareBlob:
     case EventType::kEfiSpdmFirmwareConfig:
       return DescribeSpdm(data);

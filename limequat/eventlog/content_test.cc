@@ -111,10 +111,21 @@ TEST(DescribeContent, Texts) {
             R"({"key":"grub_cmd"})");
   EXPECT_EQ(Measured(EventType::kSCrtmVersion, AsBytes(Text16("1.0")), MeasuredPart::kAll),
             R"({"text":"1.0"})");
+  EXPECT_EQ(Measured(EventType::kIpl, Bytes{'a', 0, 'b', 0, 0xaf}, MeasuredPart::kAllButLast),
+            R"({"text":"ab"})");
   EXPECT_EQ(Measured(EventType::kAction, Bytes{0xff, 0xfe}, MeasuredPart::kAll), "{}");
   EXPECT_EQ(Measured(EventType::kAction, Bytes{'a', 0, 0, 0}, MeasuredPart::kAll),
             R"({"text":"a"})");
   EXPECT_EQ(Measured(EventType::kAction, Bytes{'a', 'b', 0, 1, 2}, MeasuredPart::kAll), "{}");
+}
+
+TEST(DescribeContent, Versions) {
+  EXPECT_EQ(Measured(EventType::kSCrtmVersion, kShimLock.bytes, MeasuredPart::kAll),
+            R"({"guid":"605dab50-e046-4300-abb6-3dd810dd8b23"})");
+  EXPECT_EQ(Measured(EventType::kSCrtmVersion, AsBytes("16 letters of it"), MeasuredPart::kAll),
+            R"({"text":"16 letters of it"})");
+  EXPECT_EQ(Measured(EventType::kSCrtmVersion, Bytes(15, 0xfe), MeasuredPart::kAll), "{}");
+  EXPECT_EQ(Measured(EventType::kSCrtmVersion, Bytes(17, 0xfe), MeasuredPart::kAll), "{}");
 }
 
 TEST(DescribeContent, Attack_A15_TextIsEscaped) {
@@ -144,6 +155,19 @@ TEST(DescribeContent, Structures) {
   EXPECT_EQ(Untrusted(EventType::kPostCode, AsBytes("ACPI DATA"), MeasuredPart::kNothing),
             R"({"text":"ACPI DATA"})");
   EXPECT_EQ(Untrusted(EventType::kEfiGptEvent, AsBytes("no GPT"), MeasuredPart::kNothing), "{}");
+}
+
+TEST(DescribeContent, EventsOfWindows) {
+  ByteWriter inner;
+  inner.U32Le(0x00050001).SizedU32Le(Bytes{1});
+  ByteWriter out;
+  out.U32Le(0x40010001).SizedU32Le(inner.bytes());
+  const std::string expected =
+      R"({"sipa_events":[{"name":"TRUSTBOUNDARY","depth":0},{"name":"OSKERNELDEBUG","depth":1,"value":"01"}]})";
+  EXPECT_EQ(Measured(EventType::kEventTag, out.bytes(), MeasuredPart::kAll), expected);
+  EXPECT_EQ(Untrusted(EventType::kNoAction, out.bytes(), MeasuredPart::kNothing), expected);
+  EXPECT_EQ(Measured(EventType::kEventTag, inner.bytes(), MeasuredPart::kAll),
+            R"({"tag":"0x00050001","value":"01"})");
 }
 
 TEST(DescribeContent, NoAction) {

@@ -21,7 +21,8 @@ enum class Format : std::uint8_t { kSha1, kCryptoAgile };
 std::string_view FormatName(Format format);  // "sha1", "crypto-agile"
 
 // What extends the registers that the log names: a TPM, or a TDX module through the
-// CCEL of ACPI, whose registers are 0 (MRTD) and 1 to 4 (RTMR 0 to 3).
+// CCEL of ACPI (ccel.h). A log does not say: where its header stands tells, as OVMF
+// writes it; the CCEL of td-shim looks like the log of a TPM.
 enum class Registers : std::uint8_t { kTpm, kCcel };
 std::string_view RegistersName(Registers registers);  // "tpm", "ccel"
 
