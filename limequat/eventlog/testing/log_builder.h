@@ -47,6 +47,16 @@ inline Bytes VariableData(const Guid& vendor, std::string_view name, ByteView va
   return out.Take();
 }
 
+// A record of systemd's log whose SHA-256 is of its text.
+inline std::string CelLine(std::uint32_t pcr, std::string_view text, std::string_view type) {
+  std::string line =
+      "\x1e{\"pcr\":" + std::to_string(pcr) + ",\"digests\":[{\"hashAlg\":\"sha256\",";
+  line += "\"digest\":\"" + crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(text)).hex();
+  line += "\"}],\"content_type\":\"systemd\",\"content\":{\"string\":\"" + std::string(text);
+  return line + "\",\"bootId\":\"0\",\"timestamp\":1,\"eventType\":\"" + std::string(type) +
+         "\"}}\n";
+}
+
 // Makes logs, well-formed or as broken as a test says.
 class LogBuilder {
  public:
