@@ -1,6 +1,7 @@
 #include "limequat/eventlog/verify.h"
 
 #include <array>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -48,14 +49,35 @@ std::optional<VerifiedEvent> VerifiedEvents::Next() {
   }
 }
 
+std::optional<std::string_view> VerifiedRecord::MeasuredText() const {
+  if (!record_.text) return std::nullopt;
+  if (crypto::Hash(digest_.algorithm(), AsBytes(*record_.text)) != digest_) return std::nullopt;
+  return *record_.text;
+}
+
+std::optional<VerifiedRecord> VerifiedRecords::Next() {
+  while (true) {
+    auto next = reader_.Next();
+    LQ_CHECK(next.has_value());  // VerifyLog read it to its end
+    if (!*next) return std::nullopt;
+    CelRecord& record = **next;
+    const Digest* digest = FindDigest(record, bank_);
+    if (!record.pcr || digest == nullptr || left_[*record.pcr] == 0) continue;
+    --left_[*record.pcr];
+    const Digest value = *digest;
+    return VerifiedRecord(std::move(record), value);
+  }
+}
+
 // The only maker of a VerifiedLog.
 class LogVerifier {
  public:
-  LogVerifier(ByteView log, const tpm::VerifiedQuote& quote, HashAlgorithm bank)
-      : log_(log), quote_(quote), bank_(bank), replay_({bank}) {}
+  LogVerifier(const BootLogs& logs, const tpm::VerifiedQuote& quote, HashAlgorithm bank)
+      : logs_(logs), quote_(quote), bank_(bank), replay_({bank}) {}
 
-  // Reads the log to its end.
-  Status Read();
+  // Read the logs to their ends, in this order.
+  Status ReadFirmware();
+  Status ReadUserSpace();
   LogVerification Conclude(tpm::PcrSet required);
 
  private:
@@ -64,10 +86,11 @@ class LogVerifier {
   Finding CheckStartup() const;
   Finding CheckBoot(tpm::PcrSet covered) const;
   Finding CheckPcr(std::uint32_t pcr, tpm::PcrSet covered) const;
-  // Signed, and what the log leads to.
+  bool HasSignedValue(std::uint32_t pcr) const;
+  // Signed, and what the logs lead to.
   bool Replays(std::uint32_t pcr) const;
 
-  ByteView log_;
+  BootLogs logs_;
   const tpm::VerifiedQuote& quote_;
   HashAlgorithm bank_;
   Replay replay_;
@@ -75,10 +98,12 @@ class LogVerifier {
   bool lists_bank_ = false;
   // The event behind which a PCR had its signed value.
   std::array<std::optional<std::uint64_t>, tpm::kPcrCount> reached_;
+  // Where the firmware's log ends or behind a record of user space a PCR had it.
+  std::array<std::optional<std::uint64_t>, tpm::kPcrCount> covered_records_;
 };
 
-Status LogVerifier::Read() {
-  auto reader = LogReader::Open(log_);
+Status LogVerifier::ReadFirmware() {
+  auto reader = LogReader::Open(logs_.firmware);
   if (!reader) {
     if (reader.error().id == "eventlog.empty") return {};
     return std::move(reader).error();
@@ -91,28 +116,46 @@ Status LogVerifier::Read() {
     ++measured_;
     if (event->digests.Find(tpm::IdOf(bank_)).empty()) continue;
     lists_bank_ = true;
-    if (event->pcr >= tpm::kPcrCount) continue;
-    const Digest* signed_value = quote_.Pcr(bank_, event->pcr);
-    if (signed_value != nullptr && *signed_value == replay_.Pcr(bank_, event->pcr)) {
+    if (event->pcr < tpm::kPcrCount && HasSignedValue(event->pcr)) {
       reached_[event->pcr] = event->index;
     }
   }
   return {};
 }
 
-bool LogVerifier::Replays(std::uint32_t pcr) const {
+Status LogVerifier::ReadUserSpace() {
+  for (std::uint32_t pcr = 0; pcr < tpm::kPcrCount; ++pcr) {
+    if (HasSignedValue(pcr)) covered_records_[pcr] = 0;
+  }
+  CoveredRecords seen{};
+  CelReader reader(logs_.user_space);
+  while (true) {
+    LQ_ASSIGN_OR_RETURN(const std::optional<CelRecord> record, reader.Next());
+    if (!record) return {};
+    if (!record->pcr || FindDigest(*record, bank_) == nullptr) continue;
+    const std::uint32_t pcr = *record->pcr;
+    replay_.Extend(AsEvent(*record));
+    ++seen[pcr];
+    if (HasSignedValue(pcr)) covered_records_[pcr] = seen[pcr];
+  }
+}
+
+bool LogVerifier::HasSignedValue(std::uint32_t pcr) const {
   const Digest* signed_value = quote_.Pcr(bank_, pcr);
-  return signed_value != nullptr && *signed_value == replay_.Pcr(bank_, pcr) &&
-         (pcr != 0 || replay_.startup_is_plausible());
+  return signed_value != nullptr && *signed_value == replay_.Pcr(bank_, pcr);
+}
+
+bool LogVerifier::Replays(std::uint32_t pcr) const {
+  return covered_records_[pcr].has_value() && (pcr != 0 || replay_.startup_is_plausible());
 }
 
 Finding LogVerifier::CheckPresent() const {
   if (measured_ != 0) return Passed(kCheckPresent, fmt::format("{} measured events", measured_));
-  return Failed(kCheckPresent,
-                log_.empty()
-                    ? std::string("there is no event log")
-                    : fmt::format("the event log of {} bytes has no measured event", log_.size()),
-                Cause::kFirmware);
+  std::string detail = "there is no event log";
+  if (!logs_.firmware.empty()) {
+    detail = fmt::format("the event log of {} bytes has no measured event", logs_.firmware.size());
+  }
+  return Failed(kCheckPresent, std::move(detail), Cause::kFirmware);
 }
 
 Finding LogVerifier::CheckBank() const {
@@ -184,15 +227,25 @@ LogVerification LogVerifier::Conclude(tpm::PcrSet required) {
   }
   findings.push_back(CheckBoot(covered));
   for (const std::uint32_t pcr : required.ToList()) findings.push_back(CheckPcr(pcr, covered));
-  if (!covered.empty()) result.log = VerifiedLog(log_, bank_, covered);
+  if (!covered.empty()) {
+    CoveredRecords records{};
+    for (const std::uint32_t pcr : covered.ToList()) records[pcr] = *covered_records_[pcr];
+    result.log = VerifiedLog(logs_, bank_, covered, records);
+  }
   return result;
+}
+
+Result<LogVerification> VerifyLog(const BootLogs& logs, const tpm::VerifiedQuote& quote,
+                                  HashAlgorithm bank, tpm::PcrSet required) {
+  LogVerifier verifier(logs, quote, bank);
+  LQ_RETURN_IF_ERROR(verifier.ReadFirmware());
+  LQ_RETURN_IF_ERROR(verifier.ReadUserSpace());
+  return verifier.Conclude(required);
 }
 
 Result<LogVerification> VerifyLog(ByteView log, const tpm::VerifiedQuote& quote, HashAlgorithm bank,
                                   tpm::PcrSet required) {
-  LogVerifier verifier(log, quote, bank);
-  LQ_RETURN_IF_ERROR(verifier.Read());
-  return verifier.Conclude(required);
+  return VerifyLog(BootLogs{.firmware = log, .user_space = {}}, quote, bank, required);
 }
 
 }  // namespace limequat::eventlog

@@ -1,20 +1,30 @@
 #pragma once
 
-#include <cstddef>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "limequat/base/bytes.h"
 #include "limequat/base/finding.h"
 #include "limequat/base/result.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/eventlog/cel.h"
 #include "limequat/eventlog/event.h"
 #include "limequat/eventlog/log.h"
 #include "limequat/tpm/pcr.h"
 #include "limequat/tpm/quote.h"
 
 namespace limequat::eventlog {
+
+// The logs of one boot: the firmware's (log.h) and the one that systemd goes on with
+// (cel.h), which is empty on most machines.
+struct BootLogs {
+  ByteView firmware;
+  ByteView user_space;
+};
 
 // An event that a signed PCR covers: its PCR, its digest and its place among the
 // events of this PCR. Not its type, not its place among events of other PCRs, and its
@@ -57,6 +67,43 @@ class VerifiedEvents {
   tpm::PcrSet pcrs_;
 };
 
+// A record of user space that a signed PCR covers.
+class VerifiedRecord {
+ public:
+  std::uint64_t index() const { return record_.index; }
+  std::uint32_t pcr() const { return *record_.pcr; }
+  const crypto::Digest& digest() const { return digest_; }
+  const std::string& untrusted_event_type() const { return record_.untrusted_event_type; }
+  // The text if the digest is the hash of it.
+  std::optional<std::string_view> MeasuredText() const;
+
+ private:
+  friend class VerifiedRecords;
+  VerifiedRecord(CelRecord record, const crypto::Digest& digest)
+      : record_(std::move(record)), digest_(digest) {}
+  CelRecord record_;
+  crypto::Digest digest_;
+};
+
+// How many records of user space each PCR covers: as many of its own as lead from the
+// firmware's log to the signed value.
+using CoveredRecords = std::array<std::uint64_t, tpm::kPcrCount>;
+
+// Goes through the covered records of user space in their order.
+class VerifiedRecords {
+ public:
+  // nullopt at the end.
+  std::optional<VerifiedRecord> Next();
+
+ private:
+  friend class VerifiedLog;
+  VerifiedRecords(ByteView log, crypto::HashAlgorithm bank, const CoveredRecords& left)
+      : reader_(log), bank_(bank), left_(left) {}
+  CelReader reader_;
+  crypto::HashAlgorithm bank_;
+  CoveredRecords left_;
+};
+
 // The part of a log that a verified quote covers: the events of those PCRs that
 // replay to their signed value, in one bank. Only VerifyLog makes one. Points into
 // the log, which must outlive it.
@@ -66,15 +113,18 @@ class VerifiedLog {
   // PCRs that are signed and replay. One without an event was not extended in this
   // boot: that is proven too.
   tpm::PcrSet pcrs() const { return pcrs_; }
-  VerifiedEvents events() const { return {*LogReader::Open(log_), bank_, pcrs_}; }
+  VerifiedEvents events() const { return {*LogReader::Open(logs_.firmware), bank_, pcrs_}; }
+  VerifiedRecords user_space_records() const { return {logs_.user_space, bank_, covered_}; }
 
  private:
   friend class LogVerifier;
-  VerifiedLog(ByteView log, crypto::HashAlgorithm bank, tpm::PcrSet pcrs)
-      : log_(log), bank_(bank), pcrs_(pcrs) {}
-  ByteView log_;
+  VerifiedLog(const BootLogs& logs, crypto::HashAlgorithm bank, tpm::PcrSet pcrs,
+              const CoveredRecords& covered)
+      : logs_(logs), bank_(bank), pcrs_(pcrs), covered_(covered) {}
+  BootLogs logs_;
   crypto::HashAlgorithm bank_;
   tpm::PcrSet pcrs_;
+  CoveredRecords covered_;
 };
 
 struct LogVerification {
@@ -97,9 +147,16 @@ struct LogVerification {
 //   eventlog.replay   for each PCR of `required`, with it as the subject: signed, and
 //                     the log leads to the signed value; not evaluated if not signed
 //
+// Records of user space go on where the firmware's log ends. They are appended while the
+// machine runs, so those behind the signed value are not looked at (attack A06); the
+// firmware's log does not grow and must lead to the value as a whole, or with records.
+//
 // Some machines never replay: their firmware measures what it does not log. That is
 // reported and not repaired. A log that cannot be read to its end is an Error
-// (kMalformed, LogReader). Hostile input: log.
+// (kMalformed, LogReader or CelReader). Hostile input: logs.
+Result<LogVerification> VerifyLog(const BootLogs& logs, const tpm::VerifiedQuote& quote,
+                                  crypto::HashAlgorithm bank, tpm::PcrSet required);
+// The same without a log of user space.
 Result<LogVerification> VerifyLog(ByteView log, const tpm::VerifiedQuote& quote,
                                   crypto::HashAlgorithm bank, tpm::PcrSet required);
 

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -237,6 +238,111 @@ TEST(VerifyLog, LogThatCannotBeReadIsAnError) {
   const auto garbage = VerifyLog(Bytes(31, 1), quote, kSha256, kPcrs);
   ASSERT_FALSE(garbage);
   EXPECT_EQ(garbage.error().id, "eventlog.truncated");
+}
+
+// Records of user space.
+
+// "-" for a record of whose text nothing was measured.
+std::vector<std::string> CoveredTexts(const LogVerification& result) {
+  std::vector<std::string> texts;
+  if (!result.log) return texts;
+  VerifiedRecords records = result.log->user_space_records();
+  for (auto record = records.Next(); record; record = records.Next()) {
+    texts.emplace_back(record->MeasuredText().value_or("-"));
+  }
+  return texts;
+}
+
+// PCR 11 (from a UKI) and 15 of a machine after the firmware's log and these texts.
+tpm::PcrValues AfterUserSpace(ByteView firmware, const std::vector<std::string_view>& phases,
+                              const std::vector<std::string_view>& identities) {
+  tpm::PcrValues values = MachineOf(firmware);
+  auto reader = LogReader::Open(firmware);
+  Replay replay({kSha256});
+  for (auto next = reader->Next(); next && *next; next = reader->Next()) replay.Extend(**next);
+  for (const auto& [pcr, texts] : {std::pair(11U, phases), std::pair(15U, identities)}) {
+    Digest value = replay.Pcr(kSha256, pcr);
+    for (const std::string_view text : texts) {
+      value = crypto::Extend(value, crypto::Hash(kSha256, AsBytes(text)).bytes());
+    }
+    values.Set(pcr, value);
+  }
+  return values;
+}
+
+constexpr tpm::PcrSet kUserPcrs = tpm::PcrSet(1U << 11U | 1U << 15U);
+
+LogVerification VerifyBoth(ByteView firmware, std::string_view user_space,
+                           const tpm::PcrValues& machine) {
+  auto result = VerifyLog(BootLogs{.firmware = firmware, .user_space = AsBytes(user_space)},
+                          QuoteOf(machine, kSha256), kSha256, kUserPcrs);
+  EXPECT_TRUE(result) << result.error().message;
+  return result ? *std::move(result) : LogVerification();
+}
+
+LogBuilder UnifiedImage() { return GoodLog().Event(11, EventType::kIpl, ".linux"); }
+
+TEST(VerifyLog, UserSpaceGoesOnWhereFirmwareEnds) {
+  const LogBuilder firmware = UnifiedImage();
+  const std::string log = testing::CelLine(11, "enter-initrd", "phase") +
+                          testing::CelLine(15, "machine-id:1", "machine-id") +
+                          testing::CelLine(11, "ready", "phase");
+  const auto machine =
+      AfterUserSpace(firmware.bytes(), {"enter-initrd", "ready"}, {"machine-id:1"});
+  const auto result = VerifyBoth(firmware.bytes(), log, machine);
+  EXPECT_TRUE(AllPassed(result.findings));
+  EXPECT_THAT(CoveredTexts(result), ElementsAre("enter-initrd", "machine-id:1", "ready"));
+  EXPECT_THAT(Covered(result), ElementsAre(1, 2, 3, 4, 5));
+  VerifiedRecords records = result.log->user_space_records();
+  const auto first = records.Next();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->index(), 0U);
+  EXPECT_EQ(first->pcr(), 11U);
+  EXPECT_EQ(first->untrusted_event_type(), "phase");
+  EXPECT_EQ(first->digest(), crypto::Hash(kSha256, AsBytes("enter-initrd")));
+}
+
+TEST(VerifyLog, Attack_A06_RecordsBehindTheSignedValueAreNotCovered) {
+  const LogBuilder firmware = UnifiedImage();
+  const std::string log = testing::CelLine(11, "enter-initrd", "phase") +
+                          testing::CelLine(15, "machine-id:1", "machine-id") +
+                          testing::CelLine(11, "ready", "phase");
+  const auto machine = AfterUserSpace(firmware.bytes(), {"enter-initrd"}, {});
+  const auto result = VerifyBoth(firmware.bytes(), log, machine);
+  EXPECT_TRUE(AllPassed(result.findings));
+  EXPECT_THAT(CoveredTexts(result), ElementsAre("enter-initrd"));
+}
+
+TEST(VerifyLog, MissingOrForgedRecordsDoNotReplay) {
+  const LogBuilder firmware = UnifiedImage();
+  const auto machine = AfterUserSpace(firmware.bytes(), {"enter-initrd", "ready"}, {});
+  for (const std::string& log : {std::string(), testing::CelLine(11, "ready", "phase"),
+                                 testing::CelLine(11, "enter-initrd", "phase") +
+                                     testing::CelLine(11, "emergency", "phase")}) {
+    const auto result = VerifyBoth(firmware.bytes(), log, machine);
+    EXPECT_EQ(ReplayOf(result, 11)->outcome, Outcome::kFailed);
+    EXPECT_TRUE(ReplayOf(result, 15)->passed());
+    EXPECT_THAT(CoveredTexts(result), ElementsAre());
+    EXPECT_FALSE(result.log->pcrs().Contains(11));
+  }
+}
+
+TEST(VerifyLog, TextThatWasNotMeasuredIsNotShown) {
+  const LogBuilder firmware = UnifiedImage();
+  std::string log = testing::CelLine(11, "enter-initrd", "phase");
+  log.replace(log.find("\"string\":\"enter-initrd"), 22, "\"string\":\"forged-initr");
+  const auto machine = AfterUserSpace(firmware.bytes(), {"enter-initrd"}, {});
+  EXPECT_THAT(CoveredTexts(VerifyBoth(firmware.bytes(), log, machine)), ElementsAre("-"));
+}
+
+TEST(VerifyLog, UserSpaceLogThatCannotBeReadIsAnError) {
+  const LogBuilder firmware = UnifiedImage();
+  const auto machine = AfterUserSpace(firmware.bytes(), {}, {});
+  const auto result =
+      VerifyLog(BootLogs{.firmware = firmware.bytes(), .user_space = AsBytes("\x1e{")},
+                QuoteOf(machine, kSha256), kSha256, kUserPcrs);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().id, "eventlog.cel.truncated");
 }
 
 }  // namespace
