@@ -21,7 +21,7 @@ void DeclareInspect(CLI::App& root, CommandLine& line) {
       "  limequat inspect eventlog /sys/kernel/security/tpm0/binary_bios_measurements \\\n"
       "    --pcr 4,7 --type EV_EFI_BOOT_SERVICES_APPLICATION -o table");
   AddValue(log.app, "FILE", log.command.file, ParseText, "",
-           "event log (TPM 1.2, crypto-agile, CCEL, WBCL), or - for standard input")
+           "event log of firmware (TCG, CCEL, WBCL) or systemd, or - for standard input")
       ->required();
   AddValue(log.app, "--pcr", log.command.pcrs, ParsePcrNumbers, "LIST",
            "show events of these PCRs only: 0-7,14");

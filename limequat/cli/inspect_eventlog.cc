@@ -7,12 +7,16 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "limequat/base/encoding.h"
+#include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
+#include "limequat/eventlog/ccel.h"
+#include "limequat/eventlog/cel.h"
 #include "limequat/eventlog/content.h"
 #include "limequat/eventlog/log.h"
 #include "limequat/eventlog/replay.h"
@@ -25,8 +29,7 @@ using crypto::HashAlgorithm;
 using eventlog::Event;
 using eventlog::MeasuredPart;
 
-// The strongest bank that the event has a digest of: what the digest covers is the
-// same in all of them.
+// The strongest bank that the event has a digest of.
 std::optional<HashAlgorithm> BankOf(const Event& event, const std::vector<HashAlgorithm>& banks) {
   std::optional<HashAlgorithm> best;
   for (const HashAlgorithm bank : banks) {
@@ -36,8 +39,13 @@ std::optional<HashAlgorithm> BankOf(const Event& event, const std::vector<HashAl
   return best;
 }
 
-struct ShownEvent {
-  Event event;
+// One event, as it is shown.
+struct Row {
+  std::uint64_t index = 0;
+  std::optional<std::uint32_t> pcr;  // absent: an NV index
+  std::string type;
+  json::Object digests;
+  std::string data;  // hexadecimal
   eventlog::Content content;
   std::string digest;  // of the strongest bank, for people
 };
@@ -50,16 +58,27 @@ json::Object DigestsToJson(const Event& event) {
   return digests;
 }
 
-json::Object ToJson(const ShownEvent& shown) {
-  const Event& event = shown.event;
-  json::Object object{{"index", event.index},
-                      {"pcr", event.pcr},
-                      {"type", eventlog::EventTypeName(event.untrusted_type)},
-                      {"digests", DigestsToJson(event)},
-                      {"data", HexEncode(event.data)},
-                      {"digest_covers", eventlog::MeasuredPartName(shown.content.part)}};
-  if (!shown.content.measured.empty()) object.Set("content", shown.content.measured);
-  if (!shown.content.untrusted.empty()) object.Set("untrusted_content", shown.content.untrusted);
+Row RowOf(const Event& event, std::optional<HashAlgorithm> bank) {
+  const MeasuredPart part =
+      bank ? eventlog::FindMeasuredPart(event, *bank) : MeasuredPart::kNothing;
+  Row row{.index = event.index,
+          .pcr = event.pcr,
+          .type = eventlog::EventTypeName(event.untrusted_type),
+          .digests = DigestsToJson(event),
+          .data = HexEncode(event.data),
+          .content = eventlog::DescribeContent(event.untrusted_type, event.data, part),
+          .digest = {}};
+  if (bank) row.digest = HexEncode(event.digests.Find(tpm::IdOf(*bank)));
+  return row;
+}
+
+json::Object ToJson(const Row& row) {
+  json::Object object{
+      {"index", row.index}, {"pcr", row.pcr ? json::Value(*row.pcr) : json::Value()},
+      {"type", row.type},   {"digests", row.digests},
+      {"data", row.data},   {"digest_covers", eventlog::MeasuredPartName(row.content.part)}};
+  if (!row.content.measured.empty()) object.Set("content", row.content.measured);
+  if (!row.content.untrusted.empty()) object.Set("untrusted_content", row.content.untrusted);
   return object;
 }
 
@@ -89,43 +108,50 @@ std::string Line(const json::Object& content) {
 
 class Summary {
  public:
-  explicit Summary(const InspectEventLog& wanted) : wanted_(wanted) {}
+  explicit Summary(const InspectEventLog& wanted)
+      : wanted_(wanted),
+        // What a header does not list is replayed too: some logs have such events.
+        banks_{HashAlgorithm::kSha1, HashAlgorithm::kSha256, HashAlgorithm::kSha384,
+               HashAlgorithm::kSha512},
+        replay_(banks_) {}
 
-  // Reads as far as the log can be read.
-  Status Read(ByteView log);
+  // Read as far as the log can be read; an error if no record can.
+  Status ReadFirmware(ByteView log);
+  Status ReadUserSpace(ByteView log);
   json::Value ToJson() const;
   std::string ForPeople(const Look& look) const;
 
  private:
-  bool IsWanted(const Event& event) const {
-    return (!wanted_.pcrs || wanted_.pcrs->Contains(event.pcr)) &&
-           (wanted_.types.empty() ||
-            std::ranges::find(wanted_.types, event.untrusted_type) != wanted_.types.end());
-  }
   void Add(const Event& event);
+  void Add(const eventlog::CelRecord& record);
   void TakeNotes(const eventlog::Notes& notes, std::string_view of);
+  void AddError(const Error& error) {
+    notes_.push_back({.id = error.id, .event = records_, .detail = error.message});
+  }
+  std::string RegisterName(std::uint32_t number) const;
   json::Object PcrsToJson() const;
-  json::Array AlgorithmsToJson() const;
 
   const InspectEventLog& wanted_;
-  std::optional<eventlog::LogReader> reader_;
-  std::vector<eventlog::DigestAlgorithm> algorithms_;
   std::vector<HashAlgorithm> banks_;
-  std::optional<eventlog::Replay> replay_;
-  std::vector<ShownEvent> events_;
+  eventlog::Replay replay_;
+  std::string format_;
+  eventlog::Registers registers_ = eventlog::Registers::kTpm;
+  std::vector<std::string> algorithms_;
+  std::vector<HashAlgorithm> listed_banks_;
+  std::uint64_t records_ = 0;
+  std::vector<Row> rows_;
   std::vector<eventlog::Note> notes_;
   std::uint64_t trailing_bytes_ = 0;
 };
 
-Status Summary::Read(ByteView log) {
-  auto opened = eventlog::LogReader::Open(log);
-  if (!opened) return std::move(opened).error();
-  eventlog::LogReader& reader = reader_.emplace(*std::move(opened));
-  algorithms_ = reader.algorithms();
-  // What the header does not list is replayed too: some logs have such events.
-  banks_ = {HashAlgorithm::kSha1, HashAlgorithm::kSha256, HashAlgorithm::kSha384,
-            HashAlgorithm::kSha512};
-  replay_.emplace(banks_);
+Status Summary::ReadFirmware(ByteView log) {
+  LQ_ASSIGN_OR_RETURN(eventlog::LogReader reader, eventlog::LogReader::Open(log));
+  format_ = eventlog::FormatName(reader.format());
+  registers_ = reader.registers();
+  listed_banks_ = eventlog::ReplayedBanks(reader.algorithms());
+  for (const eventlog::DigestAlgorithm& algorithm : reader.algorithms()) {
+    algorithms_.push_back(tpm::AlgorithmName(algorithm.id));
+  }
   std::optional<Error> error;
   while (true) {
     auto next = reader.Next();
@@ -134,31 +160,59 @@ Status Summary::Read(ByteView log) {
       break;
     }
     if (!*next) break;
+    ++records_;
     Add(**next);
   }
   trailing_bytes_ = log.size() - reader.offset();
   TakeNotes(reader.notes(), "reading");
-  TakeNotes(replay_->notes(), "replaying");
+  TakeNotes(replay_.notes(), "replaying");
   std::ranges::sort(notes_, [](const eventlog::Note& a, const eventlog::Note& b) {
     return std::tie(a.event, a.id, a.detail) < std::tie(b.event, b.id, b.detail);
   });
-  if (error) {
-    notes_.push_back({.id = error->id, .event = reader.index(), .detail = error->message});
+  if (error) AddError(*error);
+  return {};
+}
+
+Status Summary::ReadUserSpace(ByteView log) {
+  format_ = "cel-json";
+  eventlog::CelReader reader(log);
+  while (true) {
+    auto next = reader.Next();
+    if (!next && records_ == 0) return std::move(next).error();
+    if (!next) AddError(next.error());
+    if (!next || !*next) break;
+    ++records_;
+    Add(**next);
   }
+  trailing_bytes_ = log.size() - reader.offset();
   return {};
 }
 
 void Summary::Add(const Event& event) {
-  replay_->Extend(event);
-  if (!IsWanted(event)) return;
-  const auto bank = BankOf(event, banks_);
-  const MeasuredPart part =
-      bank ? eventlog::FindMeasuredPart(event, *bank) : MeasuredPart::kNothing;
-  ShownEvent shown{.event = event,
-                   .content = eventlog::DescribeContent(event.untrusted_type, event.data, part),
-                   .digest = {}};
-  if (bank) shown.digest = HexEncode(event.digests.Find(tpm::IdOf(*bank)));
-  events_.push_back(std::move(shown));
+  replay_.Extend(event);
+  if (wanted_.pcrs && !wanted_.pcrs->Contains(event.pcr)) return;
+  if (!wanted_.types.empty() &&
+      std::ranges::find(wanted_.types, event.untrusted_type) == wanted_.types.end()) {
+    return;
+  }
+  rows_.push_back(RowOf(event, BankOf(event, banks_)));
+}
+
+void Summary::Add(const eventlog::CelRecord& record) {
+  const Event event = eventlog::AsEvent(record);
+  if (record.pcr) replay_.Extend(event);
+  for (const crypto::Digest& digest : record.digests) {
+    if (std::ranges::find(listed_banks_, digest.algorithm()) != listed_banks_.end()) continue;
+    listed_banks_.push_back(digest.algorithm());
+    algorithms_.emplace_back(crypto::HashName(digest.algorithm()));
+  }
+  // Their types are words and not numbers.
+  if (!wanted_.types.empty()) return;
+  if (wanted_.pcrs && (!record.pcr || !wanted_.pcrs->Contains(*record.pcr))) return;
+  Row row = RowOf(event, BankOf(event, banks_));
+  row.pcr = record.pcr;
+  row.type = EscapeForDisplay(record.untrusted_event_type);
+  rows_.push_back(std::move(row));
 }
 
 void Summary::TakeNotes(const eventlog::Notes& notes, std::string_view of) {
@@ -169,94 +223,92 @@ void Summary::TakeNotes(const eventlog::Notes& notes, std::string_view of) {
                     .detail = fmt::format("{} more notes of {}", notes.dropped(), of)});
 }
 
-json::Array Summary::AlgorithmsToJson() const {
-  json::Array algorithms;
-  for (const eventlog::DigestAlgorithm& algorithm : algorithms_) {
-    algorithms.push_back(tpm::AlgorithmName(algorithm.id));
-  }
-  return algorithms;
-}
-
 // Every bank of the header, also one that nothing extended.
 json::Object Summary::PcrsToJson() const {
   json::Object pcrs;
-  for (const HashAlgorithm bank : eventlog::ReplayedBanks(algorithms_)) {
-    pcrs.Set(crypto::HashName(bank), json::Object());
-  }
-  const json::Value values = replay_->Values().ToJson();
+  for (const HashAlgorithm bank : listed_banks_) pcrs.Set(crypto::HashName(bank), json::Object());
+  const json::Value values = replay_.Values().ToJson();
   for (const auto& [bank, numbers] : *values.as_object()) pcrs.Set(bank, numbers);
   return pcrs;
 }
 
 json::Value Summary::ToJson() const {
+  json::Array algorithms(algorithms_.begin(), algorithms_.end());
   json::Array events;
-  for (const ShownEvent& shown : events_) events.push_back(cli::ToJson(shown));
+  for (const Row& row : rows_) events.push_back(cli::ToJson(row));
   json::Array notes;
   for (const eventlog::Note& note : notes_) {
     notes.push_back(json::Object{{"id", note.id}, {"event", note.event}, {"detail", note.detail}});
   }
-  json::Object document{{"format", eventlog::FormatName(reader_->format())},
-                        {"registers", eventlog::RegistersName(reader_->registers())},
-                        {"algorithms", AlgorithmsToJson()},
+  json::Object document{{"format", format_},
+                        {"registers", eventlog::RegistersName(registers_)},
+                        {"algorithms", std::move(algorithms)},
                         {"events", std::move(events)},
                         {"pcrs", PcrsToJson()},
                         {"startup_locality", json::Value()},
                         {"trailing_bytes", trailing_bytes_},
                         {"notes", std::move(notes)}};
-  if (const auto locality = replay_->startup_locality()) {
+  if (const auto locality = replay_.startup_locality()) {
     document.Set("startup_locality", int{*locality});
   }
   return document;
 }
 
+std::string Summary::RegisterName(std::uint32_t number) const {
+  const std::string_view name = eventlog::CcelRegisterName(number);
+  if (registers_ == eventlog::Registers::kCcel && !name.empty()) return std::string(name);
+  return fmt::format("{}", number);
+}
+
 std::string Summary::ForPeople(const Look& look) const {
-  std::string algorithms;
-  for (const eventlog::DigestAlgorithm& algorithm : algorithms_) {
-    algorithms += (algorithms.empty() ? "" : ", ") + tpm::AlgorithmName(algorithm.id);
-  }
-  const auto locality = replay_->startup_locality();
+  const auto locality = replay_.startup_locality();
   std::string text =
-      RenderPairs({{"format", std::string(eventlog::FormatName(reader_->format()))},
-                   {"registers", std::string(eventlog::RegistersName(reader_->registers()))},
-                   {"algorithms", algorithms},
-                   {"events", fmt::format("{}", reader_->index())},
+      RenderPairs({{"format", format_},
+                   {"registers", std::string(eventlog::RegistersName(registers_))},
+                   {"algorithms", fmt::format("{}", fmt::join(algorithms_, ", "))},
+                   {"events", fmt::format("{}", records_)},
                    {"startup locality", locality ? fmt::format("{}", *locality) : std::string()},
                    {"trailing bytes", fmt::format("{}", trailing_bytes_)}},
                   look);
   text += "as the log states it, nothing was verified; what no digest covers is in ~ ~:\n";
   Table table({"EVENT", "PCR", "TYPE", "DIGEST", "CONTENT"});
   constexpr std::size_t kShownDigits = 16;
-  for (const ShownEvent& shown : events_) {
-    const std::string measured = Line(shown.content.measured);
-    const std::string untrusted = Line(shown.content.untrusted);
+  for (const Row& row : rows_) {
+    const std::string measured = Line(row.content.measured);
+    const std::string untrusted = Line(row.content.untrusted);
     std::string content = untrusted.empty() ? "" : "~" + untrusted + "~";
     if (!measured.empty()) content += (content.empty() ? "" : " ") + measured;
-    table.Add({fmt::format("{}", shown.event.index), fmt::format("{}", shown.event.pcr),
-               eventlog::EventTypeName(shown.event.untrusted_type),
-               shown.digest.substr(0, kShownDigits),
+    table.Add({fmt::format("{}", row.index), row.pcr ? RegisterName(*row.pcr) : "NV", row.type,
+               row.digest.substr(0, kShownDigits),
                Cell(content, measured.empty() ? Tint::kFaint : Tint::kNone)});
   }
   text += table.Render(look);
-  const tpm::PcrValues values = replay_->Values();
+  const tpm::PcrValues values = replay_.Values();
+  const std::string_view prefix = registers_ == eventlog::Registers::kCcel ? "" : "PCR ";
   for (const HashAlgorithm bank : values.Banks()) {
     for (const std::uint32_t pcr : values.Numbers(bank).ToList()) {
       if (wanted_.pcrs && !wanted_.pcrs->Contains(pcr)) continue;
-      text += fmt::format("  PCR {} {}  {}\n", PadTo(fmt::format("{}", pcr), 2),
+      text += fmt::format("  {}{} {}  {}\n", prefix, PadTo(RegisterName(pcr), 2),
                           PadTo(crypto::HashName(bank), 6), values.Find(bank, pcr)->hex());
     }
   }
   for (const eventlog::Note& note : notes_) {
-    text += fmt::format("note: event {}: {} [{}]\n", note.event, cli::Shown(note.detail), note.id);
+    text += fmt::format("note: event {}: {} [{}]\n", note.event, Shown(note.detail), note.id);
   }
   return text;
 }
+
+// TCG's records begin with a PCR, whose first byte is far below that separator; only
+// systemd's begin with it and a brace.
+bool IsUserSpaceLog(std::string_view content) { return content.starts_with("\x1e{"); }
 
 }  // namespace
 
 Result<Ending> InspectEventLog::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxListInput));
   Summary summary(*this);
-  LQ_RETURN_IF_ERROR(summary.Read(AsBytes(content)));
+  LQ_RETURN_IF_ERROR(IsUserSpaceLog(content) ? summary.ReadUserSpace(AsBytes(content))
+                                             : summary.ReadFirmware(AsBytes(content)));
   LQ_RETURN_IF_ERROR(
       console.Show(summary.ToJson(), [&] { return summary.ForPeople(console.look()); }));
   return Ending::kDone;

@@ -15,6 +15,7 @@ namespace {
 using tpm::AlgorithmId;
 
 constexpr std::size_t kSha1Size = 20;
+constexpr std::size_t kSmallestPadding = 8;
 // CCEL logs count the registers of a TDX module from 0, MRTD, which nobody extends:
 // their header is in register 1 (RTMR 0), that of a TPM's log in PCR 0.
 constexpr std::uint32_t kCcelHeaderRegister = 1;
@@ -44,7 +45,7 @@ std::string_view RegistersName(Registers registers) {
 
 Result<LogReader> LogReader::Open(ByteView log) {
   LogReader reader(log);
-  if (reader.IsPadding()) {
+  if (log.empty() || reader.IsPadding()) {
     return Malformed("eventlog.empty",
                      fmt::format("the event log has no record ({} bytes)", log.size()));
   }
@@ -169,13 +170,15 @@ std::optional<std::size_t> LogReader::DigestSize(AlgorithmId algorithm) const {
 
 // Story: Linux hands out the whole area that ACPI reserved for the log (CCEL: filled
 // with ff), and some firmware rounds its log up with zeros. A record of zeros would
-// be an event of type 0 without digests; no firmware writes one.
+// be an event of type 0 without digests; no firmware writes one. Less than a PCR and a
+// type is a record that was cut short.
 // Cases: CCEL_data_ovmf, uefi_event_log (46,917 bytes of ff), mutated/pad_zero_4k.
 bool LogReader::IsPadding() {
   // Each byte is looked at once, however many records begin with zeros.
   if (offset_ < content_at_) return false;
   const ByteView rest = log_.subspan(offset_);
-  const std::uint8_t fill = rest.empty() ? 0 : rest.front();
+  if (rest.size() < kSmallestPadding) return false;
+  const std::uint8_t fill = rest.front();
   if (fill != 0x00 && fill != 0xff) return false;
   const auto other = std::ranges::find_if(rest, [&](std::uint8_t byte) { return byte != fill; });
   if (other == rest.end()) return true;
