@@ -12,6 +12,7 @@ namespace limequat::eventlog {
 namespace {
 
 constexpr std::string_view kCheckKernel = "eventlog.kernel";
+constexpr std::uint32_t kDriverPcr = 2;
 constexpr std::uint32_t kLoaderPcr = 4;
 constexpr std::uint32_t kPartitionPcr = 5;
 constexpr std::uint32_t kGrubPcr = 8;
@@ -54,13 +55,13 @@ bool IsNoImage(const VerifiedEvent& event) {
   return data && data->size() <= kShorterThanImages;
 }
 
-void TakeLoader(const VerifiedEvent& event, BootChain& chain) {
+void TakeImage(const VerifiedEvent& event, std::vector<MeasuredObject>& images) {
   if (IsNoImage(event)) return;
   MeasuredObject image = ObjectOf(event);
   if (const auto load = ParseImageLoad(event.untrusted_data())) {
     image.untrusted_device_path = load->untrusted_device_path;
   }
-  chain.images.push_back(image);
+  images.push_back(image);
 }
 
 // GRUB measures texts into PCR 8: the digest is of the text, the event puts a key in
@@ -82,8 +83,11 @@ void TakeCommandLine(const VerifiedEvent& event, BootChain& chain) {
 
 void Take(const VerifiedEvent& event, BootChain& chain) {
   switch (event.pcr()) {
+    case kDriverPcr:
+      TakeImage(event, chain.drivers);
+      break;
     case kLoaderPcr:
-      TakeLoader(event, chain);
+      TakeImage(event, chain.images);
       break;
     case kPartitionPcr:
       if (ActionOf(event) == kActionExit) chain.exit_boot_services = true;

@@ -37,6 +37,8 @@ struct BootChain {
   // of the profile, its own data if that is too short for an image). Digests are Authenticode
   // hashes: firmware applications, boot loaders, kernels. A false type cannot hide an image.
   std::vector<MeasuredObject> images;
+  // The same of PCR 2: drivers and option ROMs that are not the platform's.
+  std::vector<MeasuredObject> drivers;
   std::vector<MeasuredText> grub_commands;         // PCR 8
   std::vector<MeasuredText> kernel_command_lines;  // PCR 8 (GRUB), 12 (systemd-stub)
   // Files that GRUB read, initrd and options of Linux's EFI stub (PCR 9).

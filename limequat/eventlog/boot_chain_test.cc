@@ -56,6 +56,15 @@ TEST(ReadBootChain, ImagesAreWhatIsNothingElse) {
   EXPECT_EQ(FormatDevicePath(image.untrusted_device_path), "Pci(0x2,0x3)");
 }
 
+TEST(ReadBootChain, DriversOfPcr2) {
+  LogBuilder log = Start();
+  log.Separator(2).Event(2, EventType::kEfiBootServicesDriver, ImageData(), AsBytes("option ROM"));
+  const BootChain chain = Read(log).chain;
+  EXPECT_TRUE(chain.images.empty());
+  ASSERT_EQ(chain.drivers.size(), 1U);
+  EXPECT_EQ(chain.drivers[0].digest, crypto::Hash(kSha256, AsBytes("option ROM")));
+}
+
 TEST(ReadBootChain, Attack_AFalseTypeHidesNoImage) {
   for (const EventType type : {EventType::kSeparator, EventType::kEfiAction, EventType::kIpl,
                                EventType::kEventTag, EventType::kOmitBootDeviceEvents}) {

@@ -1,7 +1,9 @@
 #include "limequat/eventlog/secure_boot.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -135,9 +137,14 @@ Status Machine::TakeAuthority(const VerifiedEvent& event) {
   return {};
 }
 
+// Only text is an action: a variable that allowed an image cannot hide behind this type,
+// because its lengths have bytes of zero.
 Status Machine::TakeAction(const VerifiedEvent& event) {
   const auto text = MeasuredDataOf(event);
   if (!text) return Wrong(event, "does not have the digest of its data");
+  if (!std::ranges::all_of(*text, [](std::uint8_t c) { return c >= ' ' && c < 0x7f; })) {
+    return Wrong(event, "is an action that is no text");
+  }
   (separated_ ? state_.late_actions : state_.actions).emplace_back(AsText(*text));
   return {};
 }

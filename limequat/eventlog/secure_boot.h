@@ -24,7 +24,9 @@ struct SecureBootState {
   // variables, by name).
   std::vector<EfiVariable> driver_authorities;
   std::vector<EfiVariable> loader_authorities;
-  // Other variables of the configuration (DeployedMode, AuditMode, a vendor's).
+  // Other variables of the configuration (DeployedMode, AuditMode, a vendor's). Their
+  // type alone parts them from authorities of drivers with such names; an authority
+  // named db, as firmware measures it, cannot be moved here.
   std::vector<EfiVariable> other_variables;
   // EV_EFI_ACTION: "DMA Protection Disabled", "UEFI Debug Mode". Some firmware (HP)
   // measures its own behind the separator.

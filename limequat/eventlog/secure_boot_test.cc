@@ -240,6 +240,17 @@ TEST(ReadSecureBoot, Actions) {
       HasSubstr("does not have the digest"));
 }
 
+TEST(ReadSecureBoot, Attack_AuthorityHiddenBehindAnotherType) {
+  EXPECT_THAT(Pcr7().Retype(6, EventType::kEfiAction).Problem(), HasSubstr("no text"));
+  EXPECT_THAT(Pcr7().Retype(6, EventType::kEfiVariableDriverConfig).Problem(),
+              HasSubstr("behind the separator"));
+  EXPECT_THAT(Pcr7().Retype(6, EventType::kEfiVariableDriverConfig).MoveLastTo(5).Problem(),
+              HasSubstr("db"));
+  EXPECT_NE(Pcr7().Add(EventType::kEfiAction, Bytes{'a', 0x7f}).Problem(), "");
+  EXPECT_NE(Pcr7().Add(EventType::kEfiAction, Bytes{'a', 0x1f}).Problem(), "");
+  EXPECT_EQ(Pcr7().Add(EventType::kEfiAction, Bytes{' ', '~'}).Problem(), "");
+}
+
 TEST(ReadSecureBoot, WhatHasNoPlaceThere) {
   EXPECT_THAT(Pcr7().Add(EventType::kIpl, ToBytes("x")).Problem(), HasSubstr("EV_IPL"));
   EXPECT_THAT(Pcr7().Add(EventType::kEfiVariableAuthority, ToBytes("no variable")).Problem(),
