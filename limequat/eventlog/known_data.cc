@@ -1,4 +1,4 @@
-#include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/known_data_internal.h"
 
 namespace limequat::eventlog {
 

@@ -107,14 +107,15 @@ void Replay::ReadNoAction(const Event& event) {
     return;
   }
   if (startup_locality_) {
-    note(fmt::format("a second StartupLocality event: locality {} after {}", *locality,
-                     *startup_locality_));
-    if (*locality != *startup_locality_) startup_is_plausible_ = false;
+    const std::string detail = fmt::format("a second StartupLocality event: locality {} after {}",
+                                           *locality, *startup_locality_);
+    note(detail);
+    if (*locality != *startup_locality_ && startup_problem_.empty()) startup_problem_ = detail;
     return;
   }
   if (!CanStart(*locality)) {
-    note(fmt::format("locality {} cannot start a TPM", *locality));
-    startup_is_plausible_ = false;
+    startup_problem_ = fmt::format("locality {} cannot start a TPM", *locality);
+    note(startup_problem_);
   }
   startup_locality_ = *locality;
   StartWith(*locality);

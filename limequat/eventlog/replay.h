@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "limequat/base/bytes.h"
@@ -47,9 +48,9 @@ class Replay {
   tpm::PcrValues Values() const;
   // As the log states it; absent if no event does, or none that counts.
   std::optional<std::uint8_t> startup_locality() const { return startup_locality_; }
-  // False if events contradict each other about the start of PCR 0, or state what
-  // cannot be. Its value is then not to be trusted even if it compares equal.
-  bool startup_is_plausible() const { return startup_is_plausible_; }
+  // Not empty if events contradict each other about the start of PCR 0, or state what
+  // cannot be: a sentence. Its value is then not to be trusted even if it compares equal.
+  const std::string& startup_problem() const { return startup_problem_; }
   const Notes& notes() const { return notes_; }
 
  private:
@@ -65,7 +66,7 @@ class Replay {
   std::vector<Bank> banks_;
   std::optional<std::uint8_t> startup_locality_;
   bool pcr0_was_extended_ = false;
-  bool startup_is_plausible_ = true;
+  std::string startup_problem_;
   Notes notes_;
 };
 

@@ -65,7 +65,7 @@ TEST(Replay, EveryBankFollowsItsOwnDigests) {
   ASSERT_NE(values.Find(kSha256, 4), nullptr);
   EXPECT_EQ(*values.Find(kSha256, 4), replay.Pcr(kSha256, 4));
   EXPECT_FALSE(replay.startup_locality());
-  EXPECT_TRUE(replay.startup_is_plausible());
+  EXPECT_EQ(replay.startup_problem(), "");
   EXPECT_THAT(NotesOf(replay), IsEmpty());
 }
 
@@ -136,7 +136,7 @@ TEST(Replay, StartupLocalityIsWherePcr0Begins) {
     }
     EXPECT_EQ(replay.Pcr(kSha1, 1), After(kSha1, Digest(kSha1), {"elsewhere"}));
     EXPECT_EQ(replay.startup_locality(), locality);
-    EXPECT_TRUE(replay.startup_is_plausible());
+    EXPECT_EQ(replay.startup_problem(), "");
     EXPECT_THAT(NotesOf(replay), IsEmpty());
   }
 }
@@ -154,7 +154,7 @@ TEST(Replay, LateStartupLocalityDoesNotCount) {
       LogBuilder::CryptoAgile().Event(0, EventType::kSCrtmVersion, "v").StartupLocality(3));
   EXPECT_EQ(replay.Pcr(kSha1, 0), After(kSha1, Digest(kSha1), {"v"}));
   EXPECT_FALSE(replay.startup_locality());
-  EXPECT_TRUE(replay.startup_is_plausible());
+  EXPECT_EQ(replay.startup_problem(), "");
   EXPECT_THAT(NotesOf(replay), ElementsAre("eventlog.startup_locality"));
 }
 
@@ -164,11 +164,11 @@ TEST(Replay, FirstOfTwoStartupLocalitiesCounts) {
           0, EventType::kSCrtmVersion, "v"));
   EXPECT_EQ(replay.Pcr(kSha1, 0), After(kSha1, StartedBy(kSha1, 3), {"v"}));
   EXPECT_EQ(replay.startup_locality(), 3);
-  EXPECT_FALSE(replay.startup_is_plausible());
+  EXPECT_NE(replay.startup_problem(), "");
   EXPECT_THAT(NotesOf(replay), ElementsAre("eventlog.startup_locality"));
 
   const Replay same = ReplayOf(LogBuilder::CryptoAgile().StartupLocality(3).StartupLocality(3));
-  EXPECT_TRUE(same.startup_is_plausible());
+  EXPECT_EQ(same.startup_problem(), "");
   EXPECT_THAT(NotesOf(same), ElementsAre("eventlog.startup_locality"));
 }
 
@@ -176,7 +176,7 @@ TEST(Replay, LocalityThatCannotStartATpm) {
   for (const std::uint8_t locality : Bytes{1, 2, 5, 255}) {
     const Replay replay = ReplayOf(LogBuilder::CryptoAgile().StartupLocality(locality));
     EXPECT_EQ(replay.startup_locality(), locality);
-    EXPECT_FALSE(replay.startup_is_plausible());
+    EXPECT_NE(replay.startup_problem(), "");
     EXPECT_THAT(NotesOf(replay), ElementsAre("eventlog.startup_locality"));
   }
 }

@@ -146,7 +146,7 @@ bool LogVerifier::HasSignedValue(std::uint32_t pcr) const {
 }
 
 bool LogVerifier::Replays(std::uint32_t pcr) const {
-  return covered_records_[pcr].has_value() && (pcr != 0 || replay_.startup_is_plausible());
+  return covered_records_[pcr].has_value() && (pcr != 0 || replay_.startup_problem().empty());
 }
 
 Finding LogVerifier::CheckPresent() const {
@@ -172,9 +172,7 @@ Finding LogVerifier::CheckBank() const {
 }
 
 Finding LogVerifier::CheckStartup() const {
-  if (!replay_.startup_is_plausible()) {
-    return Failed(kCheckStartup, replay_.notes().list().front().detail);
-  }
+  if (!replay_.startup_problem().empty()) return Failed(kCheckStartup, replay_.startup_problem());
   const auto locality = replay_.startup_locality();
   return Passed(kCheckStartup, locality ? fmt::format("locality {}", *locality) : "");
 }

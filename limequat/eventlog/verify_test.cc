@@ -211,10 +211,12 @@ TEST(VerifyLog, LogWithoutTheBank) {
 
 TEST(VerifyLog, ContradictingStartupDoesNotCoverPcr0) {
   LogBuilder log = LogBuilder::CryptoAgile();
+  log.Event(24, EventType::kAction, "of no PCR");
   log.StartupLocality(3).StartupLocality(0).Event(0, EventType::kSCrtmVersion, "v");
   log.Separator(1);
   const auto result = Verify(log.bytes(), MachineOf(log.bytes()), tpm::PcrSet::Range(0, 1));
   EXPECT_EQ(OutcomeOf(result, "eventlog.startup"), "failed");
+  EXPECT_THAT(FindCheck(result.findings, "eventlog.startup")->detail, HasSubstr("locality 0"));
   EXPECT_EQ(ReplayOf(result, 0)->outcome, Outcome::kFailed);
   EXPECT_TRUE(ReplayOf(result, 1)->passed());
   EXPECT_FALSE(result.log->pcrs().Contains(0));
