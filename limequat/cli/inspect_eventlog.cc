@@ -305,7 +305,7 @@ bool IsUserSpaceLog(std::string_view content) { return content.starts_with("\x1e
 }  // namespace
 
 Result<Ending> InspectEventLog::Run(Console& console) const {
-  LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxListInput));
+  LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxLogInput));
   Summary summary(*this);
   LQ_RETURN_IF_ERROR(IsUserSpaceLog(content) ? summary.ReadUserSpace(AsBytes(content))
                                              : summary.ReadFirmware(AsBytes(content)));

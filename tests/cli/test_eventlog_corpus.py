@@ -203,6 +203,9 @@ class FilterTest(CliTest):
         self.assertRegex(text, r"\n1 +RTMR1 +EV_SEPARATOR")
         self.assertIn("  RTMR1 sha384", text)
 
+    def test_longer_than_any_log(self) -> None:
+        self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=bytes((64 << 20) + 1)), 3, "cli.input.too_long")
+
     def test_nothing_to_read(self) -> None:
         self.assert_error(self.run_limequat("inspect", "eventlog", "/dev/null"), 3, "eventlog.empty")
         self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=b"\x01" * 20), 3, "eventlog.truncated")
