@@ -20,6 +20,7 @@ using testing::SpecIdData;
 using tpm::AlgorithmId;
 
 struct Read {
+  Bytes log;  // what the events point into
   std::vector<Event> events;
   std::string error;  // identifier
   std::vector<std::string> notes;
@@ -28,7 +29,8 @@ struct Read {
 
 Read ReadAll(ByteView log) {
   Read read;
-  auto reader = LogReader::Open(log);
+  read.log = ToBytes(log);
+  auto reader = LogReader::Open(read.log);
   if (!reader) {
     read.error = reader.error().id;
     return read;

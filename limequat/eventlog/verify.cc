@@ -2,12 +2,14 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "limequat/base/check.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/eventlog/known_data_internal.h"
 #include "limequat/eventlog/replay.h"
 
 namespace limequat::eventlog {
@@ -22,6 +24,7 @@ constexpr std::string_view kCheckBank = "eventlog.bank";
 constexpr std::string_view kCheckStartup = "eventlog.startup";
 constexpr std::string_view kCheckBoot = "eventlog.boot";
 constexpr std::string_view kCheckReplay = "eventlog.replay";
+constexpr std::uint32_t kExitPcr = 5;
 
 }  // namespace
 
@@ -86,6 +89,7 @@ class LogVerifier {
   Finding CheckStartup() const;
   Finding CheckBoot(tpm::PcrSet covered) const;
   Finding CheckPcr(std::uint32_t pcr, tpm::PcrSet covered) const;
+  bool LacksExitBootServices(std::uint32_t pcr) const;
   bool HasSignedValue(std::uint32_t pcr) const;
   // Signed, and what the logs lead to.
   bool Replays(std::uint32_t pcr) const;
@@ -193,6 +197,19 @@ Finding LogVerifier::CheckBoot(tpm::PcrSet covered) const {
                 fmt::format("PCRs {} of {} replay", replayed.ToString(), compared.ToString()));
 }
 
+// Story: on some machines the log is handed over before the firmware leaves, and the two
+// events of ExitBootServices are measured and not logged. That is a fact about the
+// firmware and no proof: what else was measured and not logged would look the same to a
+// program that repairs. Case: go-attestation ebs_event_missing.
+bool LogVerifier::LacksExitBootServices(std::uint32_t pcr) const {
+  if (pcr != kExitPcr || !quote_.Pcr(bank_, pcr)) return false;
+  Digest value = replay_.Pcr(bank_, pcr);
+  for (const std::string_view action : {kActionExit, kActionExitDone}) {
+    value = crypto::Extend(value, crypto::Hash(bank_, AsBytes(action)).bytes());
+  }
+  return value == *quote_.Pcr(bank_, pcr);
+}
+
 Finding LogVerifier::CheckPcr(std::uint32_t pcr, tpm::PcrSet covered) const {
   const Digest* signed_value = quote_.Pcr(bank_, pcr);
   Finding finding;
@@ -205,7 +222,9 @@ Finding LogVerifier::CheckPcr(std::uint32_t pcr, tpm::PcrSet covered) const {
     std::string detail = fmt::format("PCR {}: the event log leads to {}, signed is {}", pcr,
                                      replay_.Pcr(bank_, pcr).hex(), signed_value->hex());
     if (reached_[pcr]) detail += fmt::format(", which it had after event {}", *reached_[pcr]);
-    finding = Failed(kCheckReplay, std::move(detail));
+    const bool is_known = LacksExitBootServices(pcr);
+    if (is_known) detail += "; the events of ExitBootServices are measured and not logged";
+    finding = Failed(kCheckReplay, std::move(detail), is_known ? Cause::kFirmware : Cause::kTamper);
   }
   finding.subject.pcr = pcr;
   return finding;

@@ -161,6 +161,23 @@ TEST(VerifyLog, EventsBehindTheSignedValueFailAndAreNamed) {
   EXPECT_THAT(ReplayOf(result, 1)->detail, HasSubstr("after event 3"));
 }
 
+TEST(VerifyLog, Quirk_ExitBootServicesIsNotLogged) {
+  const LogBuilder log = GoodLog();
+  LogBuilder measured = GoodLog();
+  measured.Event(5, EventType::kEfiAction, "Exit Boot Services Invocation")
+      .Event(5, EventType::kEfiAction, "Exit Boot Services Returned with Success");
+  const auto result = Verify(log.bytes(), MachineOf(measured.bytes()), tpm::PcrSet::Range(1, 5));
+  // Explained, not repaired.
+  EXPECT_EQ(ReplayOf(result, 5)->outcome, Outcome::kFailed);
+  EXPECT_EQ(ReplayOf(result, 5)->cause, Cause::kFirmware);
+  EXPECT_THAT(ReplayOf(result, 5)->detail, HasSubstr("ExitBootServices"));
+  EXPECT_FALSE(result.log->pcrs().Contains(5));
+
+  measured.Event(5, EventType::kEfiAction, "something else");
+  const auto other = Verify(log.bytes(), MachineOf(measured.bytes()), tpm::PcrSet::Of(5));
+  EXPECT_EQ(ReplayOf(other, 5)->cause, Cause::kTamper);
+}
+
 TEST(VerifyLog, NoLog) {
   const tpm::PcrValues machine = MachineOf(GoodLog().bytes());
   for (const Bytes& log : {Bytes(), Bytes(64, 0), LogBuilder::CryptoAgile().bytes(),
