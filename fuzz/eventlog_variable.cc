@@ -29,6 +29,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   static_cast<void>(eventlog::ParseSignatureData(input));
   static_cast<void>(eventlog::ParseLoadOption(input));
+  if (const auto headless = eventlog::ParseHeadlessLoadOption(input)) {
+    LQ_CHECK(headless->device_path.size() < size);
+  }
   const std::string text = eventlog::DecodeUtf16(input);
   LQ_CHECK(IsUtf8(text));
   LQ_CHECK(text.size() <= 3 * ((size + 1) / 2));

@@ -12,6 +12,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/utf8.h"
+#include "limequat/eventlog/content_internal.h"
 #include "limequat/eventlog/device_path.h"
 #include "limequat/eventlog/efi_variable.h"
 #include "limequat/eventlog/event_data.h"
@@ -28,122 +29,9 @@ using json::Object;
 
 constexpr std::array<std::string_view, 2> kGrubKeys = {"grub_cmd", "kernel_cmdline"};
 
-std::string Shown(std::string_view text) {
-  return EscapeForDisplay(text, std::numeric_limits<std::size_t>::max());
-}
-
 std::string Hex64(std::uint64_t value) { return fmt::format("0x{:x}", value); }
 
-bool IsVariable(EventType type) {
-  return type == EventType::kEfiVariableDriverConfig || type == EventType::kEfiVariableBoot ||
-         type == EventType::kEfiVariableBoot2 || type == EventType::kEfiVariableAuthority;
-}
-
 ByteView WithoutLast(ByteView data) { return data.first(data.size() - 1); }
-
-// Text in ASCII or UTF-8, or in UTF-16 if every other byte is zero, up to the NUL.
-// Absent if it is neither.
-std::optional<std::string> TextOf(ByteView data) {
-  if (data.size() >= 4 && data[0] != 0 && data[1] == 0) {
-    const std::size_t whole = data.size() / 2 * 2;  // one byte too many: kAllButLast
-    return DecodeUtf16(data.first(FindUtf16End(data).value_or(whole)));
-  }
-  const std::string_view text = AsText(data).substr(0, AsText(data).find('\0'));
-  const bool is_text = !text.empty() && IsUtf8(text) && std::ranges::none_of(text, [](char c) {
-    return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == '\x7f';
-  });
-  // Nothing but NULs, or a byte of garbage (kAllButLast), may follow.
-  const std::string_view rest = AsText(data).substr(text.size());
-  if (!is_text || rest.size() > 2) return std::nullopt;
-  return std::string(text);
-}
-
-Object DescribeLists(const std::vector<SignatureList>& lists) {
-  json::Array shown;
-  for (const SignatureList& list : lists) {
-    json::Array entries;
-    for (const SignatureData& entry : list.entries) {
-      entries.push_back(Object{{"owner", entry.owner.ToString()}, {"data", HexEncode(entry.data)}});
-    }
-    shown.push_back(Object{{"type", list.type.ToString()}, {"signatures", std::move(entries)}});
-  }
-  return {{"signature_lists", std::move(shown)}};
-}
-
-bool IsSignatureVariable(const EfiVariable& variable) {
-  constexpr std::array<std::string_view, 8> kNames = {"PK",  "KEK", "db",        "dbx",
-                                                      "dbt", "dbr", "PKDefault", "vendor_db"};
-  return std::ranges::find(kNames, variable.name) != kNames.end();
-}
-
-bool IsBootNumber(std::string_view name) {
-  constexpr std::string_view kBoot = "Boot";
-  return name.size() == kBoot.size() + 4 && name.starts_with(kBoot) &&
-         std::ranges::all_of(name.substr(kBoot.size()), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-         });
-}
-
-Object DescribeBootOrder(ByteView data) {
-  json::Array order;
-  for (std::size_t at = 0; at + 1 < data.size(); at += 2) {
-    order.push_back(fmt::format("Boot{:02x}{:02x}", data[at + 1], data[at]));
-  }
-  return {{"boot_order", std::move(order)}};
-}
-
-Object DescribeLoadOption(ByteView data) {
-  const auto option = ParseLoadOption(data);
-  if (!option) return {{"value", HexEncode(data)}};
-  return {{"active", option->active()},
-          {"description", Shown(option->description)},
-          {"device_path", Shown(FormatDevicePath(option->device_path))},
-          {"optional_data", HexEncode(option->optional_data)}};
-}
-
-Object DescribeValue(EventType type, const EfiVariable& variable) {
-  const bool has_lists = type == EventType::kEfiVariableDriverConfig;
-  if (variable.data.size() == 1) return {{"value", HexEncode(variable.data)}};
-  if (has_lists && IsSignatureVariable(variable)) {
-    if (const auto lists = ParseSignatureLists(variable.data)) return DescribeLists(*lists);
-  }
-  if (variable.name == "BootOrder") return DescribeBootOrder(variable.data);
-  if (IsBootNumber(variable.name)) return DescribeLoadOption(variable.data);
-  if (variable.name == "SbatLevel") {
-    if (const auto text = TextOf(variable.data)) return {{"text", Shown(*text)}};
-  }
-  if (type == EventType::kEfiVariableAuthority && variable.vendor == kImageSecurityDatabase) {
-    if (const auto data = ParseSignatureData(variable.data)) {
-      return {{"owner", data->owner.ToString()}, {"data", HexEncode(data->data)}};
-    }
-  }
-  return {{"value", HexEncode(variable.data)}};
-}
-
-void Merge(Object& into, const Object& from) {
-  for (const auto& [name, value] : from) into.Set(name, value);
-}
-
-void DescribeVariable(EventType type, ByteView data, Content& content) {
-  const auto variable = ParseEfiVariable(data);
-  if (!variable) return;
-  const Object name{{"vendor", variable->vendor.ToString()}, {"name", Shown(variable->name)}};
-  const Object value = DescribeValue(type, *variable);
-  switch (content.part) {
-    case MeasuredPart::kAll:
-    case MeasuredPart::kAllButLast:
-      Merge(content.measured, name);
-      Merge(content.measured, value);
-      break;
-    case MeasuredPart::kVariableData:
-      Merge(content.untrusted, name);
-      Merge(content.measured, value);
-      break;
-    default:
-      Merge(content.untrusted, name);
-      Merge(content.untrusted, value);
-  }
-}
 
 Object DescribeImage(ByteView data) {
   const auto image = ParseImageLoad(data);
@@ -151,14 +39,14 @@ Object DescribeImage(ByteView data) {
   return {{"location", Hex64(image->untrusted_location)},
           {"length", Hex64(image->untrusted_length)},
           {"link_time_address", Hex64(image->untrusted_link_time_address)},
-          {"device_path", Shown(FormatDevicePath(image->untrusted_device_path))}};
+          {"device_path", ShownInFull(FormatDevicePath(image->untrusted_device_path))}};
 }
 
 Object DescribeBlob(const Result<FirmwareBlob>& blob) {
   if (!blob) return {};
   Object object{{"base", Hex64(blob->untrusted_base)}, {"length", Hex64(blob->untrusted_length)}};
   if (!blob->untrusted_description.empty()) {
-    object.Set("description", Shown(blob->untrusted_description));
+    object.Set("description", ShownInFull(blob->untrusted_description));
   }
   return object;
 }
@@ -172,7 +60,7 @@ Object DescribeTables(const Result<HandoffTables>& tables) {
   }
   Object object{{"tables", std::move(shown)}};
   if (!tables->untrusted_description.empty()) {
-    object.Set("description", Shown(tables->untrusted_description));
+    object.Set("description", ShownInFull(tables->untrusted_description));
   }
   return object;
 }
@@ -187,7 +75,7 @@ Object DescribeGpt(ByteView data) {
                                 {"first_block", partition.first_block},
                                 {"last_block", partition.last_block},
                                 {"attributes", Hex64(partition.attributes)},
-                                {"name", Shown(partition.name)}});
+                                {"name", ShownInFull(partition.name)}});
   }
   return {{"disk", gpt->disk.ToString()}, {"partitions", std::move(partitions)}};
 }
@@ -233,9 +121,9 @@ Object DescribeNoAction(ByteView data) {
   if (const auto identity = ParsePlatformIdentity(data)) {
     return {{"vendor_id", identity->untrusted_vendor_id},
             {"reference_manifest", identity->untrusted_reference_manifest.ToString()},
-            {"manufacturer", Shown(identity->untrusted_manufacturer)},
-            {"model", Shown(identity->untrusted_model)},
-            {"version", Shown(identity->untrusted_version)}};
+            {"manufacturer", ShownInFull(identity->untrusted_manufacturer)},
+            {"model", ShownInFull(identity->untrusted_model)},
+            {"version", ShownInFull(identity->untrusted_version)}};
   }
   if (auto sipa = DescribeSipa(data)) return *std::move(sipa);
   // NvIndexInstance, NvIndexDynamic, H-CRTM and others begin with their name.
@@ -243,7 +131,7 @@ Object DescribeNoAction(ByteView data) {
   if (data.size() < kSignatureSize) return {};
   const auto signature = TextOf(data.first(kSignatureSize));
   if (!signature) return {};
-  return {{"signature", Shown(*signature)}};
+  return {{"signature", ShownInFull(*signature)}};
 }
 
 Object DescribeTagged(ByteView data) {
@@ -252,7 +140,7 @@ Object DescribeTagged(ByteView data) {
   if (!event) return {};
   Object object{{"tag", fmt::format("{:#010x}", event->tag)}};
   const auto text = TextOf(event->data);
-  if (text) object.Set("text", Shown(*text));
+  if (text) object.Set("text", ShownInFull(*text));
   if (!text) object.Set("value", HexEncode(event->data));
   return object;
 }
@@ -271,7 +159,7 @@ Object DescribeSpdm(ByteView data) {
 Object DescribeText(ByteView data) {
   const auto text = TextOf(data);
   if (!text) return {};
-  return {{"text", Shown(*text)}};
+  return {{"text", ShownInFull(*text)}};
 }
 
 void DescribeIpl(ByteView data, Content& content) {
@@ -281,8 +169,8 @@ void DescribeIpl(ByteView data, Content& content) {
     Merge(content.part == MeasuredPart::kNothing ? content.untrusted : content.measured, text);
     return;
   }
-  content.untrusted.Set("key", Shown(grub->key));
-  content.measured.Set("text", Shown(grub->text));
+  content.untrusted.Set("key", ShownInFull(grub->key));
+  content.measured.Set("text", ShownInFull(grub->text));
 }
 
 // A text, or the GUID of a version (Intel's reference firmware).
@@ -333,6 +221,29 @@ Object DescribeWhole(EventType type, ByteView data) {
 }
 
 }  // namespace
+
+std::string ShownInFull(std::string_view text) {
+  return EscapeForDisplay(text, std::numeric_limits<std::size_t>::max());
+}
+
+std::optional<std::string> TextOf(ByteView data) {
+  if (data.size() >= 4 && data[0] != 0 && data[1] == 0) {
+    const std::size_t whole = data.size() / 2 * 2;  // one byte too many: kAllButLast
+    return DecodeUtf16(data.first(FindUtf16End(data).value_or(whole)));
+  }
+  const std::string_view text = AsText(data).substr(0, AsText(data).find('\0'));
+  const bool is_text = !text.empty() && IsUtf8(text) && std::ranges::none_of(text, [](char c) {
+    return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == '\x7f';
+  });
+  // Nothing but NULs, or a byte of garbage (kAllButLast), may follow.
+  const std::string_view rest = AsText(data).substr(text.size());
+  if (!is_text || rest.size() > 2) return std::nullopt;
+  return std::string(text);
+}
+
+void Merge(json::Object& into, const json::Object& from) {
+  for (const auto& [name, value] : from) into.Set(name, value);
+}
 
 std::string_view MeasuredPartName(MeasuredPart part) {
   switch (part) {

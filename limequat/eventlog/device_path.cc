@@ -98,7 +98,7 @@ Result<std::string> Nvme(ByteReader& in) {
   LQ_ASSIGN_OR_RETURN(const ByteView eui, in.Take(8, "EUI-64"));
   std::string text = fmt::format("NVMe(0x{:x},", space);
   for (std::size_t i = 0; i < eui.size(); ++i) {
-    text += fmt::format("{}{:02X}", i == 0 ? "" : "-", eui[eui.size() - 1 - i]);
+    text += fmt::format("{}{:02X}", i == 0 ? "" : "-", eui[i]);
   }
   return text + ")";
 }

@@ -116,4 +116,18 @@ Result<LoadOption> ParseLoadOption(ByteView data) {
   return option;
 }
 
+Result<LoadOption> ParseHeadlessLoadOption(ByteView data) {
+  constexpr std::string_view kId = "eventlog.load_option";
+  constexpr std::string_view kHalfEnd = "\x7f\xff";
+  const auto end = FindUtf16End(data);
+  if (!end || !AsText(data.subspan(*end + 2)).ends_with(kHalfEnd)) {
+    return Malformed(kId, "not a load option without its head");
+  }
+  LoadOption option;
+  option.description = DecodeUtf16(data.first(*end));
+  option.device_path = data.subspan(*end + 2);
+  option.device_path = option.device_path.first(option.device_path.size() - kHalfEnd.size());
+  return option;
+}
+
 }  // namespace limequat::eventlog

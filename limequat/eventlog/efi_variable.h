@@ -58,5 +58,11 @@ struct LoadOption {
 };
 // kMalformed ("eventlog.load_option").
 Result<LoadOption> ParseLoadOption(ByteView data);
+// Story: some firmware (of AMI, on machines of EVE) measures Boot#### from its
+// description on, without attributes and length, and without the last two bytes. As a
+// load option that begins with "UE" and reads "FI OS"; as this it is right. Attributes
+// and optional data are then absent. kMalformed ("eventlog.load_option") for what does
+// not end with half of a path's end. Case: eve tcg_log_1.
+Result<LoadOption> ParseHeadlessLoadOption(ByteView data);
 
 }  // namespace limequat::eventlog

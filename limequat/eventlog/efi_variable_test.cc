@@ -180,5 +180,18 @@ TEST(ParseLoadOption, Members) {
   }
 }
 
+TEST(ParseHeadlessLoadOption, Quirk_DescriptionAndPathAlone) {
+  ByteWriter out;
+  out.Raw(AsBytes(Text16("UEFI OS"))).U16Le(0).Raw(Bytes{1, 1, 6, 0, 3, 2}).Raw(Bytes{0x7f, 0xff});
+  const auto option = ParseHeadlessLoadOption(out.bytes());
+  ASSERT_TRUE(option) << option.error().message;
+  EXPECT_EQ(option->description, "UEFI OS");
+  EXPECT_TRUE(Equal(option->device_path, Bytes{1, 1, 6, 0, 3, 2}));
+  const Bytes data = out.Take();
+  for (std::size_t size = 0; size < data.size(); ++size) {
+    EXPECT_EQ(ErrorOf(ParseHeadlessLoadOption(ByteView(data).first(size))), "eventlog.load_option");
+  }
+}
+
 }  // namespace
 }  // namespace limequat::eventlog
