@@ -4,6 +4,10 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -61,15 +65,27 @@ std::uint16_t PortPair() {
   }
 }
 
-enum class Answer { kYes, kNo };
-
-Answer Accepts(std::uint16_t port) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = Loopback(port);
-  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  const int result = ::connect(socket, generic, sizeof address);
-  ::close(socket);
-  return result == 0 ? Answer::kYes : Answer::kNo;
+// Whether `process` itself listens on the port. That somebody accepts a connection there
+// says little: another test may have been given the port in between.
+bool Listens(pid_t process, std::uint16_t port) {
+  constexpr std::string_view kListening = "0A";
+  const std::string address = fmt::format("0100007F:{:04X}", port);
+  std::string socket;
+  std::ifstream table("/proc/net/tcp");
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string number, local, remote, state, queues, timer, retransmits, user, timeout, inode;
+    fields >> number >> local >> remote >> state >> queues >> timer >> retransmits >> user >>
+        timeout >> inode;
+    if (local == address && state == kListening) socket = "socket:[" + inode + "]";
+  }
+  if (socket.empty()) return false;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", process), error)) {
+    if (std::filesystem::read_symlink(entry.path(), error) == socket) return true;
+  }
+  return false;
 }
 
 pid_t Spawn(const std::vector<std::string>& arguments, const std::string& log) {
@@ -150,7 +166,8 @@ Status SwTpm::Launch(Port port) {
     const auto end = std::chrono::steady_clock::now() + kStartTime;
     int status = 0;
     while (std::chrono::steady_clock::now() < end && ::waitpid(process_, &status, WNOHANG) == 0) {
-      if (Accepts(static_cast<std::uint16_t>(port_ + 1)) == Answer::kYes) return {};
+      if (Listens(process_, port_) && Listens(process_, static_cast<std::uint16_t>(port_ + 1)))
+        return {};
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     // Either not installed, or another program took the port in between.
