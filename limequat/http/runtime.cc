@@ -1,6 +1,8 @@
 #include "limequat/http/runtime.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -252,6 +254,25 @@ Strand Runtime::CreateStrand() {
   return Strand(std::make_shared<Strand::Impl>(impl_->io[index % impl_->io.size()]));
 }
 
+namespace {
+
+constexpr std::int64_t kSlackShare = 16;  // of a delay
+constexpr std::int64_t kMaxSlackMilliseconds = 16;
+
+}  // namespace
+
+std::chrono::steady_clock::time_point TimerEnd(std::chrono::steady_clock::time_point now,
+                                               std::chrono::milliseconds delay) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = now + delay;
+  const std::int64_t slack = std::min(delay.count() / kSlackShare, kMaxSlackMilliseconds);
+  if (slack <= 1) return end;
+  const auto grid =
+      Clock::duration(std::chrono::milliseconds(std::bit_floor(static_cast<std::uint64_t>(slack))));
+  const auto over = end.time_since_epoch() % grid;
+  return over == Clock::duration(0) ? end : end + (grid - over);
+}
+
 Timer Runtime::After(std::chrono::milliseconds delay, const Strand& strand,
                      std::move_only_function<void()> work) {
   Timer result;
@@ -260,7 +281,8 @@ Timer Runtime::After(std::chrono::milliseconds delay, const Strand& strand,
   impl->work = std::move(work);
   const std::shared_ptr<IoThread> io = impl->io.lock();
   if (!io) return result;
-  auto begin = [impl, when = std::chrono::steady_clock::now() + delay, context = &io->context()] {
+  auto begin = [impl, when = TimerEnd(std::chrono::steady_clock::now(), delay),
+                context = &io->context()] {
     if (!impl->pending.load()) return;
     auto owned = std::make_unique<IoTimer>(*context, when);
     IoTimer& timer = *owned;

@@ -77,7 +77,8 @@ class Runtime {
   Status Post(Lane lane, std::move_only_function<void()> work);
 
   Strand CreateStrand();
-  // Runs `work` on `strand` after `delay`.
+  // Runs `work` on `strand` after `delay`, or later by up to a sixteenth of it and 16 ms at
+  // most: timers that end near each other wake their thread once.
   [[nodiscard]] Timer After(std::chrono::milliseconds delay, const Strand& strand,
                             std::move_only_function<void()> work);
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -20,6 +21,11 @@ namespace limequat::http {
 
 // What an exception says, for logs. A defect of a caller: it is no reason to stop serving.
 std::string DescribeException(const std::exception_ptr& exception);
+
+// When a timer planned at `now` runs: after `delay`, on a grid that timers of about the
+// same length share, at most a sixteenth of the delay and 16 ms later.
+std::chrono::steady_clock::time_point TimerEnd(std::chrono::steady_clock::time_point now,
+                                               std::chrono::milliseconds delay);
 
 // One thread and its context. Owned by the runtime alone: what lives on the context
 // refers to it by reference, since shared ownership would be a cycle, and what may

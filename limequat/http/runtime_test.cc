@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "limequat/http/runtime_internal.h"
 #include "limequat/http/test_support.h"
 
 namespace limequat::http {
@@ -165,6 +166,28 @@ TEST(Timer, RunsOnceOnTheStrand) {
   ASSERT_TRUE(fired.Wait());
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 20ms);
   EXPECT_EQ(calls, 1);
+}
+
+// Thousands of machines are asked by timers of one length: each must not wake the thread.
+TEST(Timer, EndsOnAGridThatNeighboursShare) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = [](std::chrono::microseconds now, std::chrono::milliseconds delay) {
+    const auto at = TimerEnd(Clock::time_point(now), delay).time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::microseconds>(at);
+  };
+  EXPECT_EQ(end(1'000'300us, 100ms), 1'104'000us);  // 4 ms: a power of two within 6.25
+  EXPECT_EQ(end(1'003'900us, 100ms), 1'104'000us);
+  EXPECT_EQ(end(1'004'000us, 100ms), 1'104'000us);
+  EXPECT_EQ(end(1'004'100us, 100ms), 1'108'000us);
+  EXPECT_EQ(end(7us, 5s), 5'008'000us);  // 16 ms and no more
+  EXPECT_EQ(end(7us, 1h), 3'600'016'000us);
+  EXPECT_EQ(end(7us, 31ms), 31'007us);  // short ones are exact
+  EXPECT_EQ(end(7us, 0ms), 7us);
+  for (const auto delay : {0ms, 1ms, 31ms, 32ms, 100ms, 999ms, 5'000ms}) {
+    const auto late = end(1'234'567us, delay) - 1'234'567us - delay;
+    EXPECT_GE(late, 0us) << delay.count();
+    EXPECT_LE(late, std::chrono::microseconds(delay) / 16) << delay.count();
+  }
 }
 
 TEST(Timer, PlannedAndCancelledOnItsOwnStrand) {
