@@ -1,30 +1,48 @@
-// ima::ListReader on binary lists. What it reads must read the same in the ASCII form,
-// unless a name holds a blank or a line feed.
+// ima::ListReader on binary lists, and the readers of buffers and attributes. What it reads
+// must read the same in the ASCII form, unless a name holds a blank or a line feed.
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "limequat/base/check.h"
-#include "limequat/base/encoding.h"
+#include "limequat/ima/buffer.h"
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
+#include "limequat/ima/testing/write_list.h"
+#include "limequat/ima/xattrs.h"
 
 namespace limequat {
 
 namespace {
 
+// Names that cannot be told from the rest of the line.
+bool HasBlank(const ima::Entry& entry) {
+  for (const ima::FieldValue& value : entry.fields) {
+    const bool is_text = value.field == ima::Field::kN || value.field == ima::Field::kNNg ||
+                         value.field == ima::Field::kXattrNames;
+    if (is_text && AsText(value.bytes).find_first_of(" \n") != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+// xattrnames of a NUL alone look like none.
+bool HasEmptyNames(const ima::Entry& entry) {
+  for (const ima::FieldValue& value : entry.fields) {
+    if (value.field == ima::Field::kXattrNames && value.bytes.size() == 1) return true;
+  }
+  return false;
+}
+
 void CheckAsciiForm(const ima::Entry& entry) {
-  std::string line = (entry.pcr < 10 ? " " : "") + std::to_string(entry.pcr) + " " +
-                     HexEncode(entry.template_digest) + " " + std::string(entry.template_name) +
-                     " " + std::string(entry.digest_algorithm) + ":" +
-                     HexEncode(entry.file_digest) + " " + std::string(entry.path);
-  if (entry.template_name == "ima-sig") line += " " + HexEncode(entry.signature);
-  line += "\n";
+  if (HasEmptyNames(entry)) return;
+  const std::string line = ima::testing::AsciiForm(entry);
   ima::ListReader reader(AsBytes(line), ima::Format::kAscii);
   const auto next = reader.Next();
-  if (entry.path.find_first_of(" \n") != std::string_view::npos) {
-    LQ_CHECK(!next || !*next || !Equal((*next)->template_data, entry.template_data));
+  if (HasBlank(entry)) {
+    // Read as something else, or rightly.
+    if (next && *next) LQ_CHECK((*next)->template_name == entry.template_name);
     return;
   }
   LQ_CHECK(next && *next);
@@ -32,6 +50,26 @@ void CheckAsciiForm(const ima::Entry& entry) {
   LQ_CHECK(Equal((*next)->template_digest, entry.template_digest));
   LQ_CHECK((*next)->path == entry.path);
   LQ_CHECK((*next)->violation == entry.violation);
+}
+
+// Splits what a buffer and attributes hold; every field is a part of it.
+void CheckParts(const ima::Entry& entry) {
+  LQ_CHECK(!ima::BufferKindName(ima::KindOfBuffer(entry)).empty());
+  std::size_t taken = 0;
+  for (ima::DeviceMapperReader fields(entry.buffer);;) {
+    const auto next = fields.Next();
+    if (!next || !*next) break;
+    taken += (*next)->key.size() + (*next)->value.size() + 2;
+    LQ_CHECK(taken <= entry.buffer.size());
+    LQ_CHECK(ima::UnescapeDeviceMapper((*next)->value).size() <= (*next)->value.size());
+  }
+  std::size_t values = 0;
+  for (ima::XattrReader xattrs(entry);;) {
+    const auto next = xattrs.Next();
+    if (!next || !*next) break;
+    values += (*next)->value.size();
+    LQ_CHECK(values <= entry.template_data.size());
+  }
 }
 
 }  // namespace
@@ -56,6 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     LQ_CHECK(reader.offset() > before);
     CheckAsciiForm(**next);
+    CheckParts(**next);
     all_match = all_match && ima::CheckStatedDigest(**next) == ima::StatedDigest::kMatches;
     stated.ExtendAsStated(**next);
     replay.Extend(**next);

@@ -8,6 +8,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/ima/template_data.h"
 
 namespace limequat::ima {
 
@@ -51,6 +52,18 @@ Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted) {
         first,
         Failed(kCheck, "boot_aggregate is marked as a violation: nothing of it was measured"));
   }
+  if (first.Find(Field::kBuf) != nullptr ||
+      (first.digest_type != "" && first.digest_type != "ima")) {
+    return About(first, Failed(kCheck, fmt::format("the entry named boot_aggregate is not one: its "
+                                                   "template is {}, its digest of the kind '{}'",
+                                                   EscapeForDisplay(first.template_name, 64),
+                                                   EscapeForDisplay(first.digest_type, 32))));
+  }
+  if (first.file_digest.empty()) {
+    return About(first,
+                 NotEvaluated(kCheck, fmt::format("entries of template {} have no digest",
+                                                  EscapeForDisplay(first.template_name, 64))));
+  }
   const auto bank = crypto::HashFromName(first.digest_algorithm);
   if (!bank) {
     return About(
@@ -85,6 +98,12 @@ Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted) {
       return About(first, Passed(kCheck, fmt::format("hash over PCRs 0-9 of the {} bank",
                                                      crypto::HashName(*bank))));
     }
+  }
+  if (IsAllZero(first.file_digest)) {
+    return About(first, Failed(kCheck,
+                               "boot_aggregate is zero: the kernel had no TPM when it began to "
+                               "measure",
+                               Cause::kConfiguration));
   }
   return About(
       first,

@@ -13,8 +13,10 @@ inline constexpr std::string_view kBootAggregate = "boot_aggregate";
 // Checks the first entry of a boot (attack A01): it is `boot_aggregate`, and its
 // digest is the hash over the quoted PCRs 0-7 or 0-9 of the bank of its own
 // algorithm (kernels before 5.8 use 0-7, later ones 0-9 except for SHA-1). One
-// finding "ima.boot_aggregate": failed if the values differ or the entry is another;
-// not evaluated if the bank it was made in is not in `quoted`. `quoted` must come
+// finding "ima.boot_aggregate": failed if the values differ or the entry is another (of
+// that name are also measured buffers, whose digest anyone chooses who may add a key);
+// not evaluated if the bank it was made in is not in `quoted` or cannot be computed (a
+// SM3 bank), or if the template has no digest. `quoted` must come
 // from a VerifiedQuote.
 Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted);
 

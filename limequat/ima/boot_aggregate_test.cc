@@ -1,6 +1,7 @@
 #include "limequat/ima/boot_aggregate.h"
 
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -160,6 +161,52 @@ TEST(BootAggregate, ShortenedDigestFails) {
   first.entry.file_digest = first.entry.file_digest.first(20);
   EXPECT_EQ(CheckBootAggregate(first.entry, Quoted(HashAlgorithm::kSha256)).outcome,
             Outcome::kFailed);
+}
+
+// Anyone who may add a key chooses the name of its keyring and what is hashed.
+TEST(BootAggregate, Attack_A01_BufferNamedBootAggregate) {
+  OwnedEntry first("sha256", kSha256Aggregate);
+  const FieldValue buffer{.field = Field::kBuf, .bytes = {}};
+  first.entry.fields = std::span(&buffer, 1);
+  const Finding finding = CheckBootAggregate(first.entry, Quoted(HashAlgorithm::kSha256));
+  EXPECT_EQ(finding.outcome, Outcome::kFailed);
+}
+
+TEST(BootAggregate, DigestOfAnotherKind) {
+  OwnedEntry first("sha256", kSha256Aggregate);
+  first.entry.digest_type = "ima";
+  EXPECT_TRUE(CheckBootAggregate(first.entry, Quoted(HashAlgorithm::kSha256)).passed());
+  first.entry.digest_type = "verity";
+  EXPECT_EQ(CheckBootAggregate(first.entry, Quoted(HashAlgorithm::kSha256)).outcome,
+            Outcome::kFailed);
+}
+
+TEST(BootAggregate, TemplateWithoutDigestIsNotEvaluated) {
+  const OwnedEntry first("", "");
+  const Finding finding = CheckBootAggregate(first.entry, Quoted(HashAlgorithm::kSha256));
+  EXPECT_EQ(finding.outcome, Outcome::kNotEvaluated);
+  EXPECT_THAT(finding.detail, HasSubstr("no digest"));
+}
+
+TEST(BootAggregate, ZeroMeansThatTheKernelFoundNoTpm) {
+  const OwnedEntry first("sha256", std::string(64, '0'));
+  const Finding finding = CheckBootAggregate(first.entry, Quoted(HashAlgorithm::kSha256));
+  EXPECT_EQ(finding.outcome, Outcome::kFailed);
+  EXPECT_EQ(finding.cause, Cause::kConfiguration);
+  EXPECT_THAT(finding.detail, HasSubstr("no TPM"));
+}
+
+TEST(BootAggregate, OfEveryBank) {
+  for (const HashAlgorithm bank : {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
+                                   HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
+    tpm::PcrValues quoted;
+    for (std::uint32_t pcr = 0; pcr < 10; ++pcr) {
+      quoted.Set(pcr, crypto::Hash(bank, Bytes(1, static_cast<std::uint8_t>(pcr))));
+    }
+    const std::uint32_t count = bank == HashAlgorithm::kSha1 ? 8 : 10;
+    const OwnedEntry first(std::string(crypto::HashName(bank)), HashOver(quoted, bank, count));
+    EXPECT_TRUE(CheckBootAggregate(first.entry, quoted).passed()) << crypto::HashName(bank);
+  }
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
 #include "limequat/ima/template_data.h"
 
 namespace limequat::ima {
@@ -20,26 +20,12 @@ Format DetectFormat(ByteView list) {
                                                                   : Format::kBinary;
 }
 
-Result<Template> TemplateFromName(std::string_view name) {
-  if (name == "ima-ng") return Template::kImaNg;
-  if (name == "ima-sig") return Template::kImaSig;
-  return Unsupported("ima.template", fmt::format("template '{}'; ima-ng and ima-sig are read",
-                                                 EscapeForDisplay(name, kMaxTemplateName)));
-}
-
-bool IsAlgorithmName(std::string_view name) {
-  constexpr std::size_t kLongest = 32;
-  return !name.empty() && name.size() <= kLongest && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
-}
-
-bool IsTemplateDigestSize(std::size_t size) {
-  return size == 20 || size == 32 || size == 48 || size == 64;
-}
-
-bool IsAllZero(ByteView bytes) {
-  return std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; });
+Status ListReader::FindTemplate(std::string_view name, Entry& entry) {
+  entry.template_name = name;
+  if (!name.empty() && name == template_name_) return {};
+  LQ_ASSIGN_OR_RETURN(template_, Template::FromName(name));
+  template_name_ = name;
+  return {};
 }
 
 Result<std::optional<Entry>> ListReader::Next() {

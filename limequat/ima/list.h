@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/ima/entry.h"
+#include "limequat/ima/template.h"
 
 namespace limequat::ima {
 
@@ -19,28 +21,40 @@ Format DetectFormat(ByteView list);
 
 // Limits of one record. A longer one is malformed: kernels stay far below.
 inline constexpr std::size_t kMaxTemplateData = 1U << 20U;
-inline constexpr std::size_t kMaxTemplateName = 255;
+// Of the ASCII form, how many lines one record takes at most: a name may hold line
+// feeds.
+inline constexpr std::size_t kMaxLinesOfRecord = 64;
 
 // Reads a list record by record without copying it: memory is bounded by one
-// record, whatever the list's size, and no record costs an allocation of its own.
-// Templates: `ima-ng`, `ima-sig`; others are kUnsupported ("ima.template") by name,
-// at their record.
+// record (three times kMaxTemplateData), whatever the list's size, and no record costs
+// an allocation of its own. Other templates than those of Template::FromName are
+// kUnsupported ("ima.template") by name, at their record.
 //
 // Errors are kMalformed ("ima.ascii.*", "ima.binary.*") with the record's index and
 // offset; Next stays there and gives it again. A last ASCII line without its line
 // feed, or a binary record cut short, is "ima.truncated". Hostile input.
 //
-// ASCII: one blank parts the fields, so a name that holds a blank (kernels write
-// '_' instead) is malformed, as is what follows a line feed inside a name: such a
-// list cannot be read back with certainty, its binary form can. Nothing is guessed.
+// ASCII: one blank parts the fields. Only names hold blanks (kernels write '_' for
+// them), so a template with one name has one reading; with two it is
+// "ima.ascii.ambiguous". A line that is followed by one that begins no record goes on
+// behind its line feed if the template digest that it states is that of the whole (a
+// violation, whose entry nothing vouches for, goes on to the next record). If none
+// fits, the line is given as it is, and the next is the error. A name whose second
+// line looks like a record is not recognized: such a list does not lead to the quoted
+// PCR, its binary form does.
 //
 // Binary: integers are little-endian (a list of a big-endian machine is
 // kUnsupported, "ima.binary.big_endian"). No record says how long its template
 // digest is: 20 bytes in binary_runtime_measurements, the bank's size in the
-// per-bank files of Linux 6.12; the size is taken from the first record.
+// per-bank files of Linux 6.12; the size is taken from the first record. Of the
+// template `ima`, digests have 20 bytes: a list of MD5 digests is told by its ASCII
+// form only.
 class ListReader {
  public:
   ListReader(ByteView list, Format format) : list_(list), format_(format) {}
+  // Entries point into the reader.
+  ListReader(const ListReader&) = delete;
+  ListReader& operator=(const ListReader&) = delete;
 
   // The next record; nullopt at the end.
   Result<std::optional<Entry>> Next();
@@ -55,6 +69,15 @@ class ListReader {
   // Read one record at offset_ and give the number of bytes it takes.
   Result<std::size_t> ReadAscii(Entry& entry);
   Result<std::size_t> ReadBinary(Entry& entry);
+  // One record's text without its line feed.
+  Status ReadLine(std::string_view line, Entry& entry);
+  Status ReadTexts(std::string_view texts, Entry& entry);
+  Status ReadLegacyTexts(Entry& entry);
+  Result<std::size_t> Rejoin(std::string_view text, std::size_t end, Entry& entry);
+  Result<std::size_t> ReadRecord(ByteView list, Entry& entry);
+  Status ReadTemplateData(ByteView data, Entry& entry);
+  // Sets template_ to that of the record; mostly it is that of the record before.
+  Status FindTemplate(std::string_view name, Entry& entry);
 
   ByteView list_;
   Format format_;
@@ -62,7 +85,10 @@ class ListReader {
   std::uint64_t index_ = 0;
   std::uint64_t first_ = 0;
   std::size_t digest_size_ = 0;  // of a binary list; 0: not yet known
-  Bytes template_digest_;        // decoded text of the ASCII form; reused
+  std::string_view template_name_;
+  Template template_;
+  std::array<FieldValue, kMaxFields> values_;
+  Bytes template_digest_;  // decoded text of the ASCII form; reused
   Bytes template_data_;
 };
 

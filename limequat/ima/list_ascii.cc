@@ -1,13 +1,15 @@
 #include <algorithm>
+#include <charconv>
 #include <cstring>
-#include <limits>
 #include <span>
 
 #include <fmt/format.h>
 
+#include "limequat/base/check.h"
 #include "limequat/base/encoding.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/ima/list.h"
+#include "limequat/ima/replay.h"
 #include "limequat/ima/template_data.h"
 #include "limequat/tpm/pcr.h"
 
@@ -17,6 +19,9 @@ namespace {
 
 // A signature is written with two digits for each byte.
 constexpr std::size_t kMaxLine = 2 * kMaxTemplateData;
+
+// What a field's bytes may have more than its text: a size, ':' or NUL.
+constexpr std::size_t kFieldOverhead = 4 + 4;
 
 // Takes the text up to the next blank, and the blank, off the front of `text`.
 // nullopt, and nothing is taken, if there is no blank.
@@ -33,18 +38,29 @@ Error TooFewFields() {
 }
 
 // The kernel pads PCR numbers of one digit with a blank.
-Result<std::uint32_t> TakePcr(std::string_view& line) {
+std::optional<std::uint32_t> TakePcr(std::string_view& line) {
   if (line.starts_with(' ')) line.remove_prefix(1);
-  const auto field = TakeField(line);
-  std::uint32_t pcr = 0;
-  if (!field || field->empty() || field->size() > 2 ||
-      (field->size() == 2 && field->front() == '0') ||
-      !std::ranges::all_of(*field, [](char c) { return c >= '0' && c <= '9'; })) {
-    return Malformed("ima.ascii.pcr", "the line does not begin with a PCR number");
+  if (line.size() < 3) return std::nullopt;
+  const std::size_t digits = line[1] == ' ' ? 1 : 2;
+  const std::string_view field = line.substr(0, digits);
+  if (line[digits] != ' ' || (digits == 2 && field.front() == '0') ||
+      !std::ranges::all_of(field, [](char c) { return c >= '0' && c <= '9'; })) {
+    return std::nullopt;
   }
-  for (const char c : *field) pcr = pcr * 10 + static_cast<std::uint32_t>(c - '0');
-  if (pcr >= tpm::kPcrCount) return Malformed("ima.ascii.pcr", fmt::format("PCR {}", pcr));
+  std::uint32_t pcr = 0;
+  for (const char c : field) pcr = pcr * 10 + static_cast<std::uint32_t>(c - '0');
+  line.remove_prefix(digits + 1);
   return pcr;
+}
+
+// Whether `text` is empty or looks like the beginning of a record: PCR number, and a
+// blank where a template digest ends.
+bool BeginsRecord(std::string_view text) {
+  if (text.empty()) return true;
+  if (!TakePcr(text)) return false;
+  return std::ranges::any_of(kDigestSizes, [&](std::size_t size) {
+    return text.size() > 2 * size && text[2 * size] == ' ';
+  });
 }
 
 Status DecodeTemplateDigest(std::string_view hex, Bytes& out) {
@@ -59,67 +75,56 @@ Status DecodeTemplateDigest(std::string_view hex, Bytes& out) {
   return {};
 }
 
-// The fields of `ima-ng` and `ima-sig` as the line shows them.
-struct Fields {
-  std::string_view algorithm;
-  std::string_view digest_hex;
-  std::string_view path;
-  std::string_view signature_hex;
-};
+bool IsName(Field field) { return field == Field::kN || field == Field::kNNg; }
 
-Status SplitDigest(std::string_view field, Fields& fields) {
-  const std::size_t colon = field.find(':');
-  if (colon == std::string_view::npos || !IsAlgorithmName(field.substr(0, colon))) {
-    return Malformed("ima.ascii.file_digest",
-                     "the file digest does not begin with an algorithm's name and ':'");
+// Gives the texts of the fields as the bytes of `out`, if there are as many blanks as it
+// takes. kTooMany leaves it to the names.
+enum class Split : std::uint8_t { kDone, kTooFew, kTooMany };
+Split SplitTexts(std::string_view text, std::span<const Field> fields, std::span<FieldValue> out) {
+  for (std::size_t i = 0; i + 1 < fields.size(); ++i) {
+    const std::size_t blank = text.find(' ');
+    if (blank == std::string_view::npos) return Split::kTooFew;
+    out[i] = {.field = fields[i], .bytes = AsBytes(text.substr(0, blank))};
+    text.remove_prefix(blank + 1);
   }
-  fields.algorithm = field.substr(0, colon);
-  fields.digest_hex = field.substr(colon + 1);
-  if (fields.digest_hex.empty() || fields.digest_hex.size() > 2 * kMaxFileDigest) {
-    return Malformed("ima.ascii.file_digest",
-                     fmt::format("a file digest of {} characters", fields.digest_hex.size()));
+  out.back() = {.field = fields.back(), .bytes = AsBytes(text)};
+  return text.contains(' ') ? Split::kTooMany : Split::kDone;
+}
+
+// The same where a name has blanks. Fields in front of it are taken from the left, those
+// behind it from the right; what remains is the name.
+Status SplitAroundName(std::string_view text, std::span<const Field> fields,
+                       std::span<FieldValue> out) {
+  const auto name = std::ranges::find_if(fields, IsName);
+  if (name == fields.end()) {
+    return Malformed("ima.ascii.fields", "the line has more fields than its template");
   }
+  if (std::find_if(name + 1, fields.end(), IsName) != fields.end()) {
+    return Malformed("ima.ascii.ambiguous",
+                     "a blank in one of two names: the line has more than one reading");
+  }
+  const auto at = static_cast<std::size_t>(name - fields.begin());
+  for (std::size_t i = 0; i < at; ++i) text.remove_prefix(text.find(' ') + 1);
+  for (std::size_t i = fields.size() - 1; i > at; --i) {
+    const std::size_t blank = text.rfind(' ');
+    out[i] = {.field = fields[i], .bytes = AsBytes(text.substr(blank + 1))};
+    text = text.substr(0, blank);
+  }
+  out[at] = {.field = fields[at], .bytes = AsBytes(text)};
   return {};
 }
 
-Result<Fields> SplitFields(std::string_view text, Template kind) {
-  Fields fields;
-  const auto digest = TakeField(text);
-  if (!digest) return TooFewFields();
-  LQ_RETURN_IF_ERROR(SplitDigest(*digest, fields));
-  if (kind == Template::kImaNg) {
-    fields.path = text;
-  } else {
-    // An absent signature is an empty field: the blank before it is there.
-    const auto path = TakeField(text);
-    if (!path) return TooFewFields();
-    fields.path = *path;
-    fields.signature_hex = text;
-  }
-  // Never guessed: "/a b" may be a name, or a name and something else.
-  if (fields.path.contains(' ') || fields.signature_hex.contains(' ')) {
-    return Malformed("ima.ascii.ambiguous",
-                     "a blank inside the last field: the line has more than one reading");
-  }
-  if (fields.path.contains('\0')) return Malformed("ima.ascii.path", "a NUL inside the name");
-  return fields;
-}
-
-// Appends to a buffer whose size was fixed before.
+// Appends to a buffer that is large enough.
 class Cursor {
  public:
   explicit Cursor(std::span<std::uint8_t> out) : out_(out) {}
 
+  std::size_t size() const { return size_; }
   std::span<std::uint8_t> Reserve(std::size_t size) {
-    const auto part = out_.first(size);
-    out_ = out_.subspan(size);
+    LQ_CHECK(size <= out_.size() - size_);
+    const auto part = out_.subspan(size_, size);
+    size_ += size;
     return part;
-  }
-  void Size(std::size_t size) {
-    for (std::uint8_t& byte : Reserve(4)) {
-      byte = static_cast<std::uint8_t>(size);
-      size >>= 8U;
-    }
   }
   void Text(std::string_view text) {
     const auto part = Reserve(text.size());
@@ -129,70 +134,172 @@ class Cursor {
 
  private:
   std::span<std::uint8_t> out_;
+  std::size_t size_ = 0;
 };
 
-// Builds the template data that the kernel hashed: each field behind its length as
-// 32-bit little-endian number (keylime-server-protocol, 5.8), and points `entry`
-// into it. `data` keeps its memory from record to record.
-Status BuildTemplateData(const Fields& fields, Template kind, Bytes& data, Entry& entry) {
-  const std::size_t digest_field = fields.algorithm.size() + 2 + fields.digest_hex.size() / 2;
-  const std::size_t signature_size = fields.signature_hex.size() / 2;
-  const std::size_t size = 4 + digest_field + 4 + fields.path.size() + 1 +
-                           (kind == Template::kImaSig ? 4 + signature_size : 0);
-  if (size > kMaxTemplateData) {
-    return Malformed("ima.ascii.length", fmt::format("{} bytes of template data", size));
+void SetLittleEndian(std::size_t value, std::span<std::uint8_t> out) {
+  for (std::uint8_t& byte : out) {
+    byte = static_cast<std::uint8_t>(value);
+    value >>= 8U;
   }
-  data.resize(size);
-  Cursor cursor(data);
-  cursor.Size(digest_field);
-  cursor.Text(fields.algorithm);
-  cursor.Text(":");
-  cursor.Nul();
-  const auto digest = cursor.Reserve(fields.digest_hex.size() / 2);
-  if (!HexDecodeTo(fields.digest_hex, digest)) {
-    return Malformed("ima.ascii.file_digest", "the file digest is not hexadecimal");
+}
+
+Problem DecodeHex(std::string_view hex, Cursor& out) {
+  const bool is_hex = HexDecodeTo(hex, out.Reserve(hex.size() / 2));
+  return is_hex ? Problem() : "not hexadecimal";
+}
+
+// "sha256:aabb": the part with the colons, a NUL, and the bytes.
+Problem DecodeDigest(Field field, std::string_view text, Cursor& out) {
+  std::size_t colon = text.find(':');
+  if (field == Field::kDNgV2 && colon != std::string_view::npos) colon = text.find(':', colon + 1);
+  if (colon == std::string_view::npos) {
+    return "the digest does not begin with an algorithm's name and ':'";
   }
-  cursor.Size(fields.path.size() + 1);
-  cursor.Text(fields.path);
-  cursor.Nul();
-  entry.file_digest = digest;
-  if (kind == Template::kImaSig) {
-    cursor.Size(signature_size);
-    const auto signature = cursor.Reserve(signature_size);
-    if (!HexDecodeTo(fields.signature_hex, signature)) {
-      return Malformed("ima.ascii.signature", "the signature is not hexadecimal");
-    }
-    entry.signature = signature;
+  out.Text(text.substr(0, colon + 1));
+  out.Nul();
+  return DecodeHex(text.substr(colon + 1), out);
+}
+
+Problem DecodeNumber(std::string_view text, std::size_t size, Cursor& out) {
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || (size == 2 && number > 0xffffU) ||
+      (text.size() > 1 && text.front() == '0')) {
+    return "not a decimal number that fits";
   }
-  entry.digest_algorithm = fields.algorithm;
-  entry.path = fields.path;
-  entry.template_data = data;
+  SetLittleEndian(number, out.Reserve(size));
   return {};
+}
+
+// Writes the bytes of a field from its text.
+Problem DecodeField(Field field, std::string_view text, Cursor& out) {
+  switch (field) {
+    case Field::kN:
+    case Field::kNNg:
+      out.Text(text);
+      out.Nul();
+      return {};
+    case Field::kDNg:
+    case Field::kDNgV2:
+      return DecodeDigest(field, text, out);
+    case Field::kDModsig:
+      return text.empty() ? Problem() : DecodeDigest(field, text, out);
+    case Field::kXattrNames:
+      if (text.empty()) return {};
+      out.Text(text);
+      out.Nul();
+      return {};
+    case Field::kUid:
+    case Field::kGid:
+    case Field::kMode:
+      return text.empty() ? Problem() : DecodeNumber(text, NumberSize(field), out);
+    case Field::kD:
+    case Field::kSig:
+    case Field::kBuf:
+    case Field::kModsig:
+    case Field::kEvmSig:
+    case Field::kXattrLengths:
+    case Field::kXattrValues:
+      return DecodeHex(text, out);
+  }
+  return {};
+}
+
+bool IsProven(const Entry& entry) {
+  return !IsAllZero(entry.template_digest) && CheckStatedDigest(entry) == StatedDigest::kMatches;
 }
 
 }  // namespace
 
-Result<std::size_t> ListReader::ReadAscii(Entry& entry) {
-  std::string_view line = AsText(list_.subspan(offset_));
-  const std::size_t end = line.find('\n');
-  if (end == std::string_view::npos) {
-    return Malformed("ima.truncated", "the last line has no line feed");
+// Builds the template data that the kernel hashed: each field behind its size
+// (keylime-server-protocol, 5.8), and points `entry` into it. The buffer keeps its
+// memory from record to record.
+Status ListReader::ReadTexts(std::string_view text, Entry& entry) {
+  const std::span<FieldValue> values = std::span(values_).first(template_.fields().size());
+  const Split split = SplitTexts(text, template_.fields(), values);
+  if (split == Split::kTooFew) return TooFewFields();
+  if (split == Split::kTooMany) {
+    LQ_RETURN_IF_ERROR(SplitAroundName(text, template_.fields(), values));
   }
-  if (end > kMaxLine) return Malformed("ima.ascii.length", fmt::format("a line of {} bytes", end));
-  line = line.substr(0, end);
+  const std::size_t bound = text.size() + values.size() * kFieldOverhead;
+  if (template_data_.size() < bound) template_data_.resize(bound);
+  if (template_.is_legacy()) return ReadLegacyTexts(entry);
+  Cursor cursor(template_data_);
+  for (FieldValue& value : values) {
+    const auto size = cursor.Reserve(4);
+    const std::size_t start = cursor.size();
+    const std::string_view field = AsText(value.bytes);
+    Problem problem = DecodeField(value.field, field, cursor);
+    value.bytes = ByteView(template_data_).subspan(start, cursor.size() - start);
+    if (problem.empty()) problem = ReadField(value.field, value.bytes, entry);
+    if (!problem.empty()) return BadField(value.field, Format::kAscii, problem, field.size());
+    SetLittleEndian(value.bytes.size(), size);
+  }
+  if (cursor.size() > kMaxTemplateData) {
+    return Malformed("ima.ascii.length", fmt::format("{} bytes of template data", cursor.size()));
+  }
+  entry.template_data = ByteView(template_data_).first(cursor.size());
+  return {};
+}
 
-  LQ_ASSIGN_OR_RETURN(entry.pcr, TakePcr(line));
+Status ListReader::ReadLegacyTexts(Entry& entry) {
+  const std::string_view hex = AsText(values_[0].bytes);
+  std::array<std::uint8_t, kMaxFileDigest> buffer;
+  const std::span digest = std::span(buffer).first(std::min(hex.size() / 2, buffer.size()));
+  if (!HexDecodeTo(hex, digest)) {
+    return BadField(Field::kD, Format::kAscii, "not hexadecimal", hex.size());
+  }
+  return ReadLegacy(digest, AsText(values_[1].bytes), Format::kAscii, template_data_, values_,
+                    entry);
+}
+
+Status ListReader::ReadLine(std::string_view line, Entry& entry) {
+  const auto pcr = TakePcr(line);
+  if (!pcr) return Malformed("ima.ascii.pcr", "the line does not begin with a PCR number");
+  if (*pcr >= tpm::kPcrCount) return Malformed("ima.ascii.pcr", fmt::format("PCR {}", *pcr));
+  entry.pcr = *pcr;
   const auto digest = TakeField(line);
   if (!digest) return TooFewFields();
   LQ_RETURN_IF_ERROR(DecodeTemplateDigest(*digest, template_digest_));
   entry.template_digest = template_digest_;
   const auto name = TakeField(line);
   if (!name) return TooFewFields();
-  entry.template_name = *name;
-  LQ_ASSIGN_OR_RETURN(const Template kind, TemplateFromName(*name));
-  LQ_ASSIGN_OR_RETURN(const Fields fields, SplitFields(line, kind));
-  LQ_RETURN_IF_ERROR(BuildTemplateData(fields, kind, template_data_, entry));
+  LQ_RETURN_IF_ERROR(FindTemplate(*name, entry));
+  LQ_RETURN_IF_ERROR(ReadTexts(line, entry));
+  entry.fields = std::span(values_).first(template_.fields().size());
+  return {};
+}
+
+// `text` up to `end` is a line that is followed by no record.
+Result<std::size_t> ListReader::Rejoin(std::string_view text, std::size_t end, Entry& entry) {
+  Entry empty;
+  empty.index = entry.index;
+  std::size_t joined = end;
+  for (std::size_t lines = 1; lines <= kMaxLinesOfRecord; ++lines) {
+    entry = empty;
+    if (ReadLine(text.substr(0, joined), entry)) {
+      const bool ends = IsAllZero(entry.template_digest) && BeginsRecord(text.substr(joined + 1));
+      if (ends || IsProven(entry)) return joined + 1;
+    }
+    joined = text.find('\n', joined + 1);
+    if (joined > kMaxLine) break;  // or there is none
+  }
+  entry = empty;
+  LQ_RETURN_IF_ERROR(ReadLine(text.substr(0, end), entry));
   return end + 1;
+}
+
+Result<std::size_t> ListReader::ReadAscii(Entry& entry) {
+  const std::string_view text = AsText(list_.subspan(offset_));
+  const std::size_t end = text.find('\n');
+  if (end == std::string_view::npos) {
+    return Malformed("ima.truncated", "the last line has no line feed");
+  }
+  if (end > kMaxLine) return Malformed("ima.ascii.length", fmt::format("a line of {} bytes", end));
+  const Status read = ReadLine(text.substr(0, end), entry);
+  if (read && BeginsRecord(text.substr(end + 1))) return end + 1;
+  return Rejoin(text, end, entry);
 }
 
 }  // namespace limequat::ima

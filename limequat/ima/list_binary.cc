@@ -13,56 +13,6 @@ namespace limequat::ima {
 
 namespace {
 
-constexpr std::array<std::size_t, 4> kDigestSizes = {20, 32, 48, 64};
-
-// d-ng: algorithm, ':', NUL, digest.
-Status ReadDigestField(ByteView field, Entry& entry) {
-  const std::string_view text = AsText(field);
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || !IsAlgorithmName(text.substr(0, colon)) ||
-      colon + 1 >= text.size() || text[colon + 1] != '\0') {
-    return Malformed("ima.binary.file_digest",
-                     "the file digest does not begin with an algorithm's name, ':' and NUL");
-  }
-  entry.digest_algorithm = text.substr(0, colon);
-  entry.file_digest = field.subspan(colon + 2);
-  if (entry.file_digest.empty() || entry.file_digest.size() > kMaxFileDigest) {
-    return Malformed("ima.binary.file_digest",
-                     fmt::format("a file digest of {} bytes", entry.file_digest.size()));
-  }
-  return {};
-}
-
-// n-ng: the name and one NUL.
-Status ReadNameField(ByteView field, Entry& entry) {
-  const std::string_view text = AsText(field);
-  if (text.empty() || text.find('\0') != text.size() - 1) {
-    return Malformed("ima.binary.path", "the name does not end with its only NUL");
-  }
-  entry.path = text.substr(0, text.size() - 1);
-  return {};
-}
-
-Status ReadTemplateData(Template kind, Entry& entry) {
-  ByteReader in(entry.template_data);
-  const auto digest = in.SizedU32Le("d-ng");
-  if (!digest) return Malformed("ima.binary.template_data", digest.error().message);
-  LQ_RETURN_IF_ERROR(ReadDigestField(*digest, entry));
-  const auto name = in.SizedU32Le("n-ng");
-  if (!name) return Malformed("ima.binary.template_data", name.error().message);
-  LQ_RETURN_IF_ERROR(ReadNameField(*name, entry));
-  if (kind == Template::kImaSig) {
-    const auto signature = in.SizedU32Le("sig");
-    if (!signature) return Malformed("ima.binary.template_data", signature.error().message);
-    entry.signature = *signature;
-  }
-  if (!in.empty()) {
-    return Malformed("ima.binary.template_data",
-                     fmt::format("{} bytes follow the last field", in.remaining()));
-  }
-  return {};
-}
-
 Error Truncated(const Error& error) { return Malformed("ima.truncated", error.message); }
 
 Result<std::uint32_t> ReadPcr(ByteReader& in) {
@@ -90,27 +40,6 @@ Result<std::string_view> ReadTemplateName(ByteReader& in) {
   return AsText(*name);
 }
 
-// One record whose template digest has `digest_size` bytes: gives its size.
-Result<std::size_t> ReadRecord(ByteView list, std::size_t digest_size, Entry& entry) {
-  ByteReader in(list);
-  LQ_ASSIGN_OR_RETURN(entry.pcr, ReadPcr(in));
-  const auto digest = in.Take(digest_size, "template digest");
-  if (!digest) return Truncated(digest.error());
-  entry.template_digest = *digest;
-  LQ_ASSIGN_OR_RETURN(entry.template_name, ReadTemplateName(in));
-  LQ_ASSIGN_OR_RETURN(const Template kind, TemplateFromName(entry.template_name));
-  const auto size = in.U32Le("template data");
-  if (!size) return Truncated(size.error());
-  if (*size > kMaxTemplateData) {
-    return Malformed("ima.binary.length", fmt::format("{} bytes of template data", *size));
-  }
-  const auto data = in.Take(*size, "template data");
-  if (!data) return Truncated(data.error());
-  entry.template_data = *data;
-  LQ_RETURN_IF_ERROR(ReadTemplateData(kind, entry));
-  return in.offset();
-}
-
 // The size behind which the first record has the name of a template; SHA-1 if none
 // has, for the sake of the message. Behind a wrong size there is a part of a digest,
 // of which one value in 2^24 is the length of a name; and nothing is concluded from
@@ -125,12 +54,87 @@ std::size_t FindDigestSize(ByteView list) {
   return kDigestSizes.front();
 }
 
+// Takes a field and its size off the front of `data`; nullopt if less is there.
+std::optional<ByteView> TakeSized(ByteView& data) {
+  if (data.size() < 4) return std::nullopt;
+  const std::size_t size = std::uint32_t{data[0]} | std::uint32_t{data[1]} << 8U |
+                           std::uint32_t{data[2]} << 16U | std::uint32_t{data[3]} << 24U;
+  data = data.subspan(4);
+  if (size > data.size()) return std::nullopt;
+  const ByteView field = data.first(size);
+  data = data.subspan(size);
+  return field;
+}
+
+// What is behind the name of template `ima`: the digest, and the name with its size.
+Result<ByteView> ReadLegacyName(ByteReader& in) {
+  const auto size = in.U32Le("name");
+  if (!size) return Truncated(size.error());
+  if (*size >= kLegacyName) {
+    return BadField(Field::kN, Format::kBinary, "the name is longer than 255 bytes", *size);
+  }
+  const auto name = in.Take(*size, "name");
+  if (!name) return Truncated(name.error());
+  return *name;
+}
+
 }  // namespace
+
+Status ListReader::ReadTemplateData(ByteView data, Entry& entry) {
+  ByteView rest = data;
+  std::size_t count = 0;
+  for (const Field field : template_.fields()) {
+    const std::optional<ByteView> bytes = TakeSized(rest);
+    if (!bytes) {
+      return Malformed("ima.binary.template_data",
+                       fmt::format("{} goes beyond the template data", FieldName(field)));
+    }
+    const Problem problem = ReadField(field, *bytes, entry);
+    if (!problem.empty()) return BadField(field, Format::kBinary, problem, bytes->size());
+    values_[count++] = {.field = field, .bytes = *bytes};
+  }
+  if (!rest.empty()) {
+    return Malformed("ima.binary.template_data",
+                     fmt::format("{} bytes follow the last field", rest.size()));
+  }
+  entry.template_data = data;
+  return {};
+}
+
+// One record whose template digest has digest_size_ bytes: gives its size.
+Result<std::size_t> ListReader::ReadRecord(ByteView list, Entry& entry) {
+  ByteReader in(list);
+  LQ_ASSIGN_OR_RETURN(entry.pcr, ReadPcr(in));
+  const auto digest = in.Take(digest_size_, "template digest");
+  if (!digest) return Truncated(digest.error());
+  entry.template_digest = *digest;
+  LQ_ASSIGN_OR_RETURN(const std::string_view name, ReadTemplateName(in));
+  LQ_RETURN_IF_ERROR(FindTemplate(name, entry));
+  if (template_.is_legacy()) {
+    const auto file_digest = in.Take(kLegacyDigest, "digest");
+    if (!file_digest) return Truncated(file_digest.error());
+    LQ_ASSIGN_OR_RETURN(const ByteView file_name, ReadLegacyName(in));
+    LQ_RETURN_IF_ERROR(ReadLegacy(*file_digest, AsText(file_name), Format::kBinary, template_data_,
+                                  values_, entry));
+    return in.offset();
+  }
+  const auto size = in.U32Le("template data");
+  if (!size) return Truncated(size.error());
+  if (*size > kMaxTemplateData) {
+    return Malformed("ima.binary.length", fmt::format("{} bytes of template data", *size));
+  }
+  const auto data = in.Take(*size, "template data");
+  if (!data) return Truncated(data.error());
+  LQ_RETURN_IF_ERROR(ReadTemplateData(*data, entry));
+  return in.offset();
+}
 
 Result<std::size_t> ListReader::ReadBinary(Entry& entry) {
   const ByteView rest = list_.subspan(offset_);
   if (digest_size_ == 0) digest_size_ = FindDigestSize(rest);
-  return ReadRecord(rest, digest_size_, entry);
+  LQ_ASSIGN_OR_RETURN(const std::size_t size, ReadRecord(rest, entry));
+  entry.fields = std::span(values_).first(template_.fields().size());
+  return size;
 }
 
 }  // namespace limequat::ima

@@ -13,8 +13,10 @@
 
 #include <gtest/gtest.h>
 
+#include "limequat/ima/buffer.h"
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
+#include "limequat/ima/testing/write_list.h"
 #include "limequat/json/value.h"
 
 namespace limequat::ima {
@@ -71,6 +73,42 @@ struct Seen {
   std::optional<Error> error;
 };
 
+// What is read of one form is what is read of the other.
+void ExpectOtherForm(const Entry& entry) {
+  const std::string line = testing::AsciiForm(entry);
+  const Bytes record = testing::BinaryForm(entry);
+  for (const auto& [form, list] :
+       {std::pair(Format::kAscii, AsBytes(line)), std::pair(Format::kBinary, ByteView(record))}) {
+    ListReader reader(list, form);
+    const auto same = reader.Next();
+    ASSERT_TRUE(same && *same) << line;
+    EXPECT_TRUE(Equal((*same)->template_data, entry.template_data)) << line;
+    EXPECT_EQ(testing::AsciiForm(**same), line);
+  }
+}
+
+// Kernels hash the buffer itself, and their device-mapper events can be split.
+void ExpectBuffer(const Entry& entry) {
+  if (entry.Find(Field::kBuf) == nullptr) return;
+  const auto hash = crypto::HashFromName(entry.digest_algorithm);
+  ASSERT_TRUE(hash);
+  EXPECT_TRUE(Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest)) << entry.path;
+  const BufferKind kind = KindOfBuffer(entry);
+  if (entry.path.starts_with('.')) EXPECT_EQ(kind, BufferKind::kCertificate) << entry.path;
+  EXPECT_EQ(kind == BufferKind::kDeviceMapper,
+            entry.path.starts_with("dm_") || entry.path == "device_resume");
+  if (kind != BufferKind::kDeviceMapper) return;
+  std::size_t fields = 0;
+  DeviceMapperReader reader(entry.buffer);
+  while (true) {
+    const auto next = reader.Next();
+    ASSERT_TRUE(next) << entry.path << next.error().message;
+    if (!*next) break;
+    ++fields;
+  }
+  EXPECT_GE(fields, 2U);
+}
+
 Seen ReadList(ByteView list) {
   Seen seen;
   for (const TemplateDigests kind : {TemplateDigests::kNative, TemplateDigests::kZeroPadded}) {
@@ -85,7 +123,11 @@ Seen ReadList(ByteView list) {
     const Entry& entry = **next;
     ++seen.entries;
     ++seen.templates[std::string(entry.template_name)];
-    ++seen.algorithms[std::string(entry.digest_algorithm)];
+    std::string algorithm(entry.digest_type);
+    if (!algorithm.empty()) algorithm += ":";
+    ++seen.algorithms[algorithm.append(entry.digest_algorithm)];
+    ExpectOtherForm(entry);
+    ExpectBuffer(entry);
     if (entry.violation) ++seen.violations;
     if (CheckStatedDigest(entry) != StatedDigest::kMatches)
       seen.bad_template_digests.push_back(entry.index);
@@ -141,31 +183,43 @@ void ExpectMachinePcrs(ByteView list, const json::Value& machine_pcrs, std::uint
   }
 }
 
-bool IsRead(const std::string& name) { return name == "ima-ng" || name == "ima-sig"; }
+// Where the expectations are those of a reader that knows less.
+enum class Deviation : std::uint8_t {
+  kNone,
+  // Its line feed in a name was taken for the end of the record. It is rejoined by the
+  // template digest, and gives what the binary form gives, which leads to the machine's
+  // PCR 10.
+  kRejoined,
+  // The algorithm was looked for in the first field, whatever that is.
+  kAlgorithms,
+};
+Deviation DeviationOf(const fs::path& list) {
+  if (list.filename() == "vm__violation-61.ascii") return Deviation::kRejoined;
+  if (list.filename() == "ibmtss_imatest_all_templates.bin") return Deviation::kAlgorithms;
+  return Deviation::kNone;
+}
 
 void CheckList(const fs::path& path) {
   SCOPED_TRACE(path.filename().string());
   const std::string text = ReadFile(path);
   const ByteView list = AsBytes(text);
-  const auto document = json::Parse(ReadFile(path.string() + std::string(kExpected)));
+  const Deviation deviation = DeviationOf(path);
+  fs::path expectations = path;
+  if (deviation == Deviation::kRejoined) expectations.replace_extension(".bin");
+  const auto document = json::Parse(ReadFile(expectations.string() + std::string(kExpected)));
   ASSERT_TRUE(document) << document.error().message;
   const json::Value& expected = Member(*document, "independent_replay");
-  const auto templates = Counts(Member(expected, "templates"));
   const bool is_malformed = Text(Member(expected, "parse")) == "malformed";
   const Seen seen = ReadList(list);
 
-  if (!std::ranges::all_of(templates, [](const auto& count) { return IsRead(count.first); })) {
-    ASSERT_TRUE(seen.error);
-    EXPECT_EQ(seen.error->id, "ima.template");
-    EXPECT_EQ(seen.error->code, ErrorCode::kUnsupported);
-    return;
-  }
   EXPECT_EQ(seen.error.has_value(), is_malformed) << (seen.error ? seen.error->message : "");
-  EXPECT_EQ(FormatName(DetectFormat(list)), Text(Member(expected, "format")));
+  EXPECT_EQ(FormatName(DetectFormat(list)), path.extension() == ".bin" ? "binary" : "ascii");
   EXPECT_EQ(seen.entries, Member(expected, "entries").as_uint64());
   EXPECT_EQ(seen.violations, Member(expected, "violations").as_uint64());
-  EXPECT_EQ(seen.templates, templates);
-  EXPECT_EQ(seen.algorithms, Counts(Member(expected, "file_digest_algs")));
+  EXPECT_EQ(seen.templates, Counts(Member(expected, "templates")));
+  if (deviation != Deviation::kAlgorithms) {
+    EXPECT_EQ(seen.algorithms, Counts(Member(expected, "file_digest_algs")));
+  }
   EXPECT_EQ(seen.bad_template_digests.size(),
             Member(expected, "bad_template_hash_count").as_uint64());
   if (seen.entries != 0) ExpectPcrs(seen, Member(Member(expected, "pcrs"), "10"));
@@ -174,7 +228,7 @@ void CheckList(const fs::path& path) {
 
 TEST(ListCorpus, OwnLists) {
   const auto lists = Lists(kData);
-  ASSERT_GE(lists.size(), 10U);
+  ASSERT_GE(lists.size(), 26U);
   for (const fs::path& list : lists) CheckList(list);
 }
 

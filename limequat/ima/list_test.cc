@@ -196,14 +196,16 @@ TEST(AsciiList, FileDigests) {
   const auto error = [](const std::string& digest) {
     return AsciiError(Line{.fields = digest + " /x"}.text());
   };
-  EXPECT_EQ(error("sha256:" + std::string(128, 'a')), "");
+  EXPECT_EQ(error("sha512:" + std::string(128, 'a')), "");
   EXPECT_EQ(error(kFileDigest), "ima.ascii.file_digest");              // no algorithm
   EXPECT_EQ(error(":" + kFileDigest), "ima.ascii.file_digest");        // an empty one
   EXPECT_EQ(error("SHA256:" + kFileDigest), "ima.ascii.file_digest");  // kernels write lower case
   EXPECT_EQ(error("ima:sha256:" + kFileDigest), "ima.ascii.file_digest");
   EXPECT_EQ(error(std::string(33, 'x') + ":" + kFileDigest), "ima.ascii.file_digest");
   EXPECT_EQ(error("sha256:"), "ima.ascii.file_digest");
-  EXPECT_EQ(error("sha256:" + std::string(130, 'a')), "ima.ascii.file_digest");
+  EXPECT_EQ(error("sha256:" + std::string(62, 'a')), "ima.ascii.file_digest");
+  EXPECT_EQ(error("unknown:" + std::string(128, 'a')), "");
+  EXPECT_EQ(error("unknown:" + std::string(130, 'a')), "ima.ascii.file_digest");
   EXPECT_EQ(error("sha256:abc"), "ima.ascii.file_digest");
   EXPECT_EQ(error("sha256:zz"), "ima.ascii.file_digest");
 }
@@ -217,21 +219,98 @@ TEST(AsciiList, TooFewFields) {
   EXPECT_EQ(AsciiError("\n"), "ima.ascii.pcr");
 }
 
-TEST(AsciiList, BlanksInNamesAreNotGuessed) {
-  EXPECT_EQ(AsciiError(Line{.fields = "sha256:" + kFileDigest + " /a b"}.text()),
-            "ima.ascii.ambiguous");
-  EXPECT_EQ(AsciiError(Line{.fields = "sha256:" + kFileDigest + " /a "}.text()),
-            "ima.ascii.ambiguous");
-  EXPECT_EQ(AsciiError(SigLine("03 04").text()), "ima.ascii.ambiguous");
+// Kernels write '_' for a blank in a name; should one not, the fields around it still
+// say where the name begins and ends.
+TEST(AsciiList, BlanksBelongToTheOnlyName) {
+  const auto path = [](const Line& line) {
+    const std::string text = line.text();
+    ListReader reader(AsBytes(text), Format::kAscii);
+    const auto next = reader.Next();
+    return next && *next ? std::string((*next)->path) : next.error().id;
+  };
+  const std::string digest = "sha256:" + kFileDigest;
+  EXPECT_EQ(path({.fields = digest + " /a b"}), "/a b");
+  EXPECT_EQ(path({.fields = digest + " /a "}), "/a ");
+  EXPECT_EQ(path({.fields = digest + "  "}), " ");
+  EXPECT_EQ(path(SigLine("03 04")), "/bin/sig 03");
+  EXPECT_EQ(path({.name = "n-ng|d-ng", .fields = "/a b " + digest}), "/a b");
 }
 
-TEST(AsciiList, LineFeedInANameBreaksTheList) {
-  const std::string text = Line{.fields = "sha256:" + kFileDigest + " /a\nline"}.text();
+TEST(AsciiList, BlanksBetweenTwoNamesAreNotGuessed) {
+  EXPECT_EQ(AsciiError(Line{.name = "n|sig|n-ng", .fields = "/a 03 /b"}.text()), "");
+  EXPECT_EQ(AsciiError(Line{.name = "n|sig|n-ng", .fields = "/a 03 /b "}.text()),
+            "ima.ascii.ambiguous");
+  EXPECT_EQ(AsciiError(Line{.name = "n|n-ng", .fields = "/a b /b"}.text()), "ima.ascii.ambiguous");
+  EXPECT_EQ(AsciiError(Line{.name = "n|n-ng", .fields = "/a"}.text()), "ima.ascii.fields");
+}
+
+// A line whose stated digest is that of its entry.
+std::string ProvenLine(std::string_view name, std::string_view path, const Bytes& data,
+                       std::string_view rest = "") {
+  return "10 " + crypto::Hash(crypto::HashAlgorithm::kSha1, data).hex() + " " + std::string(name) +
+         " sha256:" + kFileDigest + " " + std::string(path) + std::string(rest) + "\n";
+}
+std::string NgLine(std::string_view path) {
+  return ProvenLine("ima-ng", path,
+                    TemplateData({DigestField("sha256", Bytes(32, 0xaa)), NameField(path)}));
+}
+
+// The paths that are read of `text`, and the identifier of the error that ends them.
+std::vector<std::string> Paths(const std::string& text) {
+  std::vector<std::string> paths;
   ListReader reader(AsBytes(text), Format::kAscii);
-  ASSERT_TRUE(reader.Next());
-  const auto second = reader.Next();
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().id, "ima.ascii.pcr");
+  while (true) {
+    const auto next = reader.Next();
+    if (!next) paths.push_back(next.error().id);
+    if (!next || !*next) return paths;
+    paths.emplace_back((*next)->path);
+  }
+}
+
+using ::testing::ElementsAre;
+
+TEST(AsciiList, LineFeedsInANameAreRejoinedByTheDigest) {
+  for (const std::string path : {"/a\nline", "/a\n", "/a\n\nb\n10", "/a\n10 abc ima-ng", "\n"}) {
+    EXPECT_THAT(Paths(NgLine("/x") + NgLine(path) + NgLine("/y")), ElementsAre("/x", path, "/y"));
+    EXPECT_THAT(Paths(NgLine(path)), ElementsAre(path));
+  }
+  // The first line alone has too few fields.
+  const std::string path = "/a\nb";
+  const std::string line = ProvenLine(
+      "ima-sig", path, TemplateData({DigestField("sha256", Bytes(32, 0xaa)), NameField(path), {3}}),
+      " 03");
+  EXPECT_THAT(Paths(line + NgLine("/y")), ElementsAre(path, "/y"));
+}
+
+TEST(AsciiList, LineFeedsThatTheDigestDoesNotProveAreAnError) {
+  EXPECT_THAT(Paths(Line{.fields = "sha256:" + kFileDigest + " /a\nline"}.text() + NgLine("/y")),
+              ElementsAre("/a", "ima.ascii.pcr"));
+  // The line is proven without what follows it.
+  EXPECT_THAT(Paths(NgLine("/a") + "line\n"), ElementsAre("/a", "ima.ascii.pcr"));
+  // Cut off.
+  std::string text = NgLine("/a\nb\nc");
+  text.resize(text.size() - 2);
+  EXPECT_THAT(Paths(text), ElementsAre("/a", "ima.ascii.pcr"));
+}
+
+TEST(AsciiList, LineFeedsInTheNameOfAViolation) {
+  const std::string violation =
+      Line{.digest = std::string(40, '0'), .fields = "sha256:" + kFileDigest + " /a\nb\nc"}.text();
+  EXPECT_THAT(Paths(violation + NgLine("/y")), ElementsAre("/a\nb\nc", "/y"));
+  EXPECT_THAT(Paths(violation + violation), ElementsAre("/a\nb\nc", "/a\nb\nc"));
+}
+
+TEST(AsciiList, LinesOfARecordAreBounded) {
+  const std::string fits = "/" + std::string(kMaxLinesOfRecord - 1, '\n');
+  EXPECT_THAT(Paths(NgLine(fits)), ElementsAre(fits));
+  EXPECT_THAT(Paths(NgLine(fits + "\n")), ElementsAre("/", "ima.ascii.pcr"));
+}
+
+// What begins like a record is one, whatever the line before states: such a list leads
+// nowhere, and its binary form is to be used.
+TEST(AsciiList, Attack_ARecordInsideANameIsNotJoined) {
+  const std::string text = NgLine("/a\n" + NgLine("/b"));
+  EXPECT_EQ(Paths(text).front(), "/a");
 }
 
 TEST(AsciiList, NulInsideANameIsRefused) {
@@ -267,11 +346,11 @@ TEST(AsciiList, LastLineWithoutLineFeedIsTruncated) {
 }
 
 TEST(AsciiList, OtherTemplatesAreUnsupportedByName) {
-  const auto entry = First(AsBytes(Line{.name = "ima-buf"}.text()), Format::kAscii);
+  const auto entry = First(AsBytes(Line{.name = "not-ima"}.text()), Format::kAscii);
   ASSERT_FALSE(entry);
   EXPECT_EQ(entry.error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(entry.error().id, "ima.template");
-  EXPECT_THAT(entry.error().message, HasSubstr("ima-buf"));
+  EXPECT_THAT(entry.error().message, HasSubstr("not-ima"));
 }
 
 TEST(AsciiList, Attack_A15_TemplateNameIsEscapedInMessages) {
@@ -404,7 +483,7 @@ TEST(BinaryList, TemplateNames) {
   EXPECT_EQ(BinaryError(Record{.name = std::string(256, 'x')}.bytes()), "ima.binary.template_name");
   EXPECT_EQ(BinaryError(Record{.name = "ima ng"}.bytes()), "ima.binary.template_name");
   EXPECT_EQ(BinaryError(Record{.name = "ima\x7f"}.bytes()), "ima.binary.template_name");
-  EXPECT_EQ(BinaryError(Record{.name = "ima-ngv2"}.bytes()), "ima.template");
+  EXPECT_EQ(BinaryError(Record{.name = "ima-ng3"}.bytes()), "ima.template");
   ByteWriter huge;
   huge.U32Le(10).Zeros(20).U32Le(0xffffffffU).Zeros(64);
   EXPECT_EQ(BinaryError(huge.bytes()), "ima.binary.template_name");
@@ -424,8 +503,8 @@ TEST(BinaryList, DigestFields) {
   const auto error = [](const Bytes& field) {
     return BinaryError(Record{.data = TemplateData({field, NameField("/x")})}.bytes());
   };
-  EXPECT_EQ(error(DigestField("sha256", Bytes(64, 1))), "");
-  EXPECT_EQ(error(DigestField("sha256", Bytes(65, 1))), "ima.binary.file_digest");
+  EXPECT_EQ(error(DigestField("unknown", Bytes(64, 1))), "");
+  EXPECT_EQ(error(DigestField("unknown", Bytes(65, 1))), "ima.binary.file_digest");
   EXPECT_EQ(error(DigestField("sha256", {})), "ima.binary.file_digest");
   EXPECT_EQ(error(DigestField("", Bytes(32, 1))), "ima.binary.file_digest");
   EXPECT_EQ(error(DigestField("ima:sha256", Bytes(32, 1))), "ima.binary.file_digest");

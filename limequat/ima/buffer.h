@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result.h"
+#include "limequat/ima/entry.h"
+
+namespace limequat::ima {
+
+// What the buffer of an `ima-buf` entry is. No record says which kernel function
+// measured it: this is told by its name and its form, and whoever may name a keyring
+// chooses a name. It selects a reader and proves nothing.
+enum class BufferKind {
+  kCertificate,   // a key was added to the keyring `path`: X.509, DER
+  kPublicKey,     // the same as SubjectPublicKeyInfo, DER
+  kDeviceMapper,  // an event of the device mapper: see DeviceMapperReader
+  kData,          // critical data, a kernel's command line, and all others: name and bytes
+};
+std::string_view BufferKindName(BufferKind kind);  // "certificate", "device-mapper"
+// Hostile input. kData for an entry without a buffer.
+BufferKind KindOfBuffer(const Entry& entry);
+
+// Events of the device mapper are shorter: kernels build them in some 4 KiB.
+inline constexpr std::size_t kMaxDeviceMapperText = 64U << 10U;
+
+struct DeviceMapperField {
+  std::size_t part = 0;    // parts end with ';': version, device, one for each target
+  std::string_view key;    // "uuid"
+  std::string_view value;  // as it stands: see Unescape
+};
+
+// Splits the text of a device-mapper event (Documentation/admin-guide/device-mapper/
+// dm-ima), "key=value,key=value;key=value;", without a copy. A backslash takes the
+// meaning off the character behind it. What the keys mean, and which of them belong
+// together, is not looked at.
+//
+// kMalformed ("ima.device_mapper"): a field without key or '=', text behind the last
+// ';', a text longer than kMaxDeviceMapperText; Next gives it again. Hostile input.
+class DeviceMapperReader {
+ public:
+  explicit DeviceMapperReader(ByteView text) : rest_(AsText(text)), size_(text.size()) {}
+
+  // The next field; nullopt at the end.
+  Result<std::optional<DeviceMapperField>> Next();
+
+ private:
+  std::string_view rest_;
+  std::size_t size_;
+  std::size_t part_ = 0;
+};
+
+// `value` without the backslashes that escape.
+std::string UnescapeDeviceMapper(std::string_view value);
+
+}  // namespace limequat::ima
