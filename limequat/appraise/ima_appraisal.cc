@@ -28,18 +28,30 @@ constexpr std::size_t kShownDigests = 4;
 std::string Path(const ima::Entry& entry) { return EscapeForDisplay(entry.path, kShownPath); }
 
 std::string FileDigest(const ima::Entry& entry) {
-  return fmt::format("{}:{}", EscapeForDisplay(entry.digest_algorithm, 32),
-                     HexEncode(entry.file_digest));
+  return fmt::format("{}{}{}:{}", EscapeForDisplay(entry.digest_type, 32),
+                     entry.digest_type.empty() ? "" : ":",
+                     EscapeForDisplay(entry.digest_algorithm, 32), HexEncode(entry.file_digest));
 }
 
-void AddFailure(const ima::Entry& entry, std::string_view check, std::string detail,
-                Appraisal& out) {
-  Finding finding = Failed(check, std::move(detail), Cause::kTamper);
+// Whether a policy can list the digest at all: it lists the bytes of digests of files,
+// whose size tells the algorithm. SM3 and SHA-256 have the same size; an fs-verity
+// digest is one of a file's description.
+bool IsListable(const ima::Entry& entry) {
+  if (!entry.digest_type.empty() && entry.digest_type != "ima") return false;
+  return entry.digest_algorithm == "sha224" || crypto::HashFromName(entry.digest_algorithm);
+}
+
+void AddAbout(const ima::Entry& entry, Finding finding, Appraisal& out) {
   finding.subject.path = std::string(entry.path.substr(0, kKeptPath));
   finding.subject.pcr = entry.pcr;
   finding.subject.event = entry.index;
   finding.next = std::string(kInvestigate);
   Add(out, std::move(finding));
+}
+
+void AddFailure(const ima::Entry& entry, std::string_view check, std::string detail,
+                Appraisal& out) {
+  AddAbout(entry, Failed(check, std::move(detail), Cause::kTamper), out);
 }
 
 std::string Joined(const std::vector<std::string>& digests) {
@@ -52,8 +64,9 @@ std::string Joined(const std::vector<std::string>& digests) {
 }
 
 void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy, Appraisal& out) {
+  const bool listable = IsListable(entry);
   const policy::PathAnswer answer = policy.Look(entry.path, entry.file_digest);
-  if (answer == policy::PathAnswer::kListed) return;
+  if (answer == policy::PathAnswer::kListed && listable) return;
   // Entry 0 is held against the quoted PCRs of its own boot; a policy made from files
   // cannot list it. One that does list it is obeyed.
   const bool first = entry.index == 0 && entry.path == ima::kBootAggregate;
@@ -77,10 +90,45 @@ void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy
                out);
     return;
   }
+  if (!listable) {
+    AddAbout(entry,
+             NotEvaluated("ima.digest_kind",
+                          fmt::format("{} is {}: a runtime policy lists SHA-1 and SHA-2 digests "
+                                      "of files and cannot say whether it is good",
+                                      Path(entry), FileDigest(entry))),
+             out);
+    return;
+  }
   AddFailure(entry, "ima.digest",
              fmt::format("{} is {}, the policy lists {}", Path(entry), FileDigest(entry),
                          Joined(policy.DigestsOf(entry.path, kShownDigests))),
              out);
+}
+
+// Entries that are no file's, or do not say which: nothing in `digests` or `excludes` of
+// a policy is about them, even if it has their name.
+void AppraiseContent(const ima::Entry& entry, const policy::RuntimePolicy& policy, Appraisal& out) {
+  if (entry.Find(ima::Field::kBuf) != nullptr) {
+    AddAbout(entry,
+             NotEvaluated("ima.buffer",
+                          fmt::format("the kernel measured '{}' ({}), not a file: this version "
+                                      "does not appraise buffers",
+                                      Path(entry), FileDigest(entry))),
+             out);
+    return;
+  }
+  const bool named =
+      entry.Find(ima::Field::kNNg) != nullptr || entry.Find(ima::Field::kN) != nullptr;
+  if (!named || entry.file_digest.empty()) {
+    AddAbout(entry,
+             NotEvaluated("ima.template",
+                          fmt::format("entries of template '{}' do not have both a name and a "
+                                      "digest: nothing can be looked up",
+                                      EscapeForDisplay(entry.template_name, kShownPath))),
+             out);
+    return;
+  }
+  AppraiseDigest(entry, policy, out);
 }
 
 }  // namespace
@@ -92,7 +140,8 @@ void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy,
                            Path(entry), entry.pcr, tpm::kImaPcr),
                out);
   }
-  if (entry.index > 0 && entry.path == ima::kBootAggregate) {
+  if (entry.index > 0 && entry.path == ima::kBootAggregate &&
+      entry.Find(ima::Field::kBuf) == nullptr) {
     AddFailure(entry, "ima.boot_aggregate_repeated",
                "a second boot_aggregate: another kernel was started without a reset (kexec)", out);
   }
@@ -110,7 +159,7 @@ void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy,
                            HexEncode(entry.template_digest), Path(entry)),
                out);
   }
-  if (policy != nullptr) AppraiseDigest(entry, *policy, out);
+  if (policy != nullptr) AppraiseContent(entry, *policy, out);
 }
 
 namespace {

@@ -18,6 +18,10 @@ namespace limequat::appraise {
 //   ima.violation        the kernel reported a file that changed while measured
 //   ima.path             the path is not listed (cause tamper; next: investigate)
 //   ima.digest           the path is listed with other digests (cause tamper or policy-lag)
+//   ima.digest_kind      not evaluated: the path is listed, but its digest is of an algorithm
+//                        or a kind (fs-verity) that no policy lists
+//   ima.buffer           not evaluated: the entry is a measured buffer, no file (ima-buf)
+//   ima.template         not evaluated: the template has no name or no digest
 //   ima.exclude_limit    an exclude expression hit its limit (counts as not excluded)
 //   ima.boot_aggregate_repeated   a second boot_aggregate (attack A04: needs a policy that allows
 //   kexec)

@@ -114,6 +114,103 @@ TEST_F(EntryTest, ListedBootAggregateIsCompared) {
   EXPECT_EQ(Checks(Appraised()), Names{"ima.digest"});
 }
 
+// An entry of any template, with a stated digest that is right. Owns what it points to.
+struct AnyEntry {
+  AnyEntry(const std::vector<ima::Field>& fields, std::string_view path, std::string_view algorithm,
+           ByteView digest) {
+    for (const ima::Field field : fields) values.push_back({.field = field, .bytes = {}});
+    entry.index = 7;
+    entry.pcr = 10;
+    entry.template_name = "custom";
+    entry.template_digest = stated.bytes();
+    entry.path = path;
+    entry.digest_algorithm = algorithm;
+    entry.file_digest = digest;
+    entry.fields = values;
+  }
+  AnyEntry(const AnyEntry&) = delete;
+  AnyEntry& operator=(const AnyEntry&) = delete;
+
+  std::vector<ima::FieldValue> values;
+  crypto::Digest stated = crypto::Hash(HashAlgorithm::kSha1, {});
+  ima::Entry entry;
+};
+
+using ima::Field;
+
+class OtherTemplates : public EntryTest {
+ protected:
+  Appraisal Appraise(const AnyEntry& any, const policy::RuntimePolicy* policy) const {
+    Appraisal out;
+    AppraiseEntry(any.entry, policy, out);
+    return out;
+  }
+  // The one finding, which is not evaluated.
+  void ExpectNotEvaluated(const AnyEntry& any, std::string_view check) {
+    const Appraisal out = Appraise(any, policy_.get());
+    ASSERT_EQ(Checks(out), Names{std::string(check)});
+    EXPECT_EQ(out.findings.front().outcome, Outcome::kNotEvaluated);
+    EXPECT_EQ(out.findings.front().subject.event, 7U);
+    EXPECT_FALSE(out.findings.front().next.empty());
+    EXPECT_TRUE(Appraise(any, nullptr).findings.empty());
+  }
+
+  crypto::Digest good_ = crypto::Hash(HashAlgorithm::kSha256, ToBytes("good 1"));
+};
+
+TEST_F(OtherTemplates, FieldsBesideDigestAndNameDoNotMatter) {
+  AnyEntry any({Field::kDNgV2, Field::kNNg, Field::kEvmSig, Field::kUid}, "/usr/bin/good", "sha256",
+               good_.bytes());
+  EXPECT_TRUE(Appraise(any, policy_.get()).findings.empty());
+  any.entry.digest_type = "ima";
+  EXPECT_TRUE(Appraise(any, policy_.get()).findings.empty());
+}
+
+// A user chooses the name of a keyring and what is in it: it is no file of that name.
+TEST_F(OtherTemplates, Attack_BufferWithTheNameAndDigestOfAFileIsNotEvaluated) {
+  ExpectNotEvaluated(
+      AnyEntry({Field::kDNg, Field::kNNg, Field::kBuf}, "/usr/bin/good", "sha256", good_.bytes()),
+      "ima.buffer");
+}
+
+TEST_F(OtherTemplates, Attack_ExcludesAndBootAggregateAreNotAboutBuffers) {
+  policy_ = ParsePolicy(machine_.PolicyText({"/tmp/"}));
+  ExpectNotEvaluated(
+      AnyEntry({Field::kDNg, Field::kNNg, Field::kBuf}, "/tmp/x", "sha256", good_.bytes()),
+      "ima.buffer");
+  ExpectNotEvaluated(
+      AnyEntry({Field::kDNg, Field::kNNg, Field::kBuf}, "boot_aggregate", "sha256", good_.bytes()),
+      "ima.buffer");
+}
+
+TEST_F(OtherTemplates, WithoutNameOrDigestNothingCanBeLookedUp) {
+  policy_ = ParsePolicy(machine_.PolicyText({"/usr/"}));
+  ExpectNotEvaluated(AnyEntry({Field::kDNg, Field::kSig}, "", "sha256", good_.bytes()),
+                     "ima.template");
+  ExpectNotEvaluated(AnyEntry({Field::kNNg, Field::kSig}, "/usr/bin/good", "", {}), "ima.template");
+}
+
+TEST_F(OtherTemplates, Attack_DigestOfAnotherAlgorithmNeverMatches) {
+  for (const std::string_view algorithm : {"sm3", "sm3_256", "sha3-256", "streebog256", "rmd256"}) {
+    ExpectNotEvaluated(
+        AnyEntry({Field::kDNg, Field::kNNg}, "/usr/bin/good", algorithm, good_.bytes()),
+        "ima.digest_kind");
+  }
+}
+
+TEST_F(OtherTemplates, Attack_FsVerityDigestNeverMatchesThatOfAFile) {
+  AnyEntry any({Field::kDNgV2, Field::kNNg}, "/usr/bin/good", "sha256", good_.bytes());
+  any.entry.digest_type = "verity";
+  ExpectNotEvaluated(any, "ima.digest_kind");
+}
+
+TEST_F(OtherTemplates, UnknownPathsAreFailuresWhateverTheirDigest) {
+  const AnyEntry any({Field::kDNg, Field::kNNg}, "/tmp/evil", "sm3", good_.bytes());
+  EXPECT_EQ(Checks(Appraise(any, policy_.get())), Names{"ima.path"});
+  policy_ = ParsePolicy(machine_.PolicyText({"/tmp/"}));
+  EXPECT_TRUE(Appraise(any, policy_.get()).findings.empty());
+}
+
 TEST_F(EntryTest, Attack_A04_SecondBootAggregate) {
   machine_.Measure("boot_aggregate", Evil());
   EXPECT_EQ(Checks(Appraised()), (Names{"ima.boot_aggregate_repeated", "ima.path"}));
