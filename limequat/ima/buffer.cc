@@ -86,7 +86,8 @@ std::string_view BufferKindName(BufferKind kind) {
 
 BufferKind KindOfBuffer(const Entry& entry) {
   if (const auto key = KeyIn(entry.buffer)) return *key;
-  const bool named = std::ranges::find(kDeviceMapperEvents, entry.path) != kDeviceMapperEvents.end();
+  const bool named =
+      std::ranges::find(kDeviceMapperEvents, entry.path) != kDeviceMapperEvents.end();
   return named ? BufferKind::kDeviceMapper : BufferKind::kData;
 }
 
@@ -98,8 +99,8 @@ Result<std::optional<DeviceMapperField>> DeviceMapperReader::Next() {
   if (rest_.empty()) return std::optional<DeviceMapperField>();
   const std::size_t end = FindEnd(rest_, ",;");
   if (end == std::string_view::npos) {
-    return Malformed(kError, fmt::format("the event ends with {} bytes behind the last ';'",
-                                         rest_.size()));
+    return Malformed(kError,
+                     fmt::format("the event ends with {} bytes behind the last ';'", rest_.size()));
   }
   const std::string_view field = rest_.substr(0, end);
   const std::size_t equals = FindEnd(field, "=");

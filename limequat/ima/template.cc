@@ -60,10 +60,13 @@ std::string_view FieldName(Field field) {
   return "";
 }
 
-bool Template::Has(Field field) const { return std::ranges::find(fields(), field) != fields().end(); }
+bool Template::Has(Field field) const {
+  return std::ranges::find(fields(), field) != fields().end();
+}
 
 Result<Template> Template::FromName(std::string_view name) {
-  const auto known = std::ranges::find(kTemplates, name, [](const auto& each) { return each.first; });
+  const auto known =
+      std::ranges::find(kTemplates, name, [](const auto& each) { return each.first; });
   Template made;
   made.is_legacy_ = name == kLegacy;
   std::string_view format = known != kTemplates.end() ? known->second : name;

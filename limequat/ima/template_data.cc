@@ -6,17 +6,16 @@
 
 #include <fmt/format.h>
 
-
 namespace limequat::ima {
 
 namespace {
 
 // Those of the kernel, the common ones first. SM3 has had three names.
 constexpr std::array<std::pair<std::string_view, std::size_t>, 26> kAlgorithms = {{
-    {"sha256", 32},      {"sha1", 20},        {"sha512", 64},  {"sha384", 48},   {"sha224", 28},
-    {"md5", 16},         {"md4", 16},         {"rmd160", 20},  {"rmd128", 16},   {"rmd256", 32},
-    {"rmd320", 40},      {"wp256", 32},       {"wp384", 48},   {"wp512", 64},    {"tgr128", 16},
-    {"tgr160", 20},      {"tgr192", 24},      {"sm3", 32},     {"sm3-256", 32},  {"sm3_256", 32},
+    {"sha256", 32},      {"sha1", 20},        {"sha512", 64},   {"sha384", 48},   {"sha224", 28},
+    {"md5", 16},         {"md4", 16},         {"rmd160", 20},   {"rmd128", 16},   {"rmd256", 32},
+    {"rmd320", 40},      {"wp256", 32},       {"wp384", 48},    {"wp512", 64},    {"tgr128", 16},
+    {"tgr160", 20},      {"tgr192", 24},      {"sm3", 32},      {"sm3-256", 32},  {"sm3_256", 32},
     {"streebog256", 32}, {"streebog512", 64}, {"sha3-224", 28}, {"sha3-256", 32}, {"sha3-384", 48},
     {"sha3-512", 64},
 }};
@@ -176,7 +175,8 @@ Problem ReadField(Field field, ByteView bytes, Entry& entry) {
       return bytes.empty() ? Problem() : ReadDigest(field, bytes, read);
     }
     case Field::kXattrNames:
-      return bytes.empty() || IsText(bytes) ? Problem() : "the names do not end with their only NUL";
+      return bytes.empty() || IsText(bytes) ? Problem()
+                                            : "the names do not end with their only NUL";
     case Field::kXattrLengths:
       return bytes.size() % 4 == 0 ? Problem() : "the sizes are not of four bytes each";
     case Field::kUid:

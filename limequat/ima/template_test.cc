@@ -150,8 +150,7 @@ TEST(Fields, ImaNgv2SaysWhatTheDigestIsOf) {
   EXPECT_EQ(ErrorOf("ima-ngv2", {Digest(":sha256", 32), Text("/x")}), "ima.binary.file_digest");
   EXPECT_EQ(ErrorOf("ima-ngv2", {Digest("a:ima:sha256", 32), Text("/x")}),
             "ima.binary.file_digest");
-  EXPECT_EQ(AsciiError("ima-ngv2 sha256:" + std::string(64, 'a') + " /x"),
-            "ima.ascii.file_digest");
+  EXPECT_EQ(AsciiError("ima-ngv2 sha256:" + std::string(64, 'a') + " /x"), "ima.ascii.file_digest");
 }
 
 TEST(Fields, ImaSigv2) {
@@ -174,7 +173,8 @@ TEST(Fields, ImaBuf) {
 
 TEST(Fields, ImaModsig) {
   ReadBothForms(
-      Record("ima-modsig", {Digest("sha256", 32), Text("/m.ko"), {3}, Digest("sha1", 20, 0xbb), {9, 8}}),
+      Record("ima-modsig",
+             {Digest("sha256", 32), Text("/m.ko"), {3}, Digest("sha1", 20, 0xbb), {9, 8}}),
       [](const Entry& entry) {
         ASSERT_NE(entry.Find(Field::kDModsig), nullptr);
         const NamedDigest digest = DigestOf(*entry.Find(Field::kDModsig));
@@ -335,7 +335,8 @@ struct Legacy {
 };
 
 TEST(LegacyTemplate, BothForms) {
-  for (const std::string& name : {std::string("/bin/sh"), std::string(255, 'n'), std::string("/a b")}) {
+  for (const std::string& name :
+       {std::string("/bin/sh"), std::string(255, 'n'), std::string("/a b")}) {
     const Legacy legacy{.digest = Bytes(20, 0xcd), .name = name};
     ReadBothForms(legacy.record(), [&](const Entry& entry) {
       EXPECT_EQ(HexEncode(entry.template_data), HexEncode(legacy.hashed()));

@@ -14,8 +14,7 @@ ByteView BytesOf(const Entry& entry, Field field) {
 }  // namespace
 
 XattrReader::XattrReader(const Entry& entry)
-    : lengths_(BytesOf(entry, Field::kXattrLengths)),
-      values_(BytesOf(entry, Field::kXattrValues)) {
+    : lengths_(BytesOf(entry, Field::kXattrLengths)), values_(BytesOf(entry, Field::kXattrValues)) {
   const std::string_view names = AsText(BytesOf(entry, Field::kXattrNames));
   if (!names.empty()) names_ = names.substr(0, names.size() - 1);  // its NUL
 }

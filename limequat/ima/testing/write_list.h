@@ -16,7 +16,8 @@ inline std::string FieldText(const FieldValue& value) {
     case Field::kN:
     case Field::kNNg:
     case Field::kXattrNames:
-      return std::string(AsText(value.bytes).substr(0, value.bytes.empty() ? 0 : value.bytes.size() - 1));
+      return std::string(
+          AsText(value.bytes).substr(0, value.bytes.empty() ? 0 : value.bytes.size() - 1));
     case Field::kDNg:
     case Field::kDNgV2:
     case Field::kDModsig: {
