@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -13,11 +12,14 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/cli/ima_entry_json.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
 #include "limequat/ima/boot_aggregate.h"
+#include "limequat/ima/buffer.h"
 #include "limequat/ima/replay.h"
+#include "limequat/ima/xattrs.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::cli {
@@ -37,21 +39,12 @@ struct ImaNote {
   std::string detail;
 };
 
-// What one entry says, for --entries.
+// One entry, for --entries.
 struct ImaLine {
-  std::uint64_t event = 0;
-  std::uint32_t pcr = 0;
-  std::string template_name;
-  std::string template_digest;
-  std::string algorithm;
-  std::string digest;
-  std::string path;
-  std::string signature;
+  json::Object object;  // everything
+  std::string digest;   // for the table
   bool violation = false;
 };
-
-// A list of this length shows its path in full: JSON is never shortened.
-constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 class Summary {
  public:
@@ -59,6 +52,7 @@ class Summary {
 
   // Reads as far as the list can be read.
   void Read(ByteView list, ima::Format format) {
+    format_ = format;
     ima::ListReader reader(list, format);
     while (true) {
       auto next = reader.Next();
@@ -70,7 +64,6 @@ class Summary {
       if (!*next) break;
       Add(**next);
     }
-    format_ = format;
     trailing_bytes_ = list.size() - reader.offset();
   }
 
@@ -90,7 +83,6 @@ class Summary {
   }
 
   void Extend(const ima::Entry& entry) {
-    if (entry.pcr >= tpm::kPcrCount) return;
     for (const HashAlgorithm bank : kBanks) {
       ExtendIn(pcrs_, entry, bank, TemplateDigests::kNative);
       if (bank == HashAlgorithm::kSha1) continue;  // padded with nothing
@@ -110,27 +102,51 @@ class Summary {
     const auto note = [&](std::string_view id, std::string detail) {
       notes_.push_back({.id = std::string(id), .event = entry.index, .detail = std::move(detail)});
     };
+    const bool has_buffer = entry.Find(ima::Field::kBuf) != nullptr;
     if (ima::CheckStatedDigest(entry) != ima::StatedDigest::kMatches) {
       note("ima.template_digest", "the stated template digest is not the hash of the entry");
     }
-    if (entry.index > 0 && entry.path == ima::kBootAggregate) {
+    if (entry.index > 0 && entry.path == ima::kBootAggregate && !has_buffer) {
       note("ima.boot_aggregate_repeated", "another kernel was started without a reset (kexec)");
     }
-    if (entry.pcr >= tpm::kPcrCount) {
-      note("ima.pcr", fmt::format("there is no PCR {}: the entry changes none", entry.pcr));
+    if (format_ == ima::Format::kAscii && entry.path.contains('\n')) {
+      note("ima.line_feed", "a name with a line feed: its lines were joined as the digest says");
+    }
+    if (has_buffer) RemarkBuffer(entry);
+    for (ima::XattrReader xattrs(entry);;) {
+      const auto next = xattrs.Next();
+      if (!next) note(next.error().id, next.error().message);
+      if (!next || !*next) break;
+    }
+  }
+
+  void RemarkBuffer(const ima::Entry& entry) {
+    const auto hash = crypto::HashFromName(entry.digest_algorithm);
+    if (!entry.violation && hash &&
+        !Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest)) {
+      notes_.push_back({.id = "ima.buffer_digest",
+                        .event = entry.index,
+                        .detail = "the digest is not that of the buffer"});
+    }
+    if (ima::KindOfBuffer(entry) != ima::BufferKind::kDeviceMapper) return;
+    for (ima::DeviceMapperReader fields(entry.buffer);;) {
+      const auto next = fields.Next();
+      if (!next) {
+        notes_.push_back(
+            {.id = next.error().id, .event = entry.index, .detail = next.error().message});
+      }
+      if (!next || !*next) return;
     }
   }
 
   static ImaLine LineOf(const ima::Entry& entry) {
-    return {.event = entry.index,
-            .pcr = entry.pcr,
-            .template_name = EscapeForDisplay(entry.template_name),
-            .template_digest = HexEncode(entry.template_digest),
-            .algorithm = EscapeForDisplay(entry.digest_algorithm),
-            .digest = HexEncode(entry.file_digest),
-            .path = EscapeForDisplay(entry.path, kNoLimit),
-            .signature = HexEncode(entry.signature),
-            .violation = entry.violation};
+    std::string digest(entry.digest_type);
+    if (!digest.empty()) digest += ":";
+    if (!entry.file_digest.empty()) {
+      digest += fmt::format("{}:{}", entry.digest_algorithm, HexEncode(entry.file_digest));
+    }
+    return {
+        .object = ImaEntryToJson(entry), .digest = std::move(digest), .violation = entry.violation};
   }
 
   json::Array NotesToJson() const;
@@ -160,18 +176,7 @@ json::Array Summary::NotesToJson() const {
 json::Array Summary::LinesToJson() const {
   json::Array lines;
   lines.reserve(lines_.size());
-  for (const ImaLine& line : lines_) {
-    json::Object object{{"event", line.event},
-                        {"pcr", line.pcr},
-                        {"template", line.template_name},
-                        {"template_digest", line.template_digest},
-                        {"algorithm", line.algorithm},
-                        {"digest", line.digest},
-                        {"path", line.path}};
-    if (!line.signature.empty()) object.Set("signature", line.signature);
-    if (line.violation) object.Set("violation", true);
-    lines.push_back(std::move(object));
-  }
+  for (const ImaLine& line : lines_) lines.push_back(line.object);
   return lines;
 }
 
@@ -218,10 +223,15 @@ std::string Summary::ForPeople(const Look& look) const {
   if (keep_lines_) {
     Table table({"EVENT", "PCR", "TEMPLATE", "DIGEST", "PATH"});
     for (const ImaLine& line : lines_) {
-      table.Add({fmt::format("{}", line.event), fmt::format("{}", line.pcr), line.template_name,
-                 line.violation ? Cell("violation", Tint::kBad)
-                                : Cell(fmt::format("{}:{}", line.algorithm, line.digest)),
-                 line.path});
+      const auto shown = [&](std::string_view name) {
+        return *line.object.Find(name)->as_string();
+      };
+      const auto number = [&](std::string_view name) {
+        return fmt::format("{}", line.object.Find(name)->as_uint64().value_or(0));
+      };
+      table.Add({number("event"), number("pcr"), shown("template"),
+                 line.violation ? Cell("violation", Tint::kBad) : Cell(line.digest),
+                 shown("path")});
     }
     text += table.Render(look);
   }

@@ -1,4 +1,4 @@
-"""`limequat inspect ima` on every ima-ng and ima-sig list of the corpus and of data/ima."""
+"""`limequat inspect ima` on every list of the corpus and of data/ima."""
 
 import json
 from collections.abc import Callable
@@ -7,34 +7,27 @@ from typing import Any
 
 from cli_testing import CORPUS, DATA, CliTest
 
-_READ = {"ima-ng", "ima-sig"}
 _BANKS = ("sha1", "sha256", "sha384", "sha512")
 _ENDING = ".expected.json"
+# Lists with a line feed in a name, which the expectations take for the end of a record: the ASCII form is rejoined by
+# its template digest and gives what the binary form gives.
+_REJOINED = {"vm__violation-61.ascii": "vm__violation-61.bin"}
 
 
 class ImaCorpusTest(CliTest):
     """One test for each list, added below."""
 
     def check(self, path: Path) -> None:
-        expected = json.loads(Path(f"{path}{_ENDING}").read_text())["independent_replay"]
+        source = path.with_name(_REJOINED.get(path.name, path.name))
+        expected = json.loads(Path(f"{source}{_ENDING}").read_text())["independent_replay"]
+        expected["format"] = "binary" if path.suffix == ".bin" else "ascii"
         done = self.run_limequat("inspect", "ima", path)
         if expected["entries"] == 0:
             self.assertEqual((done.status, done.out), (3, b""), done.err)
             return
-        if not set(expected["templates"]) <= _READ:
-            self.check_unsupported(done)
-            return
         self.assertEqual(done.status, 0, done.err)
         self.check_summary(done.json(), expected, path.stat().st_size)
         self.check_formats(path, expected["format"], done.json())
-
-    def check_unsupported(self, done: Any) -> None:
-        """Shown as far as it can be read, and never with the status of a good list."""
-        self.assertEqual(done.status, 3)
-        self.assertIn("[ima.template]", done.err)
-        if done.out:
-            self.assertEqual(done.json()["notes"][-1]["id"], "ima.template")
-            self.assertGreater(done.json()["trailing_bytes"], 0)
 
     def check_summary(self, shown: dict[str, Any], expected: dict[str, Any], size: int) -> None:
         for name in ("format", "entries", "violations", "templates"):
