@@ -117,6 +117,19 @@ void AppraiseContent(const ima::Entry& entry, const policy::RuntimePolicy& polic
              out);
     return;
   }
+  // Nothing covers the name of a template. Called a custom one, an entry would show as
+  // its digest what in truth is, say, an attribute that whoever wrote the file chose.
+  if (!ima::Template::IsKernels(entry.template_name)) {
+    AddAbout(
+        entry,
+        NotEvaluated("ima.template",
+                     fmt::format("'{}' is a custom template: nothing proves which of its "
+                                 "fields is the digest of {}",
+                                 EscapeForDisplay(entry.template_name, kShownPath), Path(entry)),
+                     Cause::kTamper),
+        out);
+    return;
+  }
   const bool named =
       entry.Find(ima::Field::kNNg) != nullptr || entry.Find(ima::Field::kN) != nullptr;
   if (!named || entry.file_digest.empty()) {

@@ -21,7 +21,8 @@ namespace limequat::appraise {
 //   ima.digest_kind      not evaluated: the path is listed, but its digest is of an algorithm
 //                        or a kind (fs-verity) that no policy lists
 //   ima.buffer           not evaluated: the entry is a measured buffer, no file (ima-buf)
-//   ima.template         not evaluated: the template has no name or no digest
+//   ima.template         not evaluated: the template has no name or no digest, or is a custom
+//                        one (attack A07: its name, which tells the fields, is not covered)
 //   ima.exclude_limit    an exclude expression hit its limit (counts as not excluded)
 //   ima.boot_aggregate_repeated   a second boot_aggregate (attack A04: needs a policy that allows
 //   kexec)

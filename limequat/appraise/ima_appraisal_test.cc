@@ -121,7 +121,7 @@ struct AnyEntry {
     for (const ima::Field field : fields) values.push_back({.field = field, .bytes = {}});
     entry.index = 7;
     entry.pcr = 10;
-    entry.template_name = "custom";
+    entry.template_name = "ima-modsig";
     entry.template_digest = stated.bytes();
     entry.path = path;
     entry.digest_algorithm = algorithm;
@@ -188,6 +188,18 @@ TEST_F(OtherTemplates, WithoutNameOrDigestNothingCanBeLookedUp) {
   ExpectNotEvaluated(AnyEntry({Field::kDNg, Field::kSig}, "", "sha256", good_.bytes()),
                      "ima.template");
   ExpectNotEvaluated(AnyEntry({Field::kNNg, Field::kSig}, "/usr/bin/good", "", {}), "ima.template");
+}
+
+// Nothing covers a template's name. A file with another content in the place of a listed
+// one, measured as "d-ng|n-ng|xattrvalues" with an attribute that spells the digest of the
+// listed content, is called "xattrvalues|n-ng|d-ng" by whoever changes the list.
+TEST_F(OtherTemplates, Attack_A07_ACustomTemplateDoesNotChooseTheDigest) {
+  AnyEntry any({Field::kXattrValues, Field::kNNg, Field::kDNg}, "/usr/bin/good", "sha256",
+               good_.bytes());
+  any.entry.template_name = "xattrvalues|n-ng|d-ng";
+  ExpectNotEvaluated(any, "ima.template");
+  any.entry.template_name = "n-ng|d-ng";
+  ExpectNotEvaluated(any, "ima.template");
 }
 
 TEST_F(OtherTemplates, Attack_DigestOfAnotherAlgorithmNeverMatches) {

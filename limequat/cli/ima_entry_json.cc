@@ -65,10 +65,9 @@ json::Array DeviceMapperToJson(ByteView text) {
   while (true) {
     const auto next = reader.Next();
     if (!next || !*next) return fields;
-    fields.push_back(
-        json::Object{{"part", std::uint64_t{(*next)->part}},
-                     {"key", Escaped((*next)->key)},
-                     {"value", Escaped(ima::UnescapeDeviceMapper((*next)->value))}});
+    fields.push_back(json::Object{{"part", std::uint64_t{(*next)->part}},
+                                  {"key", Escaped((*next)->key)},
+                                  {"value", Escaped(ima::UnescapeDeviceMapper((*next)->value))}});
   }
 }
 

@@ -64,6 +64,11 @@ bool Template::Has(Field field) const {
   return std::ranges::find(fields(), field) != fields().end();
 }
 
+bool Template::IsKernels(std::string_view name) {
+  return std::ranges::find(kTemplates, name, [](const auto& each) { return each.first; }) !=
+         kTemplates.end();
+}
+
 Result<Template> Template::FromName(std::string_view name) {
   const auto known =
       std::ranges::find(kTemplates, name, [](const auto& each) { return each.first; });

@@ -51,6 +51,10 @@ class Template {
   // `ima`, the oldest: fields have no sizes, its name is padded to 256 bytes in what is
   // hashed, and its binary form does not say how long it is.
   bool is_legacy() const { return is_legacy_; }
+  // Whether `name` is one of the kernel's own. Nothing covers the name: no two of these
+  // read the same template data differently in a way that a measured file could choose,
+  // but of custom ones some do, "xattrvalues|n-ng|d-ng" for one.
+  static bool IsKernels(std::string_view name);
 
   friend bool operator==(const Template&, const Template&) = default;
 
