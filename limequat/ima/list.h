@@ -72,7 +72,7 @@ class ListReader {
   // One record's text without its line feed.
   Status ReadLine(std::string_view line, Entry& entry);
   Status ReadTexts(std::string_view texts, Entry& entry);
-  Status ReadLegacyTexts(Entry& entry);
+  Status ReadLegacyTexts(std::string_view hex, std::string_view name, Entry& entry);
   Result<std::size_t> Rejoin(std::string_view text, std::size_t end, Entry& entry);
   Result<std::size_t> ReadRecord(ByteView list, Entry& entry);
   Status ReadTemplateData(ByteView data, Entry& entry);

@@ -1,6 +1,6 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
-#include <cstring>
 #include <span>
 
 #include <fmt/format.h>
@@ -77,24 +77,25 @@ Status DecodeTemplateDigest(std::string_view hex, Bytes& out) {
 
 bool IsName(Field field) { return field == Field::kN || field == Field::kNNg; }
 
-// Gives the texts of the fields as the bytes of `out`, if there are as many blanks as it
-// takes. kTooMany leaves it to the names.
+using Texts = std::array<std::string_view, kMaxFields>;
+
+// Gives the texts of `count` fields, if there are as many blanks as it takes. kTooMany
+// leaves it to the names.
 enum class Split : std::uint8_t { kDone, kTooFew, kTooMany };
-Split SplitTexts(std::string_view text, std::span<const Field> fields, std::span<FieldValue> out) {
-  for (std::size_t i = 0; i + 1 < fields.size(); ++i) {
+Split SplitTexts(std::string_view text, std::size_t count, Texts& out) {
+  for (std::size_t i = 0; i + 1 < count; ++i) {
     const std::size_t blank = text.find(' ');
     if (blank == std::string_view::npos) return Split::kTooFew;
-    out[i] = {.field = fields[i], .bytes = AsBytes(text.substr(0, blank))};
+    out[i] = text.substr(0, blank);
     text.remove_prefix(blank + 1);
   }
-  out.back() = {.field = fields.back(), .bytes = AsBytes(text)};
+  out[count - 1] = text;
   return text.contains(' ') ? Split::kTooMany : Split::kDone;
 }
 
 // The same where a name has blanks. Fields in front of it are taken from the left, those
 // behind it from the right; what remains is the name.
-Status SplitAroundName(std::string_view text, std::span<const Field> fields,
-                       std::span<FieldValue> out) {
+Status SplitAroundName(std::string_view text, std::span<const Field> fields, Texts& out) {
   const auto name = std::ranges::find_if(fields, IsName);
   if (name == fields.end()) {
     return Malformed("ima.ascii.fields", "the line has more fields than its template");
@@ -107,10 +108,10 @@ Status SplitAroundName(std::string_view text, std::span<const Field> fields,
   for (std::size_t i = 0; i < at; ++i) text.remove_prefix(text.find(' ') + 1);
   for (std::size_t i = fields.size() - 1; i > at; --i) {
     const std::size_t blank = text.rfind(' ');
-    out[i] = {.field = fields[i], .bytes = AsBytes(text.substr(blank + 1))};
+    out[i] = text.substr(blank + 1);
     text = text.substr(0, blank);
   }
-  out[at] = {.field = fields[at], .bytes = AsBytes(text)};
+  out[at] = text;
   return {};
 }
 
@@ -128,7 +129,7 @@ class Cursor {
   }
   void Text(std::string_view text) {
     const auto part = Reserve(text.size());
-    if (!text.empty()) std::memcpy(part.data(), text.data(), text.size());
+    std::ranges::copy(AsBytes(text), part.begin());
   }
   void Nul() { Reserve(1)[0] = 0; }
 
@@ -216,25 +217,24 @@ bool IsProven(const Entry& entry) {
 // (keylime-server-protocol, 5.8), and points `entry` into it. The buffer keeps its
 // memory from record to record.
 Status ListReader::ReadTexts(std::string_view text, Entry& entry) {
-  const std::span<FieldValue> values = std::span(values_).first(template_.fields().size());
-  const Split split = SplitTexts(text, template_.fields(), values);
+  const std::span<const Field> fields = template_.fields();
+  Texts texts;
+  const Split split = SplitTexts(text, fields.size(), texts);
   if (split == Split::kTooFew) return TooFewFields();
-  if (split == Split::kTooMany) {
-    LQ_RETURN_IF_ERROR(SplitAroundName(text, template_.fields(), values));
-  }
-  const std::size_t bound = text.size() + values.size() * kFieldOverhead;
+  if (split == Split::kTooMany) LQ_RETURN_IF_ERROR(SplitAroundName(text, fields, texts));
+  const std::size_t bound = text.size() + fields.size() * kFieldOverhead;
   if (template_data_.size() < bound) template_data_.resize(bound);
-  if (template_.is_legacy()) return ReadLegacyTexts(entry);
+  if (template_.is_legacy()) return ReadLegacyTexts(texts[0], texts[1], entry);
   Cursor cursor(template_data_);
-  for (FieldValue& value : values) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
     const auto size = cursor.Reserve(4);
     const std::size_t start = cursor.size();
-    const std::string_view field = AsText(value.bytes);
-    Problem problem = DecodeField(value.field, field, cursor);
-    value.bytes = ByteView(template_data_).subspan(start, cursor.size() - start);
-    if (problem.empty()) problem = ReadField(value.field, value.bytes, entry);
-    if (!problem.empty()) return BadField(value.field, Format::kAscii, problem, field.size());
-    SetLittleEndian(value.bytes.size(), size);
+    Problem problem = DecodeField(fields[i], texts[i], cursor);
+    const ByteView bytes = ByteView(template_data_).subspan(start, cursor.size() - start);
+    if (problem.empty()) problem = ReadField(fields[i], bytes, entry);
+    if (!problem.empty()) return BadField(fields[i], Format::kAscii, problem, texts[i].size());
+    SetLittleEndian(bytes.size(), size);
+    values_[i] = {.field = fields[i], .bytes = bytes};
   }
   if (cursor.size() > kMaxTemplateData) {
     return Malformed("ima.ascii.length", fmt::format("{} bytes of template data", cursor.size()));
@@ -243,15 +243,13 @@ Status ListReader::ReadTexts(std::string_view text, Entry& entry) {
   return {};
 }
 
-Status ListReader::ReadLegacyTexts(Entry& entry) {
-  const std::string_view hex = AsText(values_[0].bytes);
+Status ListReader::ReadLegacyTexts(std::string_view hex, std::string_view name, Entry& entry) {
   std::array<std::uint8_t, kMaxFileDigest> buffer;
   const std::span digest = std::span(buffer).first(std::min(hex.size() / 2, buffer.size()));
   if (!HexDecodeTo(hex, digest)) {
     return BadField(Field::kD, Format::kAscii, "not hexadecimal", hex.size());
   }
-  return ReadLegacy(digest, AsText(values_[1].bytes), Format::kAscii, template_data_, values_,
-                    entry);
+  return ReadLegacy(digest, name, Format::kAscii, template_data_, values_, entry);
 }
 
 Status ListReader::ReadLine(std::string_view line, Entry& entry) {
