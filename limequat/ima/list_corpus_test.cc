@@ -94,7 +94,9 @@ void ExpectBuffer(const Entry& entry) {
   ASSERT_TRUE(hash);
   EXPECT_TRUE(Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest)) << entry.path;
   const BufferKind kind = KindOfBuffer(entry);
-  if (entry.path.starts_with('.')) EXPECT_EQ(kind, BufferKind::kCertificate) << entry.path;
+  if (entry.path.starts_with('.')) {
+    EXPECT_EQ(kind, BufferKind::kCertificate) << entry.path;
+  }
   EXPECT_EQ(kind == BufferKind::kDeviceMapper,
             entry.path.starts_with("dm_") || entry.path == "device_resume");
   if (kind != BufferKind::kDeviceMapper) return;
