@@ -179,13 +179,7 @@ void Strand::Post(std::move_only_function<void()> work) const {
 }
 
 void Strand::Dispatch(std::move_only_function<void()> work) const {
-  const std::shared_ptr<IoThread> io = impl_->io.lock();
-  if (!io) return;
-  if (io->OnThisThread()) {
-    work();
-  } else {
-    io->Post(std::move(work));
-  }
+  if (const std::shared_ptr<IoThread> io = impl_->io.lock()) io->Dispatch(std::move(work));
 }
 
 struct Timer::Impl {
@@ -213,15 +207,11 @@ void Timer::Cancel() {
   const std::shared_ptr<Impl> impl = std::move(impl_);
   if (!impl || !impl->pending.exchange(false)) return;
   // Frees the timer and what the work holds before the time has come.
-  const std::shared_ptr<IoThread> io = impl->io.lock();
-  if (!io) return;
-  if (io->OnThisThread()) {
-    if (impl->timer != nullptr) impl->timer->cancel();
-    return;
+  if (const std::shared_ptr<IoThread> io = impl->io.lock()) {
+    io->Dispatch([impl] {
+      if (impl->timer != nullptr) impl->timer->cancel();
+    });
   }
-  io->Post([impl] {
-    if (impl->timer != nullptr) impl->timer->cancel();
-  });
 }
 
 // --- Runtime ----------------------------------------------------------------------
@@ -281,24 +271,19 @@ Timer Runtime::After(std::chrono::milliseconds delay, const Strand& strand,
   impl->work = std::move(work);
   const std::shared_ptr<IoThread> io = impl->io.lock();
   if (!io) return result;
-  auto begin = [impl, when = TimerEnd(std::chrono::steady_clock::now(), delay),
-                context = &io->context()] {
-    if (!impl->pending.load()) return;
-    auto owned = std::make_unique<IoTimer>(*context, when);
-    IoTimer& timer = *owned;
-    impl->timer = &timer;
-    timer.async_wait([impl, owned = std::move(owned)](const ErrorCodeOfAsio& error) {
-      impl->timer = nullptr;
-      std::move_only_function<void()> planned = std::exchange(impl->work, nullptr);
-      if (!error && impl->pending.exchange(false)) planned();
-    });
-  };
-  if (io->OnThisThread()) {
-    begin();
-  } else if (!io->Post(std::move(begin))) {
-    return result;
-  }
-  result.impl_ = std::move(impl);
+  const bool begun = io->Dispatch(
+      [impl, when = TimerEnd(std::chrono::steady_clock::now(), delay), context = &io->context()] {
+        if (!impl->pending.load()) return;
+        auto owned = std::make_unique<IoTimer>(*context, when);
+        IoTimer& timer = *owned;
+        impl->timer = &timer;
+        timer.async_wait([impl, owned = std::move(owned)](const ErrorCodeOfAsio& error) {
+          impl->timer = nullptr;
+          std::move_only_function<void()> planned = std::exchange(impl->work, nullptr);
+          if (!error && impl->pending.exchange(false)) planned();
+        });
+      });
+  if (begun) result.impl_ = std::move(impl);
   return result;
 }
 

@@ -53,6 +53,15 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     return true;
   }
 
+  // Runs `work` now if called on the thread, ahead of what was posted; else posts it.
+  // False as with Post.
+  template <class Work>
+  bool Dispatch(Work work) {
+    if (!OnThisThread()) return Post(std::move(work));
+    work();
+    return true;
+  }
+
   // Takes no more posts; ends the thread when those taken have run.
   void Stop();
 
