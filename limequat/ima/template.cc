@@ -44,6 +44,14 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTemplate
     {"evm-sig", "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode"},
 }};
 
+// The fields of a template of the kernel; nullopt for other names.
+std::optional<std::string_view> KernelsFields(std::string_view name) {
+  for (const auto& [known, fields] : kTemplates) {
+    if (known == name) return fields;
+  }
+  return std::nullopt;
+}
+
 std::optional<Field> FieldFromName(std::string_view name) {
   for (const auto& [known, field] : kFieldNames) {
     if (known == name) return field;
@@ -64,17 +72,12 @@ bool Template::Has(Field field) const {
   return std::ranges::find(fields(), field) != fields().end();
 }
 
-bool Template::IsKernels(std::string_view name) {
-  return std::ranges::find(kTemplates, name, [](const auto& each) { return each.first; }) !=
-         kTemplates.end();
-}
+bool Template::IsKernels(std::string_view name) { return KernelsFields(name).has_value(); }
 
 Result<Template> Template::FromName(std::string_view name) {
-  const auto known =
-      std::ranges::find(kTemplates, name, [](const auto& each) { return each.first; });
   Template made;
   made.is_legacy_ = name == kLegacy;
-  std::string_view format = known != kTemplates.end() ? known->second : name;
+  std::string_view format = KernelsFields(name).value_or(name);
   while (true) {
     const std::size_t end = format.find('|');
     const std::optional<Field> field = FieldFromName(format.substr(0, end));
