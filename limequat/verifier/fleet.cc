@@ -111,7 +111,7 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> Fleet::BindLocked(const Pol
                     fmt::format("IMA policy with name {} already exists. Please use a different "
                                 "name or delete the allowlist from the verifier.",
                                 EscapeForDisplay(choice.name, 128)));
-  LQ_ASSIGN_OR_RETURN(auto rebound, PushPolicyLocked(choice.name, *choice.body));
+  LQ_ASSIGN_OR_RETURN(auto rebound, PushPolicyLocked(choice.name, *choice.body, policy));
   static_cast<void>(rebound);
   return policy;
 }
@@ -132,11 +132,13 @@ Status Fleet::Remove(const wire::AgentId& id) {
 
 Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body) {
   const std::lock_guard administration(administration_);
-  return PushPolicyLocked(name, body);
+  LQ_ASSIGN_OR_RETURN(const auto policy, parts_.policies.Get(body));
+  return PushPolicyLocked(name, body, policy);
 }
 
-Result<std::size_t> Fleet::PushPolicyLocked(std::string_view name, std::string_view body) {
-  LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(body));
+Result<std::size_t> Fleet::PushPolicyLocked(
+    std::string_view name, std::string_view body,
+    const std::shared_ptr<const policy::RuntimePolicy>& policy) {
   const Time now = Now();
   LQ_ASSIGN_OR_RETURN(
       auto rebound,

@@ -89,7 +89,9 @@ class Fleet {
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
   // The policy that an enrolment chose, stored under its name.
   Result<std::shared_ptr<const policy::RuntimePolicy>> BindLocked(const PolicyChoice& choice);
-  Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body);
+  // `policy` is what `body` says.
+  Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body,
+                                       const std::shared_ptr<const policy::RuntimePolicy>& policy);
 
   FleetParts parts_;
   FleetOptions options_;
