@@ -7,28 +7,18 @@
 #include "limequat/base/check.h"
 #include "limequat/eventlog/cel.h"
 #include "limequat/eventlog/replay.h"
+#include "read_to_end.h"
 
 namespace limequat {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   eventlog::CelReader reader(ByteView(data, size));
   eventlog::Replay replay({crypto::HashAlgorithm::kSha1, crypto::HashAlgorithm::kSha256});
-  while (true) {
-    const std::size_t before = reader.offset();
-    const auto next = reader.Next();
-    if (!next) {
-      LQ_CHECK(reader.offset() == before);
-      LQ_CHECK(reader.Next().error().message == next.error().message);
-      break;
-    }
-    if (!*next) {
-      LQ_CHECK(reader.offset() == size);
-      break;
-    }
-    LQ_CHECK((*next)->offset == before);
-    LQ_CHECK(reader.offset() > before);
-    replay.Extend(eventlog::AsEvent(**next));
-  }
+  const Ended ended = ReadToEnd(reader, [&](const eventlog::CelRecord& record, std::size_t offset) {
+    LQ_CHECK(record.offset == offset);
+    replay.Extend(eventlog::AsEvent(record));
+  });
+  LQ_CHECK(ended == Ended::kWithAnError || reader.offset() == size);
   return 0;
 }
 

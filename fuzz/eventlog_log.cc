@@ -7,6 +7,7 @@
 #include "limequat/base/check.h"
 #include "limequat/eventlog/log.h"
 #include "limequat/eventlog/replay.h"
+#include "read_to_end.h"
 
 namespace limequat {
 
@@ -15,23 +16,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto reader = eventlog::LogReader::Open(log);
   if (!reader) return 0;
   eventlog::Replay replay(eventlog::ReplayedBanks(reader->algorithms()));
-  while (true) {
-    const std::size_t before = reader->offset();
-    const auto next = reader->Next();
-    if (!next) {
-      LQ_CHECK(reader->offset() == before);
-      LQ_CHECK(reader->Next().error().message == next.error().message);
-      break;
-    }
-    if (!*next) {
-      LQ_CHECK(!*reader->Next());
-      break;
-    }
-    LQ_CHECK((*next)->offset == before);
-    LQ_CHECK(reader->offset() > before);
-    LQ_CHECK((*next)->digests.size() <= eventlog::kMaxAlgorithms);
-    replay.Extend(**next);
-  }
+  ReadToEnd(*reader, [&](const eventlog::Event& event, std::size_t offset) {
+    LQ_CHECK(event.offset == offset);
+    LQ_CHECK(event.digests.size() <= eventlog::kMaxAlgorithms);
+    replay.Extend(event);
+  });
   LQ_CHECK(reader->notes().list().size() <= eventlog::Notes::kLimit);
   static_cast<void>(replay.Values());
   return 0;

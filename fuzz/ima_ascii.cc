@@ -7,6 +7,7 @@
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
 #include "limequat/ima/testing/write_list.h"
+#include "read_to_end.h"
 
 namespace limequat {
 
@@ -44,23 +45,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ByteView list(data, size);
   ima::ListReader reader(list, ima::Format::kAscii);
   ima::Replay replay(crypto::HashAlgorithm::kSha256, ima::TemplateDigests::kNative);
-  while (true) {
-    const std::size_t before = reader.offset();
-    const auto next = reader.Next();
-    if (!next) {
-      LQ_CHECK(reader.offset() == before);
-      LQ_CHECK(reader.Next().error().message == next.error().message);
-      break;
-    }
-    if (!*next) {
-      LQ_CHECK(reader.offset() == size);
-      break;
-    }
-    LQ_CHECK((*next)->index + 1 == reader.index());
-    LQ_CHECK(reader.offset() > before && data[reader.offset() - 1] == '\n');
-    CheckBinaryForm(**next);
-    replay.Extend(**next);
-  }
+  const Ended ended = ReadToEnd(reader, [&](const ima::Entry& entry, std::size_t) {
+    LQ_CHECK(entry.index + 1 == reader.index());
+    LQ_CHECK(data[reader.offset() - 1] == '\n');
+    CheckBinaryForm(entry);
+    replay.Extend(entry);
+  });
+  LQ_CHECK(ended == Ended::kWithAnError || reader.offset() == size);
   // The value a prefix leads to is found, at that prefix or before it.
   const auto found = ima::FindQuotedPrefix(
       list, ima::Format::kAscii,

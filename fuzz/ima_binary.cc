@@ -12,6 +12,7 @@
 #include "limequat/ima/replay.h"
 #include "limequat/ima/testing/write_list.h"
 #include "limequat/ima/xattrs.h"
+#include "read_to_end.h"
 
 namespace limequat {
 
@@ -80,25 +81,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ima::Replay stated(crypto::HashAlgorithm::kSha1, ima::TemplateDigests::kNative);
   ima::Replay replay(crypto::HashAlgorithm::kSha1, ima::TemplateDigests::kNative);
   bool all_match = true;
-  while (true) {
-    const std::size_t before = reader.offset();
-    const auto next = reader.Next();
-    if (!next) {
-      LQ_CHECK(reader.offset() == before);
-      LQ_CHECK(reader.Next().error().message == next.error().message);
-      break;
-    }
-    if (!*next) {
-      LQ_CHECK(reader.offset() == size);
-      break;
-    }
-    LQ_CHECK(reader.offset() > before);
-    CheckAsciiForm(**next);
-    CheckParts(**next);
-    all_match = all_match && ima::CheckStatedDigest(**next) == ima::StatedDigest::kMatches;
-    stated.ExtendAsStated(**next);
-    replay.Extend(**next);
-  }
+  const Ended ended = ReadToEnd(reader, [&](const ima::Entry& entry, std::size_t) {
+    CheckAsciiForm(entry);
+    CheckParts(entry);
+    all_match = all_match && ima::CheckStatedDigest(entry) == ima::StatedDigest::kMatches;
+    stated.ExtendAsStated(entry);
+    replay.Extend(entry);
+  });
+  LQ_CHECK(ended == Ended::kWithAnError || reader.offset() == size);
   if (all_match) LQ_CHECK(stated.pcr() == replay.pcr());
   return 0;
 }
