@@ -12,6 +12,7 @@
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/json/value.h"
+#include "limequat/wire/enrolment.h"
 #include "limequat/wire/own_api.h"
 
 namespace limequat::cli {
@@ -21,6 +22,13 @@ namespace {
 std::string PolicyOf(const AgentAdd& asked) {
   if (asked.policy_file) return asked.id;
   return asked.options.policy_name;
+}
+
+// JSON as Keylime's tenant takes it on its command line, or the name of a file with it.
+Result<wire::TpmPolicy> ReadTpmPolicy(const std::string& text) {
+  if (text.starts_with('{')) return wire::ParseTpmPolicy(text);
+  LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(text, kMaxSmallInput));
+  return wire::ParseTpmPolicy(content);
 }
 
 std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, const Look& look) {
@@ -49,6 +57,9 @@ Result<Ending> AgentAdd::Run(Console& console) const {
   tenant::AddOptions add = options;
   if (policy_file) {
     LQ_ASSIGN_OR_RETURN(add.policy_text, ReadInput(*policy_file, kMaxPolicyInput));
+  }
+  if (tpm_policy) {
+    LQ_ASSIGN_OR_RETURN(add.tpm_policy, ReadTpmPolicy(*tpm_policy));
   }
   LQ_ASSIGN_OR_RETURN(const wire::AgentId agent, wire::AgentId::Parse(id));
   LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));

@@ -17,6 +17,7 @@ struct AgentAdd {
   std::optional<std::filesystem::path> config;
   std::string id;
   std::optional<std::string> policy_file;  // instead of options.policy_name
+  std::optional<std::string> tpm_policy;   // JSON, or the file that holds it
   tenant::AddOptions options;
 
   Result<Ending> Run(Console& console) const;

@@ -60,6 +60,8 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
   AddValue(app, "--policy-file", command.policy_file, ParseText, "FILE",
            "a policy for this machine alone")
       ->excludes(named);
+  AddValue(app, "--tpm-policy", command.tpm_policy, ParseText, "JSON|FILE",
+           R"(values that PCRs must have: {"14": ["HEX", ...]})");
   app.add_flag("--approve-current-boot", options.approve_current_boot,
                "its PCRs 0-9 of now become the approved boot baseline");
   app.add_flag("--waive-identity", options.waive_identity,

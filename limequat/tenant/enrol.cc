@@ -1,22 +1,39 @@
 #include "limequat/tenant/enrol.h"
 
+#include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/tpm/pcr.h"
-#include "limequat/wire/enrolment.h"
 
 namespace limequat::tenant {
 
 namespace {
 
+// In Keylime's protocol this PCR holds the hash of the agent's transport key.
+constexpr std::uint32_t kTransportKeyPcr = 16;
+
+Status CheckTpmPolicy(const wire::TpmPolicy& policy) {
+  const auto refused = [](std::uint32_t pcr, std::string_view why) {
+    return Malformed("tenant.tpm_policy", fmt::format("the TPM policy names PCR {}, {}", pcr, why));
+  };
+  for (const auto& [pcr, values] : policy.pcrs) {
+    if (pcr == tpm::kImaPcr) return refused(pcr, "whose value the IMA list must explain");
+    if (pcr == kTransportKeyPcr) return refused(pcr, "which holds the hash of the transport key");
+    if (values.empty()) return refused(pcr, "and no value that would be good");
+  }
+  return {};
+}
+
 wire::EnrolRequest RequestFor(const wire::RegistrarAgent& agent, const AddOptions& options) {
   wire::EnrolRequest request;
   request.ip = options.contact_host ? options.contact_host : agent.ip;
   request.port = options.contact_port ? options.contact_port : agent.port;
-  request.tpm_policy.mask = tpm::PcrSet::Of(tpm::kImaPcr).bits();
+  request.tpm_policy = options.tpm_policy;
+  request.tpm_policy.mask |= tpm::PcrSet::Of(tpm::kImaPcr).bits();
   request.metadata = "{}";
   request.runtime_policy = options.policy_text;
   request.accept_hash_algs = {"sha512", "sha384", "sha256"};
@@ -32,6 +49,7 @@ wire::EnrolRequest RequestFor(const wire::RegistrarAgent& agent, const AddOption
 }  // namespace
 
 Result<Added> AddMachine(Services& services, const wire::AgentId& id, const AddOptions& options) {
+  LQ_RETURN_IF_ERROR(CheckTpmPolicy(options.tpm_policy));
   auto registered = services.FindRegistered(id.text());
   if (!registered) {
     if (registered.error().code != ErrorCode::kNotFound) return std::move(registered).error();

@@ -7,6 +7,7 @@
 #include "limequat/base/result.h"
 #include "limequat/tenant/client.h"
 #include "limequat/wire/agent_id.h"
+#include "limequat/wire/enrolment.h"
 
 namespace limequat::tenant {
 
@@ -20,6 +21,9 @@ struct AddOptions {
   bool waive_identity = false;  // enrol although the EK certificate could not be verified
   bool waive_sha1 = false;
   bool waive_boot_aggregate_bank = false;
+  // Values that single PCRs must have (Keylime's tpm_policy). Not for PCR 10, which the IMA
+  // list explains, nor for PCR 16, which holds the transport key.
+  wire::TpmPolicy tpm_policy{};
   // Instead of what the machine registered, for machines behind a forwarded port.
   std::optional<std::string> contact_host{};
   std::optional<std::uint16_t> contact_port{};
@@ -37,7 +41,7 @@ struct Added {
 // says of itself is never asked. kNotFound if it is not registered,
 // kPermissionDenied ("tenant.identity_unverified") if its EK was not verified and no
 // waiver was given for it, kUnsupported if it serves without TLS, kConflict if it is
-// enrolled already.
+// enrolled already, kMalformed ("tenant.tpm_policy") for a PCR policy that no machine can meet.
 Result<Added> AddMachine(Services& services, const wire::AgentId& id, const AddOptions& options);
 
 }  // namespace limequat::tenant

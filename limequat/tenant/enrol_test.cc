@@ -2,7 +2,10 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "limequat/crypto/certificate.h"
@@ -18,6 +21,8 @@ namespace {
 
 constexpr std::string_view kAtRegistrar = "GET /api/v1/agents/web-1";
 constexpr std::string_view kAtVerifier = "POST /api/v1/agents/web-1";
+
+const std::string kPcrValue(64, 'b');
 
 // A certificate as an agent makes it for itself.
 const std::string kCertificate = [] {
@@ -175,6 +180,24 @@ TEST_F(EnrolTest, APolicyOfItsOwnGoesAlong) {
   ASSERT_TRUE(Add({.policy_text = R"({"digests": {}})"}));
   EXPECT_EQ(SentRequest().runtime_policy, R"({"digests": {}})");
   EXPECT_EQ(Sent()->policy_name, "");
+}
+
+TEST_F(EnrolTest, ATpmPolicyIsSentWithItsPcrsInTheMask) {
+  const auto policy = wire::ParseTpmPolicy(fmt::format(R"({{"14": "{}"}})", kPcrValue));
+  ASSERT_TRUE(Add({.tpm_policy = *policy}));
+  EXPECT_EQ(SentRequest().tpm_policy.pcrs, policy->pcrs);
+  EXPECT_EQ(SentRequest().tpm_policy.mask, 1U << 14U | 1U << 10U);
+}
+
+TEST_F(EnrolTest, ATpmPolicyThatNoMachineCanMeetIsRefused) {
+  const std::vector<std::string> values = {kPcrValue};
+  for (const auto& [pcr, good] : {std::pair(10U, values), {16U, values}, {14U, {}}}) {
+    const auto added = Add({.tpm_policy = {.pcrs = {{pcr, good}}}});
+    ASSERT_FALSE(added) << pcr;
+    EXPECT_EQ(added.error().id, "tenant.tpm_policy");
+    EXPECT_NE(added.error().message.find(fmt::format("PCR {}", pcr)), std::string::npos);
+    EXPECT_FALSE(Sent());
+  }
 }
 
 TEST_F(EnrolTest, TheVerifiersRefusalIsHandedOn) {

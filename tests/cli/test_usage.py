@@ -127,6 +127,13 @@ class ExitStatusTest(CliTest):
         done = self.run_limequat("inspect", "ima", "/dev/null")
         self.assertEqual((done.status, done.json()["entries"], done.json()["pcrs"]), (0, 0, {}))
 
+    def test_3_tpm_policy_in_text_or_file(self) -> None:
+        wrong = '{"24": ["' + "0" * 64 + '"]}'
+        (self.folder / "policy.json").write_text(wrong)
+        for given in (wrong, self.folder / "policy.json"):
+            self.assert_error(self.run_limequat("agent", "add", "a", "--tpm-policy", given), 3, "wire.tpm_policy")
+        self.assert_error(self.run_limequat("agent", "add", "a", "--tpm-policy", self.folder / "absent"), 4, "cli.input.absent")
+
     def test_4_not_found(self) -> None:
         self.assert_error(self.run_limequat("inspect", "ima", self.folder / "absent"), 4, "cli.input.absent")
         self.assert_error(self.run_limequat("--config", self.folder / "absent", "agent", "list"), 4, "config.file")
