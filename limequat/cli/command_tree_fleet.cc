@@ -125,14 +125,20 @@ void DeclareIncident(CLI::App& root, CommandLine& line) {
 void DeclarePolicyCreate(CLI::App& policy, CommandLine& line) {
   CLI::App& create = DeclareGroup(policy, "create", "Make a policy");
   auto [app, command] = Declare<PolicyCreateRuntime>(
-      create, line, "runtime", "A runtime policy of the files below a folder",
+      create, line, "runtime", "A runtime policy of files, initial RAM disks and packages",
       "  limequat policy create runtime --root /srv/images/web --output policy.json \\\n"
-      "    --exclude '/var/log/.*'\n\n"
+      "    --initrd /srv/images/web/boot/initrd.img --exclude '/var/log/.*'\n"
+      "  limequat policy create runtime --package nginx_1.22.deb --base policy.json \\\n"
+      "    --output newer.json\n\n"
       "Make it from the source of a machine (an image, an installed root), not from a machine\n"
-      "that may be tampered with. /proc, /sys, /dev and /run are left out.");
+      "that may be tampered with. /proc, /sys, /dev and /run of DIR are left out. Signatures\n"
+      "of packages are not checked: take them from where apt or dnf verified them.");
   command.now = Now();
-  AddValue(app, "--root", command.root, ParseText, "DIR", "what the machine knows as /")
-      ->required();
+  AddValue(app, "--root", command.root, ParseText, "DIR", "what the machine knows as /");
+  AddValues(app, "--initrd", command.initrds, ParseText, "FILE",
+            "an initial RAM disk, plain or compressed; may be given again");
+  AddValues(app, "--package", command.packages, ParseText, "FILE",
+            "a .deb or .rpm file; may be given again");
   AddValue(app, "--output", command.output, ParseText, "FILE",
            "where the policy goes; default: standard output");
   AddValues(app, "--exclude", command.excludes, ParseText, "REGEX",

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 #include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
+#include "limequat/collect/archive.h"
 #include "limequat/collect/tree.h"
 #include "limequat/config/files.h"
 #include "limequat/json/value.h"
@@ -43,6 +45,9 @@ Result<std::string> CheckBefore(const PolicyCreateRuntime& asked, const Console&
   if (KeepsToStandardOutput(asked) && console.for_people()) {
     return UsageError("name a file with --output, or send the policy on with -o json");
   }
+  if (!asked.root && asked.initrds.empty() && asked.packages.empty()) {
+    return UsageError("say what the policy is made of: --root, --initrd or --package");
+  }
   // Whether they exclude everything is known when the paths are.
   LQ_RETURN_IF_ERROR(policy::ExcludeList::Compile(asked.excludes));
   if (!asked.base) return std::string();
@@ -52,30 +57,79 @@ Result<std::string> CheckBefore(const PolicyCreateRuntime& asked, const Console&
   return base;
 }
 
+std::vector<crypto::HashAlgorithm> HashesOf(const PolicyCreateRuntime& asked) {
+  if (!asked.hashes.empty()) return asked.hashes;
+  return {crypto::HashAlgorithm::kSha256};
+}
+
+collect::Selection SelectionOf(const PolicyCreateRuntime& asked) {
+  return asked.executables ? collect::Selection::kExecutable : collect::Selection::kAll;
+}
+
 collect::TreeOptions TreeOf(const PolicyCreateRuntime& asked) {
-  collect::TreeOptions options;
-  options.root = asked.root;
-  if (asked.executables) options.selection = collect::Selection::kExecutable;
-  if (!asked.hashes.empty()) options.algorithms = asked.hashes;
+  collect::TreeOptions options{
+      .root = *asked.root, .selection = SelectionOf(asked), .algorithms = HashesOf(asked)};
   options.skip = {"/proc", "/sys", "/dev", "/run"};
   options.skip.insert(options.skip.end(), asked.skip.begin(), asked.skip.end());
   return options;
 }
 
-Result<collect::Tree> HashWithProgress(const PolicyCreateRuntime& asked, const Console& console) {
-  ProgressLine line(stderr, console.err_is_terminal(), "hashing");
-  return collect::HashTree(TreeOf(asked), [&line](const collect::Progress& progress) {
-    line.Show({.files = progress.files,
-               .bytes = progress.bytes,
-               .total_files = progress.total_files,
-               .total_bytes = progress.total_bytes});
-  });
-}
+using ProgressCallback = std::function<void(const collect::Progress&)>;
 
-Result<Made> Make(const PolicyCreateRuntime& asked, const std::string& base, collect::Tree tree) {
-  Made made{.text = {}, .files = 0, .left_out = std::move(tree.unreadable)};
-  policy::RuntimePolicyBuilder builder;
-  for (const std::string& exclude : asked.excludes) builder.AddExclude(exclude);
+// Everything the policy is made of, one source after another.
+class Sources {
+ public:
+  Sources(const PolicyCreateRuntime& asked, const Console& console)
+      : asked_(asked), console_(console) {}
+
+  Result<std::vector<collect::Tree>> Hash() const {
+    std::vector<collect::Tree> trees;
+    if (asked_.root) {
+      const auto hash = [this](const auto& call) {
+        return collect::HashTree(TreeOf(asked_), call);
+      };
+      LQ_ASSIGN_OR_RETURN(collect::Tree tree, WithProgress(*asked_.root, hash));
+      trees.push_back(std::move(tree));
+    }
+    LQ_RETURN_IF_ERROR(HashArchives(asked_.initrds, collect::HashInitrd, trees));
+    LQ_RETURN_IF_ERROR(HashArchives(asked_.packages, collect::HashPackage, trees));
+    return trees;
+  }
+
+ private:
+  using HashArchive = Result<collect::Tree> (*)(const collect::ArchiveOptions&,
+                                                const ProgressCallback&);
+
+  Status HashArchives(const std::vector<std::string>& files, HashArchive hash,
+                      std::vector<collect::Tree>& trees) const {
+    for (const std::string& file : files) {
+      const collect::ArchiveOptions options{
+          .file = file, .selection = SelectionOf(asked_), .algorithms = HashesOf(asked_)};
+      const auto hash_one = [&](const auto& call) { return hash(options, call); };
+      LQ_ASSIGN_OR_RETURN(collect::Tree tree, WithProgress(file, hash_one));
+      trees.push_back(std::move(tree));
+    }
+    return {};
+  }
+
+  template <class Work>
+  Result<collect::Tree> WithProgress(const std::string& what, Work work) const {
+    ProgressLine line(stderr, console_.err_is_terminal(), "hashing " + Shown(what));
+    return work([&line](const collect::Progress& progress) {
+      line.Show({.files = progress.files,
+                 .bytes = progress.bytes,
+                 .total_files = progress.total_files,
+                 .total_bytes = progress.total_bytes});
+    });
+  }
+
+  const PolicyCreateRuntime& asked_;
+  const Console& console_;
+};
+
+// What the policy has of one source.
+void AddTree(collect::Tree tree, policy::RuntimePolicyBuilder& builder, Made& made) {
+  for (std::string& problem : tree.unreadable) made.left_out.push_back(std::move(problem));
   for (const collect::HashedFile& file : tree.files) {
     if (!IsUtf8(file.path)) {
       made.left_out.push_back(file.path + ": the name is not UTF-8, no policy can hold it");
@@ -84,6 +138,14 @@ Result<Made> Make(const PolicyCreateRuntime& asked, const std::string& base, col
     ++made.files;
     for (const crypto::Digest& digest : file.digests) builder.AddDigest(file.path, digest.hex());
   }
+}
+
+Result<Made> Make(const PolicyCreateRuntime& asked, const std::string& base,
+                  std::vector<collect::Tree> trees) {
+  Made made;
+  policy::RuntimePolicyBuilder builder;
+  for (const std::string& exclude : asked.excludes) builder.AddExclude(exclude);
+  for (collect::Tree& tree : trees) AddTree(std::move(tree), builder, made);
   for (std::string& text : made.left_out) text = EscapeForDisplay(text);
   LQ_ASSIGN_OR_RETURN(made.text, builder.ToJson(PolicyTimestamp(asked.now), kLogHash));
   if (!base.empty()) {
@@ -133,8 +195,8 @@ std::string PolicyTimestamp(Time time) {
 
 Result<Ending> PolicyCreateRuntime::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(const std::string base_text, CheckBefore(*this, console));
-  LQ_ASSIGN_OR_RETURN(collect::Tree tree, HashWithProgress(*this, console));
-  LQ_ASSIGN_OR_RETURN(const Made made, Make(*this, base_text, std::move(tree)));
+  LQ_ASSIGN_OR_RETURN(std::vector<collect::Tree> trees, Sources(*this, console).Hash());
+  LQ_ASSIGN_OR_RETURN(const Made made, Make(*this, base_text, std::move(trees)));
   NoteWhatIsLeftOut(made, console);
   if (!KeepsToStandardOutput(*this)) {
     LQ_RETURN_IF_ERROR(config::WriteFileAtomically(*output, made.text, 0644));

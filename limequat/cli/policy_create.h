@@ -12,11 +12,14 @@
 namespace limequat::cli {
 
 // limequat policy create runtime: a runtime policy of the files below a folder, which
-// the machine knows as "/". Pseudo file systems (/proc, /sys, /dev, /run) are left out.
-// What could not be read, or has a name that no policy can hold, is named: a machine
-// that runs it would fail.
+// the machine knows as "/", of initial RAM disks and of packages, all together. Pseudo
+// file systems (/proc, /sys, /dev, /run) are left out of the folder. What could not be
+// read, or has a name that no policy can hold, is named: a machine that runs it would
+// fail.
 struct PolicyCreateRuntime {
-  std::string root;
+  std::optional<std::string> root;
+  std::vector<std::string> initrds;
+  std::vector<std::string> packages;
   std::optional<std::string> output;  // absent or "-": the policy is the result
   std::vector<std::string> excludes;
   std::vector<std::string> skip;  // besides the pseudo file systems

@@ -14,7 +14,6 @@ namespace limequat::collect {
 namespace {
 
 constexpr std::size_t kBuffer = 1U << 20U;
-constexpr std::string_view kElfMagic = "\x7f\x45LF";
 
 Error CannotRead(int number) { return Unavailable("collect.read", Reason(number)); }
 Error HasChanged() { return Conflict("collect.changed", "it changed while it was read"); }
@@ -73,7 +72,7 @@ Result<FileHasher::Fed> FileHasher::Feed(int fd, Wanted wanted,
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return CannotRead(errno);
     const ByteView piece(buffer_.data(), static_cast<std::size_t>(count));
-    if (offset == 0 && wanted == Wanted::kIfElf && !AsText(piece).starts_with(kElfMagic)) {
+    if (offset == 0 && wanted == Wanted::kIfElf && !IsElf(piece)) {
       return Fed::kNotWanted;
     }
     if (count == 0) return Fed::kYes;

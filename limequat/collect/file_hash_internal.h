@@ -12,6 +12,7 @@
 
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
+#include "limequat/collect/selection_internal.h"
 #include "limequat/crypto/digest.h"
 
 namespace limequat::collect {
@@ -22,8 +23,6 @@ struct FileIdentity {
   ino_t inode = 0;
   friend auto operator<=>(const FileIdentity&, const FileIdentity&) = default;
 };
-
-enum class Wanted { kAlways, kIfElf };
 
 // Hashes files, one after another: buffer and contexts are kept. One for each thread.
 class FileHasher {

@@ -1,7 +1,6 @@
 #include "limequat/collect/tree.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -21,6 +20,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/collect/file_hash_internal.h"
 #include "limequat/collect/folder_internal.h"
+#include "limequat/collect/selection_internal.h"
 
 namespace limequat::collect {
 
@@ -57,12 +57,6 @@ bool IsSkipped(std::string_view path, const std::vector<std::string>& skip) {
     while (prefix.ends_with('/')) prefix.remove_suffix(1);
     return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
   });
-}
-
-bool IsKernelModule(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kEndings = {".ko", ".ko.xz", ".ko.zst", ".ko.gz"};
-  return std::ranges::any_of(kEndings,
-                             [name](std::string_view end) { return name.ends_with(end); });
 }
 
 Result<UniqueFd> OpenRoot(const std::filesystem::path& root) {
@@ -125,16 +119,14 @@ class Walk {
   }
 
   void AddFile(std::size_t folder, std::string name, std::string path, const struct stat& status) {
-    const bool certain = options_.selection == Selection::kAll || (status.st_mode & 0111U) != 0 ||
-                         IsKernelModule(name);
-    const Wanted wanted = certain ? Wanted::kAlways : Wanted::kIfElf;
+    const Wanted wanted = IsWanted(options_.selection, name, status.st_mode);
     const FileIdentity identity{status.st_dev, status.st_ino};
     if (status.st_nlink > 1) {
       const auto [known, fresh] = links_.try_emplace(identity, found_.jobs.size());
       if (!fresh) {
         Job& job = found_.jobs[known->second];
         job.paths.push_back(std::move(path));
-        if (certain) job.wanted = Wanted::kAlways;
+        if (wanted == Wanted::kAlways) job.wanted = wanted;
         return;
       }
     }
