@@ -28,7 +28,9 @@ using ProgressCallback = std::function<void(const Progress&)>;
 constexpr std::string_view kRpmMagic = "\xed\xab\xee\xdb";
 constexpr std::string_view kArMagic = "!<arch>\n";
 
-Error OtherKind(std::string_view what) { return Unsupported("collect.archive.kind", std::string(what)); }
+Error OtherKind(std::string_view what) {
+  return Unsupported("collect.archive.kind", std::string(what));
+}
 
 // An archive that is read, and what was found in it.
 class ArchiveFile {
@@ -114,8 +116,7 @@ Status ArchiveFile::ReadInitrd() {
 
 Result<std::uint64_t> ArchiveFile::ReadCompressedPart(std::uint64_t offset) {
   FileStream file = From(offset);
-  LQ_ASSIGN_OR_RETURN(const auto unpacker,
-                      Unpacker::Open(file, Unpacker::Layout::kCompressed));
+  LQ_ASSIGN_OR_RETURN(const auto unpacker, Unpacker::Open(file, Unpacker::Layout::kCompressed));
   LQ_ASSIGN_OR_RETURN(const auto entry, unpacker->NextEntry());
   if (!entry) return OtherKind(fmt::format("nothing that is known at byte {}", offset));
   StreamReader in(unpacker->content(), options_.max_bytes);

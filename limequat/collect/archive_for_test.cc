@@ -22,9 +22,9 @@ struct FreeEntry {
 
 void AddFilter(archive* writer, std::string_view filter) {
   static const std::map<std::string_view, int (*)(archive*)> kFilters = {
-      {"", archive_write_add_filter_none},      {"gzip", archive_write_add_filter_gzip},
+      {"", archive_write_add_filter_none},       {"gzip", archive_write_add_filter_gzip},
       {"bzip2", archive_write_add_filter_bzip2}, {"xz", archive_write_add_filter_xz},
-      {"lzma", archive_write_add_filter_lzma},  {"lz4", archive_write_add_filter_lz4},
+      {"lzma", archive_write_add_filter_lzma},   {"lz4", archive_write_add_filter_lz4},
       {"zstd", archive_write_add_filter_zstd}};
   kFilters.at(filter)(writer);
 }
@@ -92,10 +92,11 @@ std::string TarArchive(const std::vector<TestEntry>& entries, std::string_view f
 }
 
 std::string DebianPackage(std::string_view data, std::string_view data_name) {
-  return Write(archive_write_set_format_ar_svr4, "",
-               {{.name = "debian-binary", .content = "2.0\n"},
-                {.name = "control.tar", .content = TarArchive({{.name = "./control", .content = "x"}}, "")},
-                {.name = std::string(data_name), .content = std::string(data)}});
+  return Write(
+      archive_write_set_format_ar_svr4, "",
+      {{.name = "debian-binary", .content = "2.0\n"},
+       {.name = "control.tar", .content = TarArchive({{.name = "./control", .content = "x"}}, "")},
+       {.name = std::string(data_name), .content = std::string(data)}});
 }
 
 }  // namespace limequat::collect

@@ -108,7 +108,8 @@ TEST_F(ArchiveTest, InitrdWhatComesLastCounts) {
 // The content comes with one of the names, mostly the last.
 TEST_F(ArchiveTest, InitrdHardLinks) {
   const auto named = [](std::string name, std::string content, std::uint32_t inode) {
-    return TestEntry{.name = std::move(name), .content = std::move(content), .links = 2, .inode = inode};
+    return TestEntry{
+        .name = std::move(name), .content = std::move(content), .links = 2, .inode = inode};
   };
   ExpectFiles(Initrd(NewcArchive({named("a", "", 1), named("b", "one", 1), named("c", "two", 2),
                                   named("d", "", 2), named("e", "", 3)})),
@@ -120,8 +121,7 @@ TEST_F(ArchiveTest, InitrdTruncatedOrDamaged) {
   EXPECT_EQ(ErrorOf(Initrd(plain.substr(0, plain.size() - 40))), "collect.archive.truncated");
   const std::string packed = Compressed(plain, "gzip");
   EXPECT_EQ(ErrorOf(Initrd(packed.substr(0, packed.size() / 2))), "collect.archive.broken");
-  EXPECT_EQ(ErrorOf(Initrd(Compressed(plain.substr(0, 300), "gzip"))),
-            "collect.archive.truncated");
+  EXPECT_EQ(ErrorOf(Initrd(Compressed(plain.substr(0, 300), "gzip"))), "collect.archive.truncated");
   EXPECT_EQ(ErrorOf(Initrd(Compressed("no archive at all", "gzip"))), "collect.archive.kind");
 }
 
@@ -133,8 +133,8 @@ TEST_F(ArchiveTest, InitrdOfNoKnownKind) {
 }
 
 TEST_F(ArchiveTest, NamesThatLeadOutAreLeftOutAndSaid) {
-  const auto tree = Initrd(NewcArchive({File("../etc/passwd", "x"), File("a/../b", "x"),
-                                        File("/abs//c", "x")}));
+  const auto tree =
+      Initrd(NewcArchive({File("../etc/passwd", "x"), File("a/../b", "x"), File("/abs//c", "x")}));
   ASSERT_TRUE(tree);
   ASSERT_EQ(tree->files.size(), 1U);
   EXPECT_EQ(tree->files[0].path, "/abs/c");
@@ -150,7 +150,8 @@ TEST_F(ArchiveTest, WhatItMayUnpackToIsBounded) {
   EXPECT_EQ(ErrorOf(HashInitrd({.file = Store(of_zeros), .max_bytes = 1'000'000})), "none");
   EXPECT_EQ(ErrorOf(HashInitrd({.file = Store(of_zeros), .max_bytes = 999'999})),
             "collect.archive.too_large");
-  const auto package = DebianPackage(TarArchive({File("a", std::string(5000, 'x'))}, "gzip"), "data.tar");
+  const auto package =
+      DebianPackage(TarArchive({File("a", std::string(5000, 'x'))}, "gzip"), "data.tar");
   EXPECT_EQ(ErrorOf(HashPackage({.file = Store(package), .max_bytes = 5000})), "none");
   EXPECT_EQ(ErrorOf(HashPackage({.file = Store(package), .max_bytes = 4999})),
             "collect.archive.too_large");
@@ -159,7 +160,8 @@ TEST_F(ArchiveTest, WhatItMayUnpackToIsBounded) {
 TEST_F(ArchiveTest, SelectionOfExecutables) {
   const std::string archive = NewcArchive({{.name = "script", .content = "#!", .mode = 0100755},
                                            File("library.so", "\x7f\x45LF..."),
-                                           File("a.ko.xz", "module"), File("text", "text")});
+                                           File("a.ko.xz", "module"),
+                                           File("text", "text")});
   const auto tree = Initrd(archive, Selection::kExecutable);
   ASSERT_TRUE(tree);
   std::vector<std::string> paths;
@@ -180,13 +182,13 @@ TEST_F(ArchiveTest, SeveralHashesInTheOrderAsked) {
 TEST_F(ArchiveTest, DebianPackageInEveryCompression) {
   for (const std::string_view filter : {"", "gzip", "bzip2", "xz", "zstd"}) {
     SCOPED_TRACE(filter);
-    ExpectFiles(
-        Package(DebianPackage(TarArchive({{.name = "./", .content = "", .mode = 040755},
-                                          File("./usr/bin/x", "program"),
-                                          {.name = "./usr/bin/y", .content = "./usr/bin/x", .links = 2}},
-                                         filter),
-                              "data.tar")),
-        {{"/usr/bin/x", "program"}, {"/usr/bin/y", "program"}});
+    ExpectFiles(Package(DebianPackage(
+                    TarArchive({{.name = "./", .content = "", .mode = 040755},
+                                File("./usr/bin/x", "program"),
+                                {.name = "./usr/bin/y", .content = "./usr/bin/x", .links = 2}},
+                               filter),
+                    "data.tar")),
+                {{"/usr/bin/x", "program"}, {"/usr/bin/y", "program"}});
   }
 }
 
@@ -222,7 +224,8 @@ TEST_F(ArchiveTest, PackagesThatAreNone) {
   EXPECT_EQ(ErrorOf(Package("text")), "collect.archive.kind");
   EXPECT_EQ(ErrorOf(Package("")), "collect.archive.kind");
   EXPECT_EQ(ErrorOf(Package(DebianPackage("x", "other"))), "collect.archive.kind");
-  const std::string whole = DebianPackage(TarArchive({File("a", std::string(5000, 'x'))}, ""), "data.tar");
+  const std::string whole =
+      DebianPackage(TarArchive({File("a", std::string(5000, 'x'))}, ""), "data.tar");
   EXPECT_EQ(ErrorOf(Package(whole.substr(0, whole.size() - 4000))), "collect.archive.broken");
   EXPECT_EQ(ErrorOf(Package("\xed\xab\xee\xdb and no more")), "collect.archive.broken");
 }

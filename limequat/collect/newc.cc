@@ -42,9 +42,7 @@ constexpr std::uint64_t kAlignment = 4;
 
 using Header = std::array<std::uint32_t, kFields>;
 
-bool IsMagic(ByteView bytes) {
-  return AsText(bytes) == kMagic || AsText(bytes) == kMagicWithSum;
-}
+bool IsMagic(ByteView bytes) { return AsText(bytes) == kMagic || AsText(bytes) == kMagicWithSum; }
 
 Error Wrong(const StreamReader& in, std::string_view what) {
   return Malformed("collect.archive.cpio",

@@ -70,8 +70,8 @@ TEST(NewcTest, ReadsNamesAndContentsInPiecesOfAnySize) {
     const auto seen = Read(text, piece);
     ASSERT_TRUE(seen) << seen.error().message;
     EXPECT_EQ(seen->end, NewcEnd::kEndOfStream);
-    EXPECT_EQ(seen->files, (std::vector<std::pair<std::string, std::string>>{
-                               {"a", "one"}, {"dir/bc", ""}}));
+    EXPECT_EQ(seen->files,
+              (std::vector<std::pair<std::string, std::string>>{{"a", "one"}, {"dir/bc", ""}}));
     EXPECT_EQ(seen->offset, text.size());
   }
 }

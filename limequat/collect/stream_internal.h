@@ -60,9 +60,9 @@ class StreamReader {
  private:
   ByteStream& stream_;
   std::uint64_t limit_;
-  Bytes kept_;           // peeked at
+  Bytes kept_;            // peeked at
   std::size_t used_ = 0;  // of kept_
-  ByteView piece_;       // the stream's piece, in so far as it is not in kept_
+  ByteView piece_;        // the stream's piece, in so far as it is not in kept_
   std::uint64_t offset_ = 0;
 };
 
