@@ -11,6 +11,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/init.h"
 #include "limequat/cli/usage.h"
+#include "limequat/ima/template.h"
 #include "limequat/wire/agent_id.h"
 
 namespace limequat::cli {
@@ -140,11 +141,10 @@ Result<tpm::PcrSet> ParsePcrNumbers(std::string_view text) {
   return *pcrs;
 }
 
-Result<eventlog::EventType> ParseEventType(std::string_view text) {
-  const auto type = eventlog::EventTypeFromName(text);
-  if (type) return *type;
+Result<std::string> ParseTemplateName(std::string_view text) {
+  if (ima::Template::FromName(text)) return std::string(text);
   return UsageError(
-      fmt::format("{} is not a type of event, for example EV_IPL or 0x0000040e", Quoted(text)));
+      fmt::format("{} is not a template, for example ima-ng or d-ng|n-ng", Quoted(text)));
 }
 
 Result<HostAndPort> ParseHostAndPort(std::string_view text) {

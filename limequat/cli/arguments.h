@@ -9,7 +9,6 @@
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
-#include "limequat/eventlog/event.h"
 #include "limequat/ima/list.h"
 #include "limequat/tpm/pcr.h"
 
@@ -39,7 +38,8 @@ Result<std::optional<ima::Format>> ParseImaFormat(std::string_view text);
 // "0-7,14"
 Result<tpm::PcrSet> ParsePcrNumbers(std::string_view text);
 // "EV_IPL", or "0x0000040e" for a type without a name.
-Result<eventlog::EventType> ParseEventType(std::string_view text);
+// The name of a template of IMA (`ima-ng`, or fields like `d-ng|n-ng`).
+Result<std::string> ParseTemplateName(std::string_view text);
 
 // "HOST:PORT", an IPv6 address in brackets.
 struct HostAndPort {

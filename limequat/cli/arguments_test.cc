@@ -115,10 +115,12 @@ TEST(Arguments, PcrNumbers) {
   ExpectUsageError(ParsePcrNumbers(""), "");
 }
 
-TEST(Arguments, EventType) {
-  EXPECT_EQ(*ParseEventType("EV_IPL"), eventlog::EventType::kIpl);
-  EXPECT_EQ(*ParseEventType("0x40e"), eventlog::EventType{0x40e});
-  ExpectUsageError(ParseEventType("IPL"), "IPL");
+TEST(Arguments, TemplateName) {
+  EXPECT_EQ(*ParseTemplateName("ima-ng"), "ima-ng");
+  EXPECT_EQ(*ParseTemplateName("d-ng|n-ng"), "d-ng|n-ng");
+  for (const char* bad : {"", "ima-", "IMA-NG", "d-ng|", "x|y"}) {
+    ExpectUsageError(ParseTemplateName(bad), bad);
+  }
 }
 
 TEST(Arguments, ImaFormat) {

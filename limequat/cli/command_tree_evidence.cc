@@ -12,6 +12,8 @@ namespace limequat::cli {
 namespace {
 
 constexpr const char* kAllAbout = "show every finding, not only the first of each check";
+constexpr const char* kNoPagerAbout =
+    "do not start $PAGER (less) for a result that is longer than the terminal";
 constexpr const char* kFormatAbout = "auto, ascii or binary; default: auto";
 
 void DeclareInspect(CLI::App& root, CommandLine& line) {
@@ -25,15 +27,27 @@ void DeclareInspect(CLI::App& root, CommandLine& line) {
       ->required();
   AddValue(log.app, "--pcr", log.command.pcrs, ParsePcrNumbers, "LIST",
            "show events of these PCRs only: 0-7,14");
-  AddValues(log.app, "--type", log.command.types, ParseEventType, "TYPE",
-            "show events of this type only; may be given again");
+  AddValues(log.app, "--type", log.command.types, EventTypeFilter::Parse, "TYPE",
+            "show events of this type only (EV_IPL, 0x40e, phase); may be given again");
+  AddValue(log.app, "--path", log.command.path, PathFilter::Parse, "PATTERN",
+           "show events only whose device path, variable name or text holds this, or matches "
+           "it if it has one of *?[");
+  log.app.add_flag("--no-pager", log.command.no_pager, kNoPagerAbout);
 
   auto ima = Declare<InspectIma>(inspect, line, "ima", "What an IMA list says of itself",
-                                 "  limequat inspect ima ascii_runtime_measurements --entries");
+                                 "  limequat inspect ima ascii_runtime_measurements --entries \\\n"
+                                 "    --path '/usr/bin/*'");
   AddValue(ima.app, "FILE", ima.command.file, ParseText, "", "IMA list, or - for standard input")
       ->required();
   AddValue(ima.app, "--format", ima.command.format, ParseImaFormat, "FORMAT", kFormatAbout);
   ima.app.add_flag("--entries", ima.command.entries, "show the entries too (`measurements`)");
+  AddValue(ima.app, "--pcr", ima.command.pcrs, ParsePcrNumbers, "LIST",
+           "show entries of these PCRs only: 10");
+  AddValues(ima.app, "--type", ima.command.templates, ParseTemplateName, "TEMPLATE",
+            "show entries of this template only (ima-ng); may be given again");
+  AddValue(ima.app, "--path", ima.command.path, PathFilter::Parse, "PATTERN",
+           "show entries only whose path holds this, or matches it if it has one of *?[");
+  ima.app.add_flag("--no-pager", ima.command.no_pager, kNoPagerAbout);
 
   auto quote = Declare<InspectQuote>(inspect, line, "quote", "What a TPM quote claims",
                                      "  limequat inspect quote quote.msg --signature quote.sig");

@@ -50,14 +50,25 @@ Console::Console(std::FILE* out, std::FILE* err, std::optional<OutputFormat> wan
   if (out_is_terminal_) look_ = {.colours = ColoursWanted(), .width = TerminalWidth(out)};
 }
 
-Status Console::Show(const json::Value& document, const std::function<std::string()>& for_people) {
+Status Console::Show(const json::Value& document, const std::function<std::string()>& for_people,
+                     Paging paging) {
+  const std::string text = TextOf(document, for_people);
+  if (paging == Paging::kOnTerminal && IsLongerThanTerminal(text, out_)) {
+    const std::string pager = PagerCommand();
+    if (!pager.empty() && ShowInPager(pager, text)) return {};
+  }
+  return Write(text);
+}
+
+std::string Console::TextOf(const json::Value& document,
+                            const std::function<std::string()>& for_people) const {
   switch (format_) {
     case OutputFormat::kTable:
-      return Write(for_people());
+      return for_people();
     case OutputFormat::kJson:
-      return Write(ToJsonText(document));
+      return ToJsonText(document);
     case OutputFormat::kYaml:
-      return Write(ToYamlText(document));
+      return ToYamlText(document);
   }
   return {};
 }

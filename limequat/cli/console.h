@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "limequat/base/result.h"
+#include "limequat/cli/pager.h"
 #include "limequat/cli/table.h"
 #include "limequat/json/value.h"
 
@@ -41,13 +42,19 @@ class Console {
   // The result: `document` as JSON or YAML, or what `for_people` makes of it.
   // kUnavailable ("cli.output") if it could not be written: such a result must not
   // end with 0.
-  Status Show(const json::Value& document, const std::function<std::string()>& for_people);
+  // `paging` says whether a result longer than the terminal is given to the reader's
+  // pager; without a terminal none is started.
+  Status Show(const json::Value& document, const std::function<std::string()>& for_people,
+              Paging paging = Paging::kNever);
   // Text that is a result as it is (a policy, a completion script).
   Status Write(std::string_view text);
   // A line on standard error, made safe for a terminal.
   void Note(std::string_view line);
 
  private:
+  std::string TextOf(const json::Value& document,
+                     const std::function<std::string()>& for_people) const;
+
   std::FILE* out_;
   std::FILE* err_;
   bool out_is_terminal_;

@@ -83,6 +83,8 @@ void SetBuffer(const ima::Entry& entry, json::Object& out) {
 
 }  // namespace
 
+std::string ShownPath(const ima::Entry& entry) { return Escaped(entry.path); }
+
 json::Object ImaEntryToJson(const ima::Entry& entry) {
   json::Object out{{"event", entry.index},
                    {"pcr", entry.pcr},
@@ -91,7 +93,7 @@ json::Object ImaEntryToJson(const ima::Entry& entry) {
   if (!entry.digest_type.empty()) out.Set("digest_type", Escaped(entry.digest_type));
   out.Set("algorithm", Escaped(entry.digest_algorithm));
   out.Set("digest", HexEncode(entry.file_digest));
-  out.Set("path", Escaped(entry.path));
+  out.Set("path", ShownPath(entry));
   if (!entry.signature.empty()) out.Set("signature", HexEncode(entry.signature));
   SetBuffer(entry, out);
   SetModsig(entry, out);

@@ -124,6 +124,13 @@ class Summary {
  private:
   void Add(const Event& event);
   void Add(const eventlog::CelRecord& record);
+  void AddRow(Row row);  // unless nobody asked for what it is about
+  template <class Type>
+  bool IsWantedType(const Type& type) const {
+    return wanted_.types.empty() || std::ranges::any_of(wanted_.types, [&](const auto& wanted) {
+             return wanted.Matches(type);
+           });
+  }
   void TakeNotes(const eventlog::Notes& notes, std::string_view of);
   void AddError(const Error& error) {
     notes_.push_back({.id = error.id, .event = records_, .detail = error.message});
@@ -191,11 +198,8 @@ Status Summary::ReadUserSpace(ByteView log) {
 void Summary::Add(const Event& event) {
   replay_.Extend(event);
   if (wanted_.pcrs && !wanted_.pcrs->Contains(event.pcr)) return;
-  if (!wanted_.types.empty() &&
-      std::ranges::find(wanted_.types, event.untrusted_type) == wanted_.types.end()) {
-    return;
-  }
-  rows_.push_back(RowOf(event, BankOf(event, banks_)));
+  if (!IsWantedType(event.untrusted_type)) return;
+  AddRow(RowOf(event, BankOf(event, banks_)));
 }
 
 void Summary::Add(const eventlog::CelRecord& record) {
@@ -206,13 +210,18 @@ void Summary::Add(const eventlog::CelRecord& record) {
     listed_banks_.push_back(digest.algorithm());
     algorithms_.emplace_back(crypto::HashName(digest.algorithm()));
   }
-  // Their types are words and not numbers.
-  if (!wanted_.types.empty()) return;
+  if (!IsWantedType(record.untrusted_event_type)) return;
   if (wanted_.pcrs && (!record.pcr || !wanted_.pcrs->Contains(*record.pcr))) return;
   Row row = RowOf(event, BankOf(event, banks_));
   row.pcr = record.pcr;
   row.type = EscapeForDisplay(record.untrusted_event_type);
-  rows_.push_back(std::move(row));
+  AddRow(std::move(row));
+}
+
+void Summary::AddRow(Row row) {
+  const bool is_wanted = !wanted_.path || ContentMatches(*wanted_.path, row.content.measured) ||
+                         ContentMatches(*wanted_.path, row.content.untrusted);
+  if (is_wanted) rows_.push_back(std::move(row));
 }
 
 void Summary::TakeNotes(const eventlog::Notes& notes, std::string_view of) {
@@ -309,8 +318,9 @@ Result<Ending> InspectEventLog::Run(Console& console) const {
   Summary summary(*this);
   LQ_RETURN_IF_ERROR(IsUserSpaceLog(content) ? summary.ReadUserSpace(AsBytes(content))
                                              : summary.ReadFirmware(AsBytes(content)));
-  LQ_RETURN_IF_ERROR(
-      console.Show(summary.ToJson(), [&] { return summary.ForPeople(console.look()); }));
+  LQ_RETURN_IF_ERROR(console.Show(
+      summary.ToJson(), [&] { return summary.ForPeople(console.look()); },
+      no_pager ? Paging::kNever : Paging::kOnTerminal));
   return Ending::kDone;
 }
 

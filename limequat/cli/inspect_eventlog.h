@@ -6,7 +6,7 @@
 
 #include "limequat/base/result.h"
 #include "limequat/cli/console.h"
-#include "limequat/eventlog/event.h"
+#include "limequat/cli/event_filter.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::cli {
@@ -15,8 +15,10 @@ namespace limequat::cli {
 // `pcrs` is what the log leads to, not what a TPM holds.
 struct InspectEventLog {
   std::string file;
-  std::optional<tpm::PcrSet> pcrs;         // absent: events of all PCRs
-  std::vector<eventlog::EventType> types;  // empty: of all types
+  std::optional<tpm::PcrSet> pcrs;     // absent: events of all PCRs
+  std::vector<EventTypeFilter> types;  // empty: of all types
+  std::optional<PathFilter> path;      // absent: whatever they are about
+  bool no_pager = false;
 
   // A log that is damaged is shown as far as it could be read, with a note that says
   // so; one without a record that can be read is an error. The filters choose events,

@@ -1,5 +1,6 @@
 #include "limequat/cli/inspect_ima.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -48,7 +49,9 @@ struct ImaLine {
 
 class Summary {
  public:
-  explicit Summary(bool keep_lines) : keep_lines_(keep_lines) {}
+  explicit Summary(const InspectIma& wanted)
+      : wanted_(wanted),
+        keep_lines_(wanted.entries || wanted.pcrs || wanted.path || !wanted.templates.empty()) {}
 
   // Reads as far as the list can be read.
   void Read(ByteView list, ima::Format format) {
@@ -79,7 +82,16 @@ class Summary {
     if (entry.violation) ++violations_;
     Extend(entry);
     Remark(entry);
-    if (keep_lines_) lines_.push_back(LineOf(entry));
+    if (keep_lines_ && IsWanted(entry)) lines_.push_back(LineOf(entry));
+  }
+
+  bool IsWanted(const ima::Entry& entry) const {
+    if (wanted_.pcrs && !wanted_.pcrs->Contains(entry.pcr)) return false;
+    if (!wanted_.templates.empty() &&
+        std::ranges::find(wanted_.templates, entry.template_name) == wanted_.templates.end()) {
+      return false;
+    }
+    return !wanted_.path || wanted_.path->Matches(ShownPath(entry));
   }
 
   void Extend(const ima::Entry& entry) {
@@ -152,6 +164,7 @@ class Summary {
   json::Array NotesToJson() const;
   json::Array LinesToJson() const;
 
+  const InspectIma& wanted_;
   bool keep_lines_;
   ima::Format format_ = ima::Format::kAscii;
   std::uint64_t entries_ = 0;
@@ -246,11 +259,12 @@ std::string Summary::ForPeople(const Look& look) const {
 Result<Ending> InspectIma::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxListInput));
   const ByteView list = AsBytes(content);
-  Summary summary(entries);
+  Summary summary(*this);
   summary.Read(list, format.value_or(ima::DetectFormat(list)));
   if (summary.error() && summary.entries() == 0) return *summary.error();
-  LQ_RETURN_IF_ERROR(
-      console.Show(summary.ToJson(), [&] { return summary.ForPeople(console.look()); }));
+  LQ_RETURN_IF_ERROR(console.Show(
+      summary.ToJson(), [&] { return summary.ForPeople(console.look()); },
+      no_pager ? Paging::kNever : Paging::kOnTerminal));
   if (summary.error() && summary.error()->code == ErrorCode::kUnsupported) {
     console.Note(fmt::format("limequat: the list was read up to entry {}: {} [{}]",
                              summary.entries(), summary.error()->message, summary.error()->id));

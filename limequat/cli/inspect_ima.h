@@ -2,10 +2,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "limequat/base/result.h"
 #include "limequat/cli/console.h"
+#include "limequat/cli/event_filter.h"
 #include "limequat/ima/list.h"
+#include "limequat/tpm/pcr.h"
 
 namespace limequat::cli {
 
@@ -15,10 +18,16 @@ struct InspectIma {
   std::string file;
   std::optional<ima::Format> format;  // absent: as the list looks
   bool entries = false;               // show the entries too
+  // Show these entries: absent or empty, all. Any of them means `entries`.
+  std::optional<tpm::PcrSet> pcrs;
+  std::vector<std::string> templates;
+  std::optional<PathFilter> path;
+  bool no_pager = false;
 
   // A list that is damaged is shown as far as it could be read, with a note that says
   // so; one whose first record cannot be read is that record's error, and one with a
-  // record of an unsupported kind is shown as far as that and ends with kMalformed.
+  // record of an unsupported kind is shown as far as that and ends with kMalformed. The
+  // filters choose entries; counts, `pcrs` and notes are of the whole list.
   Result<Ending> Run(Console& console) const;
 };
 
