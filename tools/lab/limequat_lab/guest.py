@@ -14,6 +14,7 @@ from . import swtpm
 from .channel import GUEST_PORT, Channel, Result
 from .disk import write_root_disk, write_state_disk
 from .errors import MalformedError, UnavailableError
+from .firmware import FIRMWARE, PLAIN
 from .host import LOOPBACK, find_program, require_files
 from .processes import Processes
 from .root import RootFolder
@@ -22,8 +23,6 @@ COMMAND_LINE = "console=ttyS0 quiet ima_policy=tcb"
 AGENT_PORT = 9002
 IMA_LIST = "/sys/kernel/security/ima/ascii_runtime_measurements"
 BOOT_LOG = "/sys/kernel/security/tpm0/binary_bios_measurements"
-_FIRMWARE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
-_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 # TCG runs everywhere. Newer kernels crash on its cmpxchg16b (QEMU 7.2), and its vectors make
 # OpenSSL's RSA slower than plain arithmetic would.
 _CPU = "max,-cx16,-avx,-avx2"
@@ -46,6 +45,10 @@ class Settings:
     forwards: dict[int, int] = field(default_factory=dict)  # port of this computer -> port of the guest
     command_line: str = COMMAND_LINE
     memory_mib: int = 256
+    firmware: str = PLAIN  # a key of firmware.FIRMWARE
+    # A folder that the firmware sees as its EFI system partition and boots from; without, QEMU hands
+    # kernel, initramfs and command line to the firmware.
+    esp: str = ""
 
 
 class Guest:
@@ -80,13 +83,14 @@ class Guest:
         """Stores the settings, which may be changed while the guest is off."""
         (self.folder / "guest.json").write_text(json.dumps(asdict(self.settings), indent=2))
 
-    def finish(self, manufacturer: swtpm.Manufacturer) -> None:
-        """Makes the disks, the firmware's variables and the TPM."""
-        require_files([_FIRMWARE, _VARIABLES])
+    def finish(self, manufacturer: swtpm.Manufacturer, banks: tuple[str, ...] = swtpm.PCR_BANKS) -> None:
+        """Makes the disks, the firmware's variables and the TPM with these PCR banks."""
+        firmware = FIRMWARE[self.settings.firmware]
+        require_files([firmware.code, firmware.variables])
         write_root_disk(self.root.folder, self.folder / "root.ext4")
         write_state_disk(self.folder / "state.ext4")
-        shutil.copyfile(_VARIABLES, self.folder / "variables.fd")
-        manufacturer.make_tpm(self.folder / "tpm")
+        shutil.copyfile(firmware.variables, self.folder / "variables.fd")
+        manufacturer.make_tpm(self.folder / "tpm", banks)
 
     # Power
 
@@ -184,16 +188,14 @@ class Guest:
 
     def _qemu_command(self) -> list[str | Path]:
         settings = self.settings
+        firmware = FIRMWARE[settings.firmware]
         forwards = "".join(
             f",hostfwd=tcp:{LOOPBACK}:{here}-:{there}"
             for here, there in {settings.channel_port: GUEST_PORT, **settings.forwards}.items()
         )
         command: list[str | Path] = [
             find_program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-machine", "q35,smm=off", "-accel", "tcg", "-cpu", _CPU, "-smp", "1", "-m", str(settings.memory_mib),
-            "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={_FIRMWARE}",
-            "-drive", "if=pflash,unit=1,format=raw,file=variables.fd",
-            "-kernel", settings.kernel, "-initrd", settings.initramfs, "-append", settings.command_line,
+            "-accel", "tcg", "-cpu", _CPU, "-smp", "1", "-m", str(settings.memory_mib), *firmware.arguments("variables.fd"),
             "-chardev", "socket,id=tpm,path=swtpm.sock", "-tpmdev", "emulator,id=tpm0,chardev=tpm",
             "-device", "tpm-crb,tpmdev=tpm0",
             "-netdev", f"user,id=net0{forwards}", "-device", "virtio-net-pci,netdev=net0,romfile=",
@@ -202,7 +204,15 @@ class Guest:
         for disk in ("root", "state"):
             command += ["-drive", f"if=none,id={disk},format=raw,cache=unsafe,file={disk}.ext4",
                         "-device", f"virtio-blk-pci,drive={disk}"]
-        return command
+        return command + self._boot_source()
+
+    def _boot_source(self) -> list[str]:
+        settings = self.settings
+        if not settings.esp:
+            return ["-kernel", settings.kernel, "-initrd", settings.initramfs, "-append", settings.command_line]
+        # QEMU makes a FAT file system of the folder. Behind the other disks: the guest knows those by their place.
+        return ["-drive", f"if=none,id=esp,format=raw,readonly=on,file=fat:{settings.esp}",
+                "-device", "virtio-blk-pci,drive=esp,bootindex=0"]
 
     def _wait_until_ready(self, end: float) -> None:
         # A forwarded port accepts connections from the start, so the console tells when to try.
@@ -223,5 +233,3 @@ class Guest:
             return self.run("true", timeout=_ANSWER_SECONDS).status == 0
         except UnavailableError:
             return False
-
-
