@@ -1,5 +1,7 @@
 #include "limequat/eventlog/boot_chain.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "limequat/eventlog/content.h"
@@ -64,21 +66,26 @@ void TakeImage(const VerifiedEvent& event, std::vector<MeasuredObject>& images) 
   images.push_back(image);
 }
 
+void TakeCommandLine(const VerifiedEvent& event, BootChain& chain) {
+  if (SeparatorOf(event)) return;
+  if (const auto text = MeasuredDataOf(event)) {
+    chain.kernel_command_lines.push_back({.event = event.index(), .text = *text});
+  } else {
+    chain.unexplained.push_back(NamedObjectOf(event));
+  }
+}
+
 // GRUB measures texts into PCR 8: the digest is of the text, the event puts a key in
 // front of it, which nothing covers. A command line is told from a command by that key
 // alone; both are measured texts.
 void TakeGrub(const VerifiedEvent& event, BootChain& chain) {
   const auto grub = ParseGrubText(event.untrusted_data());
-  if (!grub || !event.Measures(AsBytes(grub->text))) return;
+  if (!grub || !event.Measures(AsBytes(grub->text))) {
+    TakeCommandLine(event, chain);
+    return;
+  }
   auto& list = grub->key == "kernel_cmdline" ? chain.kernel_command_lines : chain.grub_commands;
   list.push_back({.event = event.index(), .text = AsBytes(grub->text)});
-}
-
-void TakeCommandLine(const VerifiedEvent& event, BootChain& chain) {
-  if (SeparatorOf(event)) return;
-  if (const auto text = MeasuredDataOf(event)) {
-    chain.kernel_command_lines.push_back({.event = event.index(), .text = *text});
-  }
 }
 
 void Take(const VerifiedEvent& event, BootChain& chain) {
@@ -125,7 +132,42 @@ Finding CheckKernel(const VerifiedLog& log, const BootChain& chain) {
   return Passed(kCheckKernel, fmt::format("{} images", chain.images.size()));
 }
 
+// systemd-stub measures the name of each section, with its NUL, in front of the content.
+bool IsKernelSection(const MeasuredObject& object) {
+  constexpr std::string_view kName(".linux\0", 7);
+  return object.digest == crypto::Hash(object.digest.algorithm(), AsBytes(kName));
+}
+
+bool IsOfEfiStub(const MeasuredObject& object) {
+  return object.untrusted_type == EventType::kEventTag &&
+         object.untrusted_name == "LOADED_IMAGE::LoadOptions";
+}
+
 }  // namespace
+
+std::string_view BootPathName(BootPath path) {
+  switch (path) {
+    case BootPath::kUnmeasured:
+      return "unmeasured";
+    case BootPath::kUnknown:
+      return "unknown";
+    case BootPath::kEfiStub:
+      return "efi_stub";
+    case BootPath::kGrub:
+      return "grub";
+    case BootPath::kUnifiedImage:
+      return "unified_image";
+  }
+  return "unknown";
+}
+
+BootPath UntrustedPathOf(const BootChain& chain) {
+  if (chain.images.empty()) return BootPath::kUnmeasured;
+  if (std::ranges::any_of(chain.image_sections, IsKernelSection)) return BootPath::kUnifiedImage;
+  if (!chain.grub_commands.empty()) return BootPath::kGrub;
+  if (std::ranges::any_of(chain.files, IsOfEfiStub)) return BootPath::kEfiStub;
+  return BootPath::kUnknown;
+}
 
 BootChainReading ReadBootChain(const VerifiedLog& log) {
   BootChainReading reading;

@@ -39,8 +39,14 @@ struct BootChain {
   std::vector<MeasuredObject> images;
   // The same of PCR 2: drivers and option ROMs that are not the platform's.
   std::vector<MeasuredObject> drivers;
-  std::vector<MeasuredText> grub_commands;         // PCR 8
-  std::vector<MeasuredText> kernel_command_lines;  // PCR 8 (GRUB), 12 (systemd-stub)
+  std::vector<MeasuredText> grub_commands;  // PCR 8
+  // PCR 8 (GRUB, systemd-boot before version 251) and 12 (systemd-boot and -stub). A
+  // text of PCR 8 that does not say what it is (no key of GRUB's) is among them.
+  std::vector<MeasuredText> kernel_command_lines;
+  // Every event of PCR 8 and 12 whose digest is not of a text that the log shows: what
+  // systemd-stub adds to an initrd (credentials, extensions), or a command line that the
+  // log hides. Who judges command lines must look here too.
+  std::vector<MeasuredObject> unexplained;
   // Files that GRUB read, initrd and options of Linux's EFI stub (PCR 9).
   std::vector<MeasuredObject> files;
   // Sections of a unified kernel image (PCR 11), their names and contents in turn.
@@ -54,6 +60,20 @@ struct BootChainReading {
   Findings findings;
   BootChain chain;
 };
+
+// How a kernel was started, as far as the events tell.
+enum class BootPath {
+  kUnmeasured,    // no image in PCR 4
+  kUnknown,       // images, and nothing that tells which they are
+  kEfiStub,       // by firmware or a boot loader, whose options Linux's EFI stub measured
+  kGrub,          // commands of GRUB in PCR 8
+  kUnifiedImage,  // sections of a unified kernel image in PCR 11
+};
+// "unmeasured", "unknown", "efi_stub", "grub", "unified_image".
+std::string_view BootPathName(BootPath path);
+// For people to look at, not for policies: apart from kUnmeasured and kUnifiedImage the
+// names of events decide, which nothing covers.
+BootPath UntrustedPathOf(const BootChain& chain);
 
 // Reads the chain. The finding "eventlog.kernel" fails if PCR 4 shows no image at all:
 // an operating system that runs was then started without being measured, however good

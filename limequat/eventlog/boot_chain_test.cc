@@ -133,8 +133,56 @@ TEST(ReadBootChain, TextsOfGrub) {
   ASSERT_EQ(chain.grub_commands.size(), 1U);
   EXPECT_EQ(AsText(chain.grub_commands[0].text), "set root=hd0");
   EXPECT_EQ(chain.grub_commands[0].event, 2U);
-  ASSERT_EQ(chain.kernel_command_lines.size(), 1U);
+  ASSERT_EQ(chain.kernel_command_lines.size(), 2U);
   EXPECT_EQ(AsText(chain.kernel_command_lines[0].text), "/vmlinuz quiet");
+  // What does not say that it is a command may be a command line.
+  EXPECT_EQ(AsText(chain.kernel_command_lines[1].text), "of no key");
+  // The log shows another line than the one that was measured: it is not dropped.
+  ASSERT_EQ(chain.unexplained.size(), 1U);
+  EXPECT_EQ(chain.unexplained[0].event, 4U);
+  EXPECT_EQ(chain.unexplained[0].digest, crypto::Hash(kSha256, AsBytes("/vmlinuz init=/bin/sh")));
+}
+
+TEST(ReadBootChain, WhatIsNoTextIsUnexplained) {
+  LogBuilder log = Start();
+  log.Separator(8)
+      .Event(8, EventType::kIpl, AsBytes("grub_cmd"), AsBytes("insmod x"))
+      .Separator(12)
+      .Event(12, EventType::kIpl, AsBytes(Text16("Credentials initrd")), AsBytes("archive"));
+  const BootChain chain = Read(log).chain;
+  EXPECT_TRUE(chain.grub_commands.empty());
+  EXPECT_TRUE(chain.kernel_command_lines.empty());
+  ASSERT_EQ(chain.unexplained.size(), 2U);
+  EXPECT_EQ(chain.unexplained[1].digest, crypto::Hash(kSha256, AsBytes("archive")));
+}
+
+TEST(UntrustedPathOf, WhatStartedTheKernel) {
+  const auto path_of = [](const LogBuilder& log) { return UntrustedPathOf(Read(log).chain); };
+  EXPECT_EQ(path_of(Start().Separator(4)), BootPath::kUnmeasured);
+  LogBuilder image = Start();
+  image.Event(4, EventType::kEfiBootServicesApplication, ImageData(), AsBytes("image"));
+  EXPECT_EQ(path_of(image), BootPath::kUnknown);
+  LogBuilder stub = image;
+  ByteWriter tag;
+  tag.U32Le(kTagLinuxLoadOptions);
+  tag.SizedU32Le(AsBytes(std::string_view("LOADED_IMAGE::LoadOptions\0", 26)));
+  stub.Event(9, EventType::kEventTag, tag.bytes(), AsBytes("options"));
+  EXPECT_EQ(path_of(stub), BootPath::kEfiStub);
+  stub.Event(8, EventType::kIpl, AsBytes("grub_cmd: boot"), AsBytes("boot"));
+  EXPECT_EQ(path_of(stub), BootPath::kGrub);
+  // The name that the log shows does not decide, its digest does.
+  stub.Event(11, EventType::kIpl, AsBytes(".linux"), AsBytes("content"));
+  EXPECT_EQ(path_of(stub), BootPath::kGrub);
+  stub.Event(11, EventType::kIpl, AsBytes("anything"), AsBytes(std::string_view(".linux\0", 7)));
+  EXPECT_EQ(path_of(stub), BootPath::kUnifiedImage);
+}
+
+TEST(BootPathName, EachHasItsOwn) {
+  EXPECT_EQ(BootPathName(BootPath::kUnmeasured), "unmeasured");
+  EXPECT_EQ(BootPathName(BootPath::kUnknown), "unknown");
+  EXPECT_EQ(BootPathName(BootPath::kEfiStub), "efi_stub");
+  EXPECT_EQ(BootPathName(BootPath::kGrub), "grub");
+  EXPECT_EQ(BootPathName(BootPath::kUnifiedImage), "unified_image");
 }
 
 TEST(ReadBootChain, FilesSectionsAndLists) {
