@@ -1,0 +1,72 @@
+"""What `limequat inspect eventlog` shows; tests/corpus compares it with other tools on many logs."""
+
+import hashlib
+import json
+
+from cli_testing import DATA, CliTest
+
+
+class InspectEventLogTest(CliTest):
+    _LOG = DATA / "eventlog" / "vm__fw-shim-sb-61.bin"
+
+    def test_content(self) -> None:
+        shown = self.run_limequat("inspect", "eventlog", self._LOG, "--type", "EV_EFI_VARIABLE_BOOT").json()
+        first = shown["events"][0]
+        self.assertEqual(first["digest_covers"], "variable_data")
+        self.assertEqual(first["content"], {"boot_order": ["Boot0001", "Boot0000", "Boot0002"]})
+        self.assertEqual(first["untrusted_content"]["name"], "BootOrder")
+
+    def test_table(self) -> None:
+        text = self.run_limequat("inspect", "eventlog", self._LOG, "--pcr", "7", "-o", "table").out.decode()
+        self.assertIn("\n4      7    EV_EFI_VARIABLE_DRIVER_CONFIG  94a377e9002be6e1  SecureBoot 01\n", text)
+        self.assertIn("  PCR 7  sha256  75677db6", text)
+        self.assertNotIn("PCR 8", text)
+
+    def test_attack_a15_text_of_events_is_escaped(self) -> None:
+        text = b"grub_cmd: a\nb\xe2\x80\xae\0"
+        record = (8).to_bytes(4, "little") + (13).to_bytes(4, "little") + bytes(20) + len(text).to_bytes(4, "little") + text
+        for output in ("json", "yaml", "table"):
+            done = self.run_limequat("inspect", "eventlog", "-", "-o", output, stdin=record)
+            self.assertEqual(done.status, 0, done.err)
+            self.assertIn(r"a\x0ab\u{202e}", done.out.decode().replace("\\\\", "\\"))
+            for character in done.out.decode():
+                self.assertTrue(character == "\n" or character.isprintable(), repr(character))
+
+    def test_log_of_user_space(self) -> None:
+        def line(pcr: int, text: str, measured: str) -> str:
+            digest = hashlib.sha256(measured.encode()).hexdigest()
+            return ("\x1e" + json.dumps({"pcr": pcr, "digests": [{"hashAlg": "sha256", "digest": digest}], "content_type": "systemd",
+                                         "content": {"string": text, "eventType": "phase"}}) + "\n")
+        log = line(11, "enter-initrd", "enter-initrd") + line(15, "cryptsetup:x", "secret") + "\x1e{"
+        done = self.run_limequat("inspect", "eventlog", "-", stdin=log.encode())
+        self.assertEqual(done.status, 0, done.err)
+        shown = done.json()
+        self.assertEqual((shown["format"], shown["algorithms"], shown["trailing_bytes"]), ("cel-json", ["sha256"], 2))
+        self.assertEqual([(event["pcr"], event["type"], event["digest_covers"]) for event in shown["events"]],
+                         [(11, "phase", "all"), (15, "phase", "nothing")])
+        self.assertEqual(shown["events"][0]["content"], {"text": "enter-initrd"})
+        self.assertEqual(shown["events"][1]["untrusted_content"], {"text": "cryptsetup:x"})
+        self.assertEqual([note["id"] for note in shown["notes"]], ["eventlog.cel.truncated"])
+        digest = hashlib.sha256(bytes(32) + hashlib.sha256(b"enter-initrd").digest()).hexdigest()
+        self.assertEqual(shown["pcrs"]["sha256"]["11"], digest)
+        only = self.run_limequat("inspect", "eventlog", "-", "--pcr", "15", stdin=log.encode()).json()
+        self.assertEqual([event["index"] for event in only["events"]], [1])
+        table = self.run_limequat("inspect", "eventlog", "-", "-o", "table", stdin=log.encode()).out.decode()
+        self.assertIn("enter-initrd", table)
+        self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=b"\x1e{\n"), 3, "eventlog.cel.record")
+
+    def test_registers_of_a_ccel_have_their_names_in_the_table(self) -> None:
+        spec = (b"Spec ID Event03\0" + bytes(4) + bytes([0, 2, 0, 2]) + (1).to_bytes(4, "little") + bytes([12, 0, 48, 0, 0]))
+        log = (1).to_bytes(4, "little") + (3).to_bytes(4, "little") + bytes(20) + len(spec).to_bytes(4, "little") + spec
+        log += (2).to_bytes(4, "little") + (4).to_bytes(4, "little") + (1).to_bytes(4, "little") + bytes([12, 0]) + bytes(48) + bytes(4)
+        text = self.run_limequat("inspect", "eventlog", "-", "-o", "table", stdin=log).out.decode()
+        self.assertIn("registers       ccel\n", text)
+        self.assertRegex(text, r"\n1 +RTMR1 +EV_SEPARATOR")
+        self.assertIn("  RTMR1 sha384", text)
+
+    def test_longer_than_any_log(self) -> None:
+        self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=bytes((64 << 20) + 1)), 3, "cli.input.too_long")
+
+    def test_nothing_to_read(self) -> None:
+        self.assert_error(self.run_limequat("inspect", "eventlog", "/dev/null"), 3, "eventlog.empty")
+        self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=b"\x01" * 20), 3, "eventlog.truncated")
