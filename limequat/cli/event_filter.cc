@@ -4,9 +4,8 @@
 #include <array>
 #include <utility>
 
-#include <fnmatch.h>
-
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
@@ -19,8 +18,8 @@ namespace {
 
 // systemd's tpm2-measure.log, up to version 259.
 constexpr std::array<std::string_view, 9> kUserSpaceTypes = {
-    "phase",      "filesystem", "volume-key",      "machine-id", "product-id",
-    "keyslot",    "nvpcr-init", "nvpcr-separator", "dm-verity"};
+    "phase",   "filesystem", "volume-key",      "machine-id", "product-id",
+    "keyslot", "nvpcr-init", "nvpcr-separator", "dm-verity"};
 
 }  // namespace
 
@@ -29,9 +28,8 @@ Result<EventTypeFilter> EventTypeFilter::Parse(std::string_view text) {
   if (std::ranges::find(kUserSpaceTypes, text) != kUserSpaceTypes.end()) {
     return EventTypeFilter(std::string(text));
   }
-  return UsageError(
-      fmt::format("'{}' is not a type of event, for example EV_IPL, 0x0000040e or {}",
-                  EscapeForDisplay(text, 256), kUserSpaceTypes[0]));
+  return UsageError(fmt::format("'{}' is not a type of event, for example EV_IPL, 0x0000040e or {}",
+                                EscapeForDisplay(text, 256), kUserSpaceTypes[0]));
 }
 
 bool EventTypeFilter::Matches(eventlog::EventType type) const {
@@ -56,7 +54,8 @@ bool PathFilter::Matches(const std::string& path) const {
 }
 
 bool ContentMatches(const PathFilter& filter, const json::Object& content) {
-  constexpr std::array<std::string_view, 4> kMembers = {"device_path", "name", "description", "text"};
+  constexpr std::array<std::string_view, 4> kMembers = {"device_path", "name", "description",
+                                                        "text"};
   return std::ranges::any_of(kMembers, [&](std::string_view name) {
     const json::Value* value = content.Find(name);
     return value != nullptr && value->as_string() != nullptr && filter.Matches(*value->as_string());

@@ -108,12 +108,7 @@ std::string Line(const json::Object& content) {
 
 class Summary {
  public:
-  explicit Summary(const InspectEventLog& wanted)
-      : wanted_(wanted),
-        // What a header does not list is replayed too: some logs have such events.
-        banks_{HashAlgorithm::kSha1, HashAlgorithm::kSha256, HashAlgorithm::kSha384,
-               HashAlgorithm::kSha512},
-        replay_(banks_) {}
+  explicit Summary(const InspectEventLog& wanted) : wanted_(wanted), replay_(banks_) {}
 
   // Read as far as the log can be read; an error if no record can.
   Status ReadFirmware(ByteView log);
@@ -139,7 +134,9 @@ class Summary {
   json::Object PcrsToJson() const;
 
   const InspectEventLog& wanted_;
-  std::vector<HashAlgorithm> banks_;
+  // What a header does not list is replayed too: some logs have such events.
+  std::vector<HashAlgorithm> banks_ = {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
+                                       HashAlgorithm::kSha384, HashAlgorithm::kSha512};
   eventlog::Replay replay_;
   std::string format_;
   eventlog::Registers registers_ = eventlog::Registers::kTpm;
@@ -156,6 +153,10 @@ Status Summary::ReadFirmware(ByteView log) {
   format_ = eventlog::FormatName(reader.format());
   registers_ = reader.registers();
   listed_banks_ = eventlog::ReplayedBanks(reader.algorithms());
+  for (const HashAlgorithm bank : listed_banks_) {
+    if (std::ranges::find(banks_, bank) == banks_.end()) banks_.push_back(bank);
+  }
+  replay_ = eventlog::Replay(banks_);
   for (const eventlog::DigestAlgorithm& algorithm : reader.algorithms()) {
     algorithms_.push_back(tpm::AlgorithmName(algorithm.id));
   }

@@ -39,7 +39,8 @@ bool IsInPath(std::string_view program) {
 class IgnoredSignals {
  public:
   IgnoredSignals() {
-    for (std::size_t i = 0; i < kSignals.size(); ++i) before_[i] = std::signal(kSignals[i], SIG_IGN);
+    for (std::size_t i = 0; i < kSignals.size(); ++i)
+      before_[i] = std::signal(kSignals[i], SIG_IGN);
   }
   ~IgnoredSignals() {
     for (std::size_t i = 0; i < kSignals.size(); ++i) std::signal(kSignals[i], before_[i]);
