@@ -53,7 +53,8 @@ Boot Load(const fs::path& folder, const std::string& prefix) {
   auto pcrs = tpm::PcrValues::FromJson(Member(*document, "pcrs"));
   EXPECT_TRUE(pcrs) << folder;
   if (pcrs) boot.pcrs = *std::move(pcrs);
-  if (fs::exists(folder / (prefix + "eventlog"))) boot.log = ReadFile(folder / (prefix + "eventlog"));
+  if (fs::exists(folder / (prefix + "eventlog")))
+    boot.log = ReadFile(folder / (prefix + "eventlog"));
   const fs::path measure = folder / (prefix + "tpm2-measure.log");
   if (fs::exists(measure)) boot.user_space = ReadFile(measure);
   return boot;
