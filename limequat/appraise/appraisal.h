@@ -10,6 +10,8 @@
 
 namespace limequat::appraise {
 
+// What an appraisal comes to. kError: it could not be told; kUnpoliced: nothing is wrong,
+// and no policy said what would be. Only kPass is good.
 enum class Verdict { kPass, kFail, kError, kUnpoliced };
 std::string_view VerdictName(Verdict verdict);  // "pass", "fail", "error", "unpoliced"
 

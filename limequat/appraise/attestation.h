@@ -92,6 +92,7 @@ struct BootProgress {
   std::uint64_t failures_not_kept = 0;
 };
 
+// What to do next about the machine.
 enum class Advice {
   // Appraised; see the appraisal.
   kAccept,
@@ -100,6 +101,7 @@ enum class Advice {
   kAskInFull,
 };
 
+// What came of one answer.
 struct Attestation {
   Advice advice = Advice::kAccept;
   Appraisal appraisal;

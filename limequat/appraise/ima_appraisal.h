@@ -24,8 +24,8 @@ namespace limequat::appraise {
 //   ima.template         not evaluated: the template has no name or no digest, or is a custom
 //                        one (attack A07: its name, which tells the fields, is not covered)
 //   ima.exclude_limit    an exclude expression hit its limit (counts as not excluded)
-//   ima.boot_aggregate_repeated   a second boot_aggregate (attack A04: needs a policy that allows
-//   kexec)
+//   ima.boot_aggregate_repeated   a second boot_aggregate (attack A04: needs a policy that
+//                        allows kexec)
 // Entries that are fine add nothing. `policy` may be null: then only what needs no
 // policy is checked. Paths in details are escaped; `next` never holds one (A15).
 void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy, Appraisal& out);

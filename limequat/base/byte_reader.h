@@ -83,7 +83,7 @@ class ByteReader {
   std::size_t offset_ = 0;
 };
 
-// Builds byte strings in the same encodings.
+// Builds byte strings in the same encodings. Grows with what is written and never fails.
 class ByteWriter {
  public:
   ByteWriter& U8(std::uint8_t value);

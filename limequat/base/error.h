@@ -39,6 +39,7 @@ struct Error {
   Error In(std::string_view context) &&;
 };
 
+// An Error of that code; the comment of ErrorCode says which one fits.
 Error Malformed(std::string_view id, std::string message);
 Error Unsupported(std::string_view id, std::string message);
 Error Untrusted(std::string_view id, std::string message);

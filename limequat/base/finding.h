@@ -41,11 +41,14 @@ struct Finding {
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 
+// In the order in which the checks ran.
 using Findings = std::vector<Finding>;
 
+// Names as they appear in JSON.
 std::string_view OutcomeName(Outcome outcome);  // "passed", "failed", "not_evaluated"
 std::string_view CauseName(Cause cause);        // "tamper", "policy-lag", ...; "" for kNone
 
+// A finding with that outcome, about nothing in particular. `detail` must be escaped.
 Finding Passed(std::string_view check, std::string detail = {});
 Finding Failed(std::string_view check, std::string detail, Cause cause = Cause::kTamper);
 Finding NotEvaluated(std::string_view check, std::string detail,

@@ -6,6 +6,7 @@
 
 namespace limequat {
 
+// A character of Unicode, and how many bytes of the text it takes.
 struct CodePoint {
   std::uint32_t value = 0;
   std::size_t length = 0;  // bytes; 0: the text begins with no valid sequence

@@ -57,6 +57,7 @@ class Certificate {
 // critical SAN), in the leaf only.
 enum class ChainPurpose { kAny, kTlsClient, kTlsServer, kEndorsementKey };
 
+// How VerifyChain goes about it.
 struct ChainOptions {
   ChainPurpose purpose = ChainPurpose::kAny;
   Time at{};

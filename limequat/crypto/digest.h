@@ -18,8 +18,10 @@ namespace limequat::crypto {
 // known by number only (tpm::AlgorithmId).
 enum class HashAlgorithm : std::uint8_t { kSha1, kSha256, kSha384, kSha512 };
 
+// Of any of them, in bytes.
 inline constexpr std::size_t kMaxDigestSize = 64;
 
+// In bytes.
 std::size_t DigestSize(HashAlgorithm algorithm);
 // "sha1", "sha256", "sha384", "sha512": the names Linux, Keylime and TPM tools share.
 std::string_view HashName(HashAlgorithm algorithm);

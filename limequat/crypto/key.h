@@ -12,14 +12,18 @@
 
 namespace limequat::crypto {
 
+// What a key is; kOther is carried and verifies nothing.
 enum class KeyType { kRsa, kEc, kOther };
+// Curves of NIST (FIPS 186-5).
 enum class Curve { kP256, kP384, kP521 };
+// How a signature is made and encoded.
 enum class SignatureScheme {
   kRsaSsa,  // RSASSA-PKCS1-v1_5
   kRsaPss,  // RSASSA-PSS, MGF1 with the same hash; any salt length is accepted
   kEcdsa,   // DER (r, s)
 };
 
+// Size of a coordinate, and the name in standards.
 std::size_t CurveBytes(Curve curve);      // 32, 48, 66
 std::string_view CurveName(Curve curve);  // "P-256", ...
 
@@ -67,6 +71,8 @@ class PublicKey {
   std::shared_ptr<const Impl> impl_;
 };
 
+// A private key as a value; copies share it, and the last one erases it. For tests,
+// certificates and policies of our own: attestation keys never leave their TPM.
 class PrivateKey {
  public:
   static PrivateKey GenerateEc(Curve curve);

@@ -56,6 +56,8 @@ struct BootChain {
   bool exit_boot_services = false;  // "Exit Boot Services Invocation" in PCR 5
 };
 
+// What ReadBootChain found: the chain is filled as far as the log shows it, whatever the
+// findings.
 struct BootChainReading {
   Findings findings;
   BootChain chain;

@@ -70,6 +70,7 @@ inline constexpr std::size_t kMaxAlgorithms = 16;
 // The longest digest a header may declare for an algorithm this library does not know.
 inline constexpr std::size_t kMaxDigestBytes = 128;
 
+// A digest as the log states it; points into the log.
 struct EventDigest {
   tpm::AlgorithmId algorithm = tpm::AlgorithmId::kNull;
   ByteView value;

@@ -34,6 +34,7 @@ struct SecureBootState {
   std::vector<std::string> late_actions;
 };
 
+// What ReadSecureBoot found.
 struct SecureBootReading {
   Findings findings;
   std::optional<SecureBootState> state;  // only if all of them passed

@@ -16,6 +16,7 @@ namespace limequat::eventlog {
 // the hashes known by name or number there.
 std::optional<std::size_t> RegisteredDigestSize(tpm::AlgorithmId algorithm);
 
+// A digest algorithm of a log, and how long the log says its digests are.
 struct DigestAlgorithm {
   tpm::AlgorithmId id = tpm::AlgorithmId::kNull;
   std::size_t digest_size = 0;  // bytes

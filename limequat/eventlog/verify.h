@@ -127,6 +127,7 @@ class VerifiedLog {
   CoveredRecords covered_;
 };
 
+// What VerifyLog found.
 struct LogVerification {
   Findings findings;
   // Given if at least one PCR replays, whatever the findings: rules see only what is

@@ -14,6 +14,7 @@ namespace limequat::eventlog {
 // to 14, and EV_NO_ACTION in "PCR" 0xffffffff, carry a list of SIPA events, of which
 // some hold a list themselves. The digest of an EV_EVENT_TAG is of the whole data.
 
+// One SIPA event; points into the data. Covered as far as the EV_EVENT_TAG is.
 struct SipaEvent {
   std::uint32_t type = 0;
   int depth = 0;  // 0: of the outermost list; members of an aggregation follow it

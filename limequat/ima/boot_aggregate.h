@@ -8,6 +8,7 @@
 
 namespace limequat::ima {
 
+// The name of the entry that binds a list to its boot.
 inline constexpr std::string_view kBootAggregate = "boot_aggregate";
 
 // Checks the first entry of a boot (attack A01): it is `boot_aggregate`, and its

@@ -27,6 +27,7 @@ BufferKind KindOfBuffer(const Entry& entry);
 // Events of the device mapper are shorter: kernels build them in some 4 KiB.
 inline constexpr std::size_t kMaxDeviceMapperText = 64U << 10U;
 
+// One key and value of an event; views point into its text.
 struct DeviceMapperField {
   std::size_t part = 0;    // parts end with ';': version, device, one for each target
   std::string_view key;    // "uuid"

@@ -13,6 +13,7 @@
 
 namespace limequat::ima {
 
+// The two forms in which kernels show a list.
 enum class Format { kAscii, kBinary };
 std::string_view FormatName(Format format);  // "ascii", "binary"
 

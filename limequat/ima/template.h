@@ -35,6 +35,7 @@ enum class Field : std::uint8_t {
 std::string_view FieldName(Field field);  // "d-ng"
 
 inline constexpr std::size_t kMaxFields = 15;  // of one template; the kernel's limit
+// Of a template's name, or of the field list of a custom one, in bytes.
 inline constexpr std::size_t kMaxTemplateName = 255;
 
 // The fields of a template, in order.

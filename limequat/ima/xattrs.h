@@ -10,6 +10,7 @@
 
 namespace limequat::ima {
 
+// An extended attribute; views point into the entry.
 struct Xattr {
   std::string_view name;  // "security.selinux"
   ByteView value;

@@ -20,7 +20,7 @@ namespace limequat::json {
 //   ObjectReader in(value, "registration");
 //   message.ip = in.OptionalString("ip");
 //   message.aik = in.Base64("aik_tpm");
-//   LQ_RETURN_IF_ERROR(in.status());
+//   if (Status status = in.status(); !status) return status.error();
 //
 // Optional… treat an absent member and null alike (nullopt); a wrong type is an
 // error in both. Unknown members are ignored unless NoOthers is called.

@@ -17,6 +17,7 @@ namespace limequat::json {
 
 class Value;
 
+// Values in their order.
 using Array = std::vector<Value>;
 
 // Members in the order in which they were read or added, each name once. Finding
@@ -115,6 +116,7 @@ inline const Object::Member* Object::end() const { return members_.data() + memb
 inline Object::Object() = default;
 inline bool operator==(const Object& a, const Object& b) { return a.members_ == b.members_; }
 
+// What Parse takes at most: bytes of text, levels of arrays and objects, values in all.
 struct ParseLimits {
   std::size_t max_bytes = 64U << 20U;
   std::size_t max_depth = 32;

@@ -36,7 +36,7 @@ class VerifiedQuote {
   crypto::HashAlgorithm signature_hash() const { return signature_hash_; }
   // Exactly the PCRs of the signed selection.
   const PcrValues& pcrs() const { return pcrs_; }
-  // Size and place of the value in the signed selection, or nullptr.
+  // The signed value, or nullptr if the signed selection does not name this PCR.
   const crypto::Digest* Pcr(crypto::HashAlgorithm bank, std::uint32_t pcr) const {
     return pcrs_.Find(bank, pcr);
   }
@@ -62,13 +62,14 @@ struct QuoteVerification {
 // "tpm.quote.pcr_values" that is not evaluated, so no VerifiedQuote results.
 //
 // All of these are checked and reported, never only the first:
-//   tpm.quote.signature      over the whole message, scheme fits the key
-//   tpm.quote.nonce          extra data equals the nonce
-//   tpm.quote.selection      at least one PCR; every required PCR is signed (quirks Q0, Q0b;
-//   go-attestation GHSA-99cg-575x-774p) tpm.quote.pcr_values     a value for every PCR of the
-//   signed selection and for no other (CVE-2024-29039 of tpm2-tools) tpm.quote.pcr_digest H(values
-//   in signed order) equals the signed digest tpm.quote.hash           the signature's hash is
-//   allowed
+//   tpm.quote.signature   over the whole message, scheme fits the key
+//   tpm.quote.hash        the signature's hash is allowed
+//   tpm.quote.nonce       extra data equals the nonce
+//   tpm.quote.selection   at least one PCR; every required PCR is signed (quirks Q0, Q0b;
+//                         go-attestation GHSA-99cg-575x-774p)
+//   tpm.quote.pcr_values  a value for every PCR of the signed selection and for no other
+//                         (CVE-2024-29039 of tpm2-tools)
+//   tpm.quote.pcr_digest  H(values in signed order) equals the signed digest
 //
 // Malformed bytes are an Error (kMalformed, kUnsupported), a wrong quote is
 // findings. Hostile input: message, signature and values.
