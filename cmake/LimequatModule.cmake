@@ -17,15 +17,16 @@ function(limequat_module name)
   list(TRANSFORM arg_USES PREPEND "limequat::" OUTPUT_VARIABLE uses)
   if(arg_SOURCES)
     add_library(${target} STATIC ${arg_SOURCES})
-    target_include_directories(${target} PUBLIC
-      $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include>)
+    target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+    target_compile_features(${target} PUBLIC cxx_std_23)
+    # What cmake/LimequatInstall.cmake tells consumers.
+    set_target_properties(${target} PROPERTIES LQ_USES "${arg_USES}" LQ_NEEDS "${arg_PRIVATE_LIBS}")
     target_link_libraries(${target}
       PUBLIC ${uses}
       PRIVATE $<BUILD_INTERFACE:limequat_compile_options> ${arg_PRIVATE_LIBS})
   else()
     add_library(${target} INTERFACE)
-    target_include_directories(${target} INTERFACE
-      $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include>)
+    target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
     target_link_libraries(${target} INTERFACE ${uses})
   endif()
   add_library(limequat::${name} ALIAS ${target})

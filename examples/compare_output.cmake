@@ -1,0 +1,10 @@
+# Runs PROGRAM with ARGUMENTS and fails unless it ends with STATUS and prints what is in the file EXPECTED.
+execute_process(COMMAND "${PROGRAM}" ${ARGUMENTS} RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE complained)
+string(APPEND said "${complained}")
+if(NOT status STREQUAL STATUS)
+  message(FATAL_ERROR "ended with ${status} instead of ${STATUS}:\n${said}")
+endif()
+file(READ "${EXPECTED}" expected)
+if(NOT said STREQUAL expected)
+  message(FATAL_ERROR "said\n${said}\ninstead of\n${expected}")
+endif()
