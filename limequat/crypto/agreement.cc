@@ -12,7 +12,7 @@ namespace limequat::crypto {
 namespace {
 
 Error NotOnKnownCurve() {
-  return Unsupported("crypto.key.curve", "an EC key on P-256, P-384 or P-521 is needed");
+  return Unsupported("crypto.key.curve", "an EC key on another curve is needed");
 }
 
 Bytes Coordinate(const EVP_PKEY* pkey, const char* name, Curve curve) {
@@ -29,7 +29,7 @@ Bytes Coordinate(const EVP_PKEY* pkey, const char* name, Curve curve) {
 Result<EphemeralAgreement> AgreeEphemeral(const PublicKey& peer) {
   const ErrorQueueScope scope;
   const std::optional<Curve> curve = peer.curve();
-  if (!curve) return NotOnKnownCurve();
+  if (!curve || curve == Curve::kSm2) return NotOnKnownCurve();
   const PkeyPtr own = GenerateEcPkey(*curve);
   const PkeyContextPtr context(EVP_PKEY_CTX_new(own.get(), nullptr));
   LQ_CHECK(context != nullptr);

@@ -15,7 +15,8 @@ namespace limequat::crypto {
 namespace {
 
 constexpr std::array kAlgorithms = {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
-                                    HashAlgorithm::kSha384, HashAlgorithm::kSha512};
+                                    HashAlgorithm::kSha384, HashAlgorithm::kSha512,
+                                    HashAlgorithm::kSm3_256};
 
 // A context that is ready to take the first byte of a message. Beginning the next
 // message in the same context costs a tenth of a new context.
@@ -50,6 +51,8 @@ const char* MdName(HashAlgorithm algorithm) {
       return "SHA2-384";
     case HashAlgorithm::kSha512:
       return "SHA2-512";
+    case HashAlgorithm::kSm3_256:
+      return "SM3";
   }
   return "";
 }
@@ -60,7 +63,7 @@ const EVP_MD* FetchedMd(HashAlgorithm algorithm) {
     std::array<const EVP_MD*, kAlgorithms.size()> table{};
     for (const HashAlgorithm each : kAlgorithms) {
       const EVP_MD* md = EVP_MD_fetch(nullptr, MdName(each), nullptr);
-      LQ_CHECK(md != nullptr);
+      LQ_CHECK(md != nullptr || each == HashAlgorithm::kSm3_256);
       table[static_cast<std::size_t>(each)] = md;
     }
     return table;
@@ -68,11 +71,14 @@ const EVP_MD* FetchedMd(HashAlgorithm algorithm) {
   return fetched[static_cast<std::size_t>(algorithm)];
 }
 
+bool IsAvailable(HashAlgorithm algorithm) { return FetchedMd(algorithm) != nullptr; }
+
 std::size_t DigestSize(HashAlgorithm algorithm) {
   switch (algorithm) {
     case HashAlgorithm::kSha1:
       return 20;
     case HashAlgorithm::kSha256:
+    case HashAlgorithm::kSm3_256:
       return 32;
     case HashAlgorithm::kSha384:
       return 48;
@@ -92,13 +98,15 @@ std::string_view HashName(HashAlgorithm algorithm) {
       return "sha384";
     case HashAlgorithm::kSha512:
       return "sha512";
+    case HashAlgorithm::kSm3_256:
+      return "sm3_256";
   }
   CheckFailed("a known HashAlgorithm", __FILE__, __LINE__);
 }
 
 std::optional<HashAlgorithm> HashFromName(std::string_view name) {
   for (const HashAlgorithm algorithm : kAlgorithms) {
-    if (HashName(algorithm) == name) return algorithm;
+    if (algorithm != HashAlgorithm::kSm3_256 && HashName(algorithm) == name) return algorithm;
   }
   return std::nullopt;
 }

@@ -15,16 +15,24 @@
 namespace limequat::crypto {
 
 // Hash algorithms this library computes. Other algorithms of the TPM registry are
-// known by number only (tpm::AlgorithmId).
-enum class HashAlgorithm : std::uint8_t { kSha1, kSha256, kSha384, kSha512 };
+// known by number only (tpm::AlgorithmId). SM3 (GB/T 32905) is here for TPMs that have
+// a bank of it, and is computed where OpenSSL has it.
+enum class HashAlgorithm : std::uint8_t { kSha1, kSha256, kSha384, kSha512, kSm3_256 };
+
+// Whether OpenSSL has it here: false for SM3 only, as some distributions build. Nothing
+// may be hashed with an algorithm that is not.
+bool IsAvailable(HashAlgorithm algorithm);
 
 // Of any of them, in bytes.
 inline constexpr std::size_t kMaxDigestSize = 64;
 
 // In bytes.
 std::size_t DigestSize(HashAlgorithm algorithm);
-// "sha1", "sha256", "sha384", "sha512": the names Linux, Keylime and TPM tools share.
+// "sha1", "sha256", "sha384", "sha512": the names Linux, Keylime and TPM tools share;
+// "sm3_256", as TPM tools call it.
 std::string_view HashName(HashAlgorithm algorithm);
+// The inverse for the four shared names. SM3 has other names elsewhere, and is found
+// where names of banks are read (tpm::AlgorithmFromName).
 std::optional<HashAlgorithm> HashFromName(std::string_view name);
 
 // A digest with its algorithm. A value: copies are cheap and hold no memory.

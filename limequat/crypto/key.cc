@@ -22,6 +22,20 @@ using X509PubkeyPtr = std::unique_ptr<X509_PUBKEY, Releases<X509_PUBKEY_free>>;
 
 constexpr std::size_t kMaxModulusBytes = 16384 / 8;
 
+// OpenSSL would also take keys that are bound to PSS with parameters of their own.
+bool Fits(const PublicKey::Impl& key, SignatureScheme scheme) {
+  switch (scheme) {
+    case SignatureScheme::kRsaSsa:
+    case SignatureScheme::kRsaPss:
+      return key.type == KeyType::kRsa;
+    case SignatureScheme::kEcdsa:
+      return key.curve.has_value() && key.curve != Curve::kSm2;
+    case SignatureScheme::kSm2:
+      return key.curve == Curve::kSm2;
+  }
+  return false;
+}
+
 // Ready to verify; null if the scheme does not go with the key.
 PkeyContextPtr VerifyContext(const PublicKey::Impl& key, SignatureScheme scheme,
                              HashAlgorithm hash) {
@@ -44,10 +58,7 @@ SignatureCheck VerifyDigest(EVP_PKEY_CTX* context, const Digest& digest, ByteVie
 
 bool SetScheme(EVP_PKEY_CTX* context, const PublicKey::Impl& key, SignatureScheme scheme,
                HashAlgorithm hash, int pss_salt_length) {
-  // OpenSSL would also take keys that are bound to PSS with parameters of their own.
-  const bool fits =
-      scheme == SignatureScheme::kEcdsa ? key.curve.has_value() : key.type == KeyType::kRsa;
-  if (!fits) return false;
+  if (!Fits(key, scheme)) return false;
   switch (scheme) {
     case SignatureScheme::kRsaSsa:
       if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) != 1) return false;
@@ -58,6 +69,9 @@ bool SetScheme(EVP_PKEY_CTX* context, const PublicKey::Impl& key, SignatureSchem
       break;
     case SignatureScheme::kEcdsa:
       break;
+    case SignatureScheme::kSm2:
+      // OpenSSL knows SM2 with SM3 only, but takes any digest of that size.
+      return true;
   }
   return EVP_PKEY_CTX_set_signature_md(context, FetchedMd(hash)) == 1;
 }

@@ -14,18 +14,21 @@ namespace limequat::crypto {
 
 // What a key is; kOther is carried and verifies nothing.
 enum class KeyType { kRsa, kEc, kOther };
-// Curves of NIST (FIPS 186-5).
-enum class Curve { kP256, kP384, kP521 };
+// Curves of NIST (FIPS 186-5), and that of SM2 (GB/T 32918.5).
+enum class Curve { kP256, kP384, kP521, kSm2 };
 // How a signature is made and encoded.
 enum class SignatureScheme {
   kRsaSsa,  // RSASSA-PKCS1-v1_5
   kRsaPss,  // RSASSA-PSS, MGF1 with the same hash; any salt length is accepted
   kEcdsa,   // DER (r, s)
+  // SM2 (GB/T 32918.2), DER (r, s), over H(message) as it is, as TPMs sign: the value Z
+  // of the signer's identity is not put in front. A caller that has one puts it there.
+  kSm2,
 };
 
 // Size of a coordinate, and the name in standards.
-std::size_t CurveBytes(Curve curve);      // 32, 48, 66
-std::string_view CurveName(Curve curve);  // "P-256", ...
+std::size_t CurveBytes(Curve curve);      // 32, 48, 66, 32
+std::string_view CurveName(Curve curve);  // "P-256", ..., "SM2"
 
 // Whether a signature fits. Not a bool: an error must not read as "true".
 enum class SignatureCheck { kValid, kInvalid };
@@ -97,7 +100,8 @@ class PrivateKey {
 
 // One side of an ephemeral ECDH on the curve of `peer`: a fresh key pair, its
 // public point and the x coordinate of the shared point, all padded to CurveBytes
-// (SP 800-56A, 5.7.1.2). kUnsupported unless `peer` is an EC key on a known curve.
+// (SP 800-56A, 5.7.1.2). kUnsupported unless `peer` is an EC key on a known curve; SM2
+// has another key exchange.
 struct EphemeralAgreement {
   Bytes public_x;
   Bytes public_y;

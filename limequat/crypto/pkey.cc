@@ -28,7 +28,8 @@ struct CurveFacts {
 };
 constexpr std::array kCurves = {CurveFacts{Curve::kP256, "P-256", "prime256v1", 32},
                                 CurveFacts{Curve::kP384, "P-384", "secp384r1", 48},
-                                CurveFacts{Curve::kP521, "P-521", "secp521r1", 66}};
+                                CurveFacts{Curve::kP521, "P-521", "secp521r1", 66},
+                                CurveFacts{Curve::kSm2, "SM2", "SM2", 32}};
 
 const CurveFacts& FactsOf(Curve curve) {
   const auto found = std::ranges::find(kCurves, curve, &CurveFacts::curve);
@@ -39,10 +40,14 @@ const CurveFacts& FactsOf(Curve curve) {
 using ParamBuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, Releases<OSSL_PARAM_BLD_free>>;
 using ParamsPtr = std::unique_ptr<OSSL_PARAM, Releases<OSSL_PARAM_free>>;
 
-// A public key of `type` from `params`, or nullptr if OpenSSL refuses them.
+// What OpenSSL calls keys on `curve`.
+const char* TypeOn(Curve curve) { return curve == Curve::kSm2 ? "SM2" : "EC"; }
+
+// A public key of `type` from `params`, or nullptr if OpenSSL refuses them or was built
+// without such keys.
 PkeyPtr FromParams(const char* type, OSSL_PARAM* params) {
   const PkeyContextPtr context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
-  LQ_CHECK(context != nullptr);
+  if (context == nullptr) return nullptr;
   LQ_CHECK(EVP_PKEY_fromdata_init(context.get()) == 1);
   EVP_PKEY* pkey = nullptr;
   if (EVP_PKEY_fromdata(context.get(), &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) return nullptr;
@@ -117,7 +122,7 @@ Result<PkeyPtr> EcPkey(Curve curve, ByteView x, ByteView y) {
       OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), 0),
       OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
       OSSL_PARAM_construct_end()};
-  PkeyPtr pkey = FromParams("EC", params.data());
+  PkeyPtr pkey = FromParams(TypeOn(curve), params.data());
   if (pkey == nullptr) {
     return Malformed("crypto.key.point", fmt::format("the point is not on {}", facts.name));
   }
@@ -128,7 +133,7 @@ std::size_t CurveBytes(Curve curve) { return FactsOf(curve).bytes; }
 std::string_view CurveName(Curve curve) { return FactsOf(curve).name; }
 
 PkeyPtr GenerateEcPkey(Curve curve) {
-  PkeyPtr pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", FactsOf(curve).openssl_name));
+  PkeyPtr pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, TypeOn(curve), FactsOf(curve).openssl_name));
   LQ_CHECK(pkey != nullptr);
   return pkey;
 }
@@ -151,7 +156,7 @@ Result<PublicKey::Impl> Describe(PkeyPtr pkey) {
     }
     LQ_RETURN_IF_ERROR(CheckRsa(modulus.get(), exponent.get()));
     key.type = KeyType::kRsa;
-  } else if (id == EVP_PKEY_EC) {
+  } else if (id == EVP_PKEY_EC || EVP_PKEY_is_a(pkey.get(), "SM2") == 1) {
     int is_explicit = 0;
     EVP_PKEY_get_int_param(pkey.get(), OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
                            &is_explicit);
