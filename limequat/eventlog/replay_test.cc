@@ -70,7 +70,7 @@ TEST(Replay, EveryBankFollowsItsOwnDigests) {
 }
 
 TEST(Replay, BanksWithoutAHashFunctionAreLeftOut) {
-  EXPECT_THAT(ReplayedBanks({{tpm::AlgorithmId::kSm3_256, 32},
+  EXPECT_THAT(ReplayedBanks({{tpm::AlgorithmId::kSha3_256, 32},
                              {tpm::AlgorithmId::kSha512, 64},
                              {tpm::AlgorithmId{0x1234}, 9},
                              {tpm::AlgorithmId::kSha1, 20}}),
@@ -158,6 +158,26 @@ TEST(Replay, LateStartupLocalityDoesNotCount) {
   EXPECT_THAT(NotesOf(replay), ElementsAre("eventlog.startup_locality"));
 }
 
+// What extends PCR 0 is a digest, of whatever bank: an event without one does not.
+TEST(Replay, EventWithoutDigestsDoesNotStartPcr0) {
+  const Replay replay = ReplayOf(LogBuilder::CryptoAgile()
+                                     .Record(0, EventType::kAction, {}, {})
+                                     .StartupLocality(3)
+                                     .Event(0, EventType::kSCrtmVersion, "v"));
+  EXPECT_EQ(replay.Pcr(kSha1, 0), After(kSha1, StartedBy(kSha1, 3), {"v"}));
+  EXPECT_EQ(replay.startup_locality(), 3);
+  EXPECT_THAT(NotesOf(replay), IsEmpty());
+}
+
+TEST(Replay, OneDigestStartsPcr0) {
+  const Replay replay =
+      ReplayOf(LogBuilder::CryptoAgile()
+                   .Record(0, EventType::kAction, {{testing::kSha1Id, Bytes(20, 7)}}, {})
+                   .StartupLocality(3));
+  EXPECT_FALSE(replay.startup_locality());
+  EXPECT_THAT(NotesOf(replay), ElementsAre("eventlog.startup_locality"));
+}
+
 TEST(Replay, FirstOfTwoStartupLocalitiesCounts) {
   const Replay replay =
       ReplayOf(LogBuilder::CryptoAgile().StartupLocality(3).StartupLocality(0).Event(
@@ -170,6 +190,14 @@ TEST(Replay, FirstOfTwoStartupLocalitiesCounts) {
   const Replay same = ReplayOf(LogBuilder::CryptoAgile().StartupLocality(3).StartupLocality(3));
   EXPECT_EQ(same.startup_problem(), "");
   EXPECT_THAT(NotesOf(same), ElementsAre("eventlog.startup_locality"));
+}
+
+TEST(Replay, FirstProblemOfTheStartIsKept) {
+  const Replay replay = ReplayOf(LogBuilder::CryptoAgile().StartupLocality(5).StartupLocality(3));
+  EXPECT_EQ(replay.startup_locality(), 5);
+  EXPECT_EQ(replay.startup_problem(), "locality 5 cannot start a TPM");
+  EXPECT_THAT(NotesOf(replay),
+              ElementsAre("eventlog.startup_locality", "eventlog.startup_locality"));
 }
 
 TEST(Replay, LocalityThatCannotStartATpm) {
