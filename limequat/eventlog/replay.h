@@ -20,7 +20,7 @@ namespace limequat::eventlog {
 std::optional<std::uint8_t> ParseStartupLocality(ByteView data);
 
 // The banks of `algorithms` that this library can compute, in their order. Others
-// (SM3, SHA-3) are read and not replayed.
+// (SHA-3; SM3 if OpenSSL has none) are read and not replayed.
 std::vector<crypto::HashAlgorithm> ReplayedBanks(const std::vector<DigestAlgorithm>& algorithms);
 
 // The running values of all PCRs in some banks: what the events of a log lead to.

@@ -63,6 +63,11 @@ std::optional<crypto::HashAlgorithm> HashOf(AlgorithmId id) {
       return crypto::HashAlgorithm::kSha384;
     case AlgorithmId::kSha512:
       return crypto::HashAlgorithm::kSha512;
+    case AlgorithmId::kSm3_256:
+      if (crypto::IsAvailable(crypto::HashAlgorithm::kSm3_256)) {
+        return crypto::HashAlgorithm::kSm3_256;
+      }
+      return std::nullopt;
     default:
       return std::nullopt;
   }
@@ -78,6 +83,8 @@ AlgorithmId IdOf(crypto::HashAlgorithm hash) {
       return AlgorithmId::kSha384;
     case crypto::HashAlgorithm::kSha512:
       return AlgorithmId::kSha512;
+    case crypto::HashAlgorithm::kSm3_256:
+      return AlgorithmId::kSm3_256;
   }
   LQ_CHECK(false);
 }
@@ -93,6 +100,11 @@ std::optional<AlgorithmId> AlgorithmFromName(std::string_view name) {
     if (kNames[i].name == name) return kNames[i].id;
   }
   return std::nullopt;
+}
+
+std::optional<crypto::HashAlgorithm> BankFromName(std::string_view name) {
+  const std::optional<AlgorithmId> id = AlgorithmFromName(name);
+  return id ? HashOf(*id) : std::nullopt;
 }
 
 }  // namespace limequat::tpm

@@ -7,15 +7,19 @@ namespace {
 
 TEST(AlgorithmTest, HashesGoBothWays) {
   using crypto::HashAlgorithm;
-  for (const HashAlgorithm hash : {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
-                                   HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
-    EXPECT_EQ(HashOf(IdOf(hash)), hash);
+  for (const HashAlgorithm hash :
+       {HashAlgorithm::kSha1, HashAlgorithm::kSha256, HashAlgorithm::kSha384,
+        HashAlgorithm::kSha512, HashAlgorithm::kSm3_256}) {
+    if (crypto::IsAvailable(hash)) EXPECT_EQ(HashOf(IdOf(hash)), hash);
     EXPECT_EQ(AlgorithmName(IdOf(hash)), crypto::HashName(hash));
   }
 }
 
 TEST(AlgorithmTest, OnlyHashesWeComputeAreHashes) {
-  EXPECT_EQ(HashOf(AlgorithmId::kSm3_256), std::nullopt);
+  // Where OpenSSL was built without SM3 it is a bank that nobody can compute.
+  EXPECT_EQ(HashOf(AlgorithmId::kSm3_256).has_value(),
+            crypto::IsAvailable(crypto::HashAlgorithm::kSm3_256));
+  EXPECT_EQ(HashOf(AlgorithmId::kSha3_256), std::nullopt);
   EXPECT_EQ(HashOf(AlgorithmId::kNull), std::nullopt);
   EXPECT_EQ(HashOf(AlgorithmId::kRsaSsa), std::nullopt);
   EXPECT_EQ(HashOf(AlgorithmId{0x0027}), std::nullopt);  // SHA3-256
@@ -38,6 +42,14 @@ TEST(AlgorithmTest, NamesOfHashesAndSchemesAreUnderstood) {
   EXPECT_EQ(AlgorithmFromName("sm3_256"), AlgorithmId::kSm3_256);
   EXPECT_EQ(AlgorithmFromName("rsassa"), AlgorithmId::kRsaSsa);
   EXPECT_EQ(AlgorithmFromName("ecschnorr"), AlgorithmId::kEcSchnorr);
+}
+
+TEST(AlgorithmTest, BanksAreFoundByName) {
+  EXPECT_EQ(BankFromName("sha384"), crypto::HashAlgorithm::kSha384);
+  EXPECT_EQ(BankFromName("sm3_256"), HashOf(AlgorithmId::kSm3_256));
+  for (const std::string_view name : {"", "sha3_256", "rsassa", "SHA256"}) {
+    EXPECT_EQ(BankFromName(name), std::nullopt) << name;
+  }
 }
 
 TEST(AlgorithmTest, OtherNamesAreNot) {

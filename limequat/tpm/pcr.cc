@@ -125,7 +125,7 @@ Result<PcrSelection> ParsePcrSelectionText(std::string_view text) {
   std::optional<std::string_view> rest = text;
   while (const std::optional<std::string_view> part = NextPart(rest, '+')) {
     const std::size_t colon = part->find(':');
-    const auto hash = crypto::HashFromName(part->substr(0, colon));
+    const auto hash = BankFromName(part->substr(0, colon));
     if (!hash || colon == std::string_view::npos) {
       return Malformed("tpm.pcr_selection", fmt::format("'{}' is not of the form sha256:0-7,10",
                                                         EscapeForDisplay(*part, kQuoted)));
@@ -206,7 +206,7 @@ Result<PcrValues> PcrValues::FromJson(const json::Value& value) {
   }
   PcrValues values;
   for (const auto& [name, pcrs] : *object) {
-    const auto bank = crypto::HashFromName(name);
+    const auto bank = BankFromName(name);
     if (!bank) {
       return Malformed("tpm.pcr_values", fmt::format("'{}' is not the name of a bank",
                                                      EscapeForDisplay(name, kQuoted)));

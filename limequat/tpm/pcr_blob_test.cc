@@ -174,12 +174,12 @@ TEST(PcrBlobTest, ListCountIsNotTrusted) {
 
 TEST(PcrBlobTest, ValuesOfAnUnknownBank) {
   Bytes blob = Sample();
-  blob[4] = 0x12;  // SM3
+  blob[4] = 0x27;  // SHA3-256
   ExpectError(blob, ErrorCode::kUnsupported, "tpm.pcr_blob.bank");
 }
 
 TEST(PcrBlobTest, UnknownBankWithoutPcrsIsCarried) {
-  const PcrSelection selection{{.bank = AlgorithmId::kSm3_256, .pcrs = PcrSet()},
+  const PcrSelection selection{{.bank = AlgorithmId::kSha3_256, .pcrs = PcrSet()},
                                {.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Of(1)}};
   const auto parsed = ParsePcrBlob(WritePcrBlob(selection, ValuesFor(selection)));
   ASSERT_TRUE(parsed.has_value()) << parsed.error().message;

@@ -96,6 +96,8 @@ std::optional<crypto::Curve> CurveOf(std::uint16_t id) {
       return crypto::Curve::kP384;
     case 0x0005:
       return crypto::Curve::kP521;
+    case 0x0020:
+      return crypto::Curve::kSm2;
     default:
       return std::nullopt;
   }
@@ -242,7 +244,7 @@ Finding CheckAttestationKey(const PublicArea& ak) {
           {{kDecrypt, "a decryption key"}}, wrong);
   const bool known_scheme = ak.scheme() == AlgorithmId::kRsaSsa ||
                             ak.scheme() == AlgorithmId::kRsaPss ||
-                            ak.scheme() == AlgorithmId::kEcdsa;
+                            ak.scheme() == AlgorithmId::kEcdsa || ak.scheme() == AlgorithmId::kSm2;
   if (!known_scheme || !HashOf(ak.scheme_hash())) {
     wrong.push_back(fmt::format("of signing scheme {} with {}", AlgorithmName(ak.scheme()),
                                 AlgorithmName(ak.scheme_hash())));

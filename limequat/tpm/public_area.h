@@ -29,7 +29,7 @@ enum ObjectAttribute : std::uint32_t {
 };
 
 // A public area (TPMT_PUBLIC, part 2, 12.2.4) of an RSA or ECC key (P-256, P-384,
-// P-521). Parsing proves nothing: attributes count only once a TPM has shown that
+// P-521, SM2). Parsing proves nothing: attributes count only once a TPM has shown that
 // it holds the key (activation) or signed its name.
 class PublicArea {
  public:

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "limequat/base/byte_reader.h"
+#include "limequat/base/encoding.h"
 #include "limequat/tpm/testing/public_area_bytes.h"
 
 namespace limequat::tpm {
@@ -101,7 +102,8 @@ TEST(PublicAreaTest, SchemesOfKeys) {
 
 TEST(PublicAreaTest, EveryCurve) {
   for (const crypto::Curve curve :
-       {crypto::Curve::kP256, crypto::Curve::kP384, crypto::Curve::kP521}) {
+       {crypto::Curve::kP256, crypto::Curve::kP384, crypto::Curve::kP521, crypto::Curve::kSm2}) {
+    if (curve == crypto::Curve::kSm2 && !HashOf(AlgorithmId::kSm3_256)) continue;
     const crypto::PublicKey key = EcKey(curve);
     EXPECT_TRUE(MakePublicArea(AkTemplate(AlgorithmId::kEcdsa), key).key() == key);
   }
@@ -171,7 +173,7 @@ TEST(PublicAreaTest, OtherObjects) {
 }
 
 TEST(PublicAreaTest, NameAlgorithms) {
-  for (const std::uint8_t id : Bytes{0x00, 0x10, 0x12, 0x27}) {
+  for (const std::uint8_t id : Bytes{0x00, 0x10, 0x26, 0x27}) {
     Bytes tpmt = RsaAk();
     tpmt[3] = id;
     ExpectError(tpmt, ErrorCode::kUnsupported, "tpm.public.name_algorithm");
@@ -221,7 +223,7 @@ TEST(PublicAreaTest, RsaExponent) {
 }
 
 TEST(PublicAreaTest, OtherCurves) {
-  for (const std::uint8_t id : Bytes{0, 1, 2, 6, 0x10, 0x20}) {
+  for (const std::uint8_t id : Bytes{0, 1, 2, 6, 0x10, 0x21}) {
     Bytes tpmt = EcAk();
     tpmt[kCurveAt + 1] = id;
     ExpectError(tpmt, ErrorCode::kUnsupported, "tpm.public.curve");
@@ -285,9 +287,20 @@ TEST(AttributesTest, Attack_A12_AttestationKeyAttributes) {
   EXPECT_EQ(CheckAttestationKey(MakePublicArea(decrypting, EcKey())).outcome, Outcome::kFailed);
 }
 
+TEST(AttributesTest, AttestationKeyOfTheChineseStandard) {
+  if (!HashOf(AlgorithmId::kSm3_256)) GTEST_SKIP() << "OpenSSL was built without SM3";
+  const crypto::PublicKey key = EcKey(crypto::Curve::kSm2);
+  Template ak = AkTemplate(AlgorithmId::kSm2, AlgorithmId::kSm3_256);
+  ak.name_algorithm = AlgorithmId::kSm3_256;
+  const PublicArea area = MakePublicArea(ak, key);
+  EXPECT_TRUE(CheckAttestationKey(area).passed());
+  EXPECT_TRUE(area.key() == key);
+  EXPECT_EQ(HexEncode(ByteView(area.Name()).first(2)), "0012");
+}
+
 TEST(AttributesTest, AttestationKeyNeedsASigningScheme) {
   for (const Template& ak : {AkTemplate(AlgorithmId::kNull), AkTemplate(AlgorithmId::kEcdaa),
-                             AkTemplate(AlgorithmId::kEcdsa, AlgorithmId::kSm3_256)}) {
+                             AkTemplate(AlgorithmId::kEcdsa, AlgorithmId::kSha3_256)}) {
     EXPECT_EQ(CheckAttestationKey(MakePublicArea(ak, EcKey())).outcome, Outcome::kFailed);
   }
 }

@@ -139,7 +139,7 @@ TEST(QuoteTest, SerializedSignature) {
 TEST(QuoteTest, SeveralBanksInAnyOrder) {
   Case test;
   test.Select({{.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Of(10)},
-               {.bank = AlgorithmId::kSm3_256, .pcrs = PcrSet()},
+               {.bank = AlgorithmId::kSha3_256, .pcrs = PcrSet()},
                Sha256(PcrSet::Range(0, 16))});
   EXPECT_TRUE(test.Verify().quote.has_value());
 }
@@ -203,6 +203,15 @@ TEST(QuoteTest, EmptyNonceIsANonce) {
   Case test;
   test.requirements.nonce = Bytes();
   ExpectOnly(test.Verify(), "tpm.quote.nonce", Outcome::kFailed);
+}
+
+TEST(QuoteTest, EmptyNonceIsAnsweredByEmptyData) {
+  Case test;
+  test.quote.extra_data.clear();
+  test.requirements.nonce = Bytes();
+  const QuoteVerification result = test.Verify();
+  EXPECT_TRUE(result.quote.has_value());
+  EXPECT_EQ(FindCheck(result.findings, "tpm.quote.nonce")->detail, "nothing");
 }
 
 TEST(QuoteTest, NonceThatNobodyAskedForIsNotCompared) {
@@ -301,7 +310,7 @@ TEST(QuoteTest, NoValuesAtAll) {
 TEST(QuoteTest, ValuesOfASignedBankWeCannotHash) {
   Case test;
   test.quote.selection = {Sha256(PcrSet::Range(0, 16)),
-                          {.bank = AlgorithmId::kSm3_256, .pcrs = PcrSet::Of(0)}};
+                          {.bank = AlgorithmId::kSha3_256, .pcrs = PcrSet::Of(0)}};
   test.quote.pcr_digest = Bytes(32, 1);
   test.Send({Sha256(PcrSet::Range(0, 16))});
   const QuoteVerification result = test.Verify();

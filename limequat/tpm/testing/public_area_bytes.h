@@ -88,7 +88,8 @@ inline Bytes WriteTpmt(const Template& area, const crypto::PublicKey& key) {
   const auto point = crypto::PointOf(key);
   if (!point) throw std::invalid_argument(point.error().message);
   WriteHead(out, AlgorithmId::kEcc, area);
-  out.U16Be(static_cast<std::uint16_t>(3 + static_cast<int>(*key.curve())));
+  const bool sm2 = key.curve() == crypto::Curve::kSm2;
+  out.U16Be(static_cast<std::uint16_t>(sm2 ? 0x20 : 3 + static_cast<int>(*key.curve())));
   out.U16Be(static_cast<std::uint16_t>(AlgorithmId::kNull));
   out.SizedU16Be(Stripped(point->x, area.strip_zeros));
   out.SizedU16Be(Stripped(point->y, area.strip_zeros));
