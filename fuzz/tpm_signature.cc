@@ -1,4 +1,4 @@
-// tpm::ParseSignature, and VerifySignature with what it gives.
+// tpm::ParseSignature and ParseSignatureFile, and VerifySignature with what it gives.
 
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +37,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                crypto::SignatureCheck::kInvalid);
     }
   }
-  const auto either = tpm::ParseSignatureOrRawRsa(input, RsaKey());
-  LQ_CHECK(either.has_value() == (signature.has_value() || size == 256));
+  const auto rsa = tpm::ParseSignatureFile(input, RsaKey(), crypto::HashAlgorithm::kSha256);
+  LQ_CHECK(rsa.has_value() == (signature.has_value() || size == 256));
+  const auto ecdsa = tpm::ParseSignatureFile(input, EcKey(), crypto::HashAlgorithm::kSha256);
+  LQ_CHECK(!signature || ecdsa.has_value());
+  if (ecdsa && !signature) {
+    LQ_CHECK(tpm::VerifySignature(EcKey(), *ecdsa, AsBytes("message")) ==
+             crypto::SignatureCheck::kInvalid);
+  }
   return 0;
 }

@@ -78,6 +78,119 @@ TEST(AttestTest, NotMadeByATpm) {
   ExpectError(attest, ErrorCode::kMalformed, "tpm.attest.magic");
 }
 
+// One attestation of each type.
+std::vector<UnverifiedAttest> EveryType() {
+  const UnverifiedAttest head{.qualified_signer = Bytes(34, 0x0b),
+                              .extra_data = ToBytes("abc"),
+                              .clock_info = Sample().clock_info,
+                              .firmware_version = 0x2019102300163636,
+                              .attested = {}};
+  const std::vector<Attested> all = {
+      NvInfo{.index_name = Bytes(34, 1), .offset = 0x0203, .contents = ToBytes("nv")},
+      CommandAuditInfo{.audit_counter = 0x0102030405060708,
+                       .digest_algorithm = AlgorithmId::kSha384,
+                       .audit_digest = Bytes(48, 2),
+                       .command_digest = Bytes(48, 3)},
+      SessionAuditInfo{.exclusive_session = true, .session_digest = Bytes(32, 4)},
+      CertifyInfo{.name = Bytes(34, 5), .qualified_name = Bytes(34, 6)},
+      QuoteInfo{.selection = Sample().selection, .pcr_digest = Bytes(32, 0xdd)},
+      TimeInfo{.time = 0x1112131415161718,
+               .clock_info = {.clock = 9, .reset_count = 8, .restart_count = 7, .safe = false},
+               .firmware_version = 6},
+      CreationInfo{.object_name = Bytes(34, 7), .creation_hash = Bytes(32, 8)},
+      NvDigestInfo{.index_name = Bytes(34, 9), .nv_digest = Bytes(32, 10)}};
+  std::vector<UnverifiedAttest> attests;
+  for (const Attested& attested : all) {
+    attests.push_back(head);
+    attests.back().attested = attested;
+  }
+  return attests;
+}
+
+TEST(AttestTest, EveryTypeIsReadAndWritten) {
+  for (const UnverifiedAttest& attest : EveryType()) {
+    const auto parsed = ParseAttest(WriteAttest(attest));
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+    EXPECT_EQ(*parsed, attest) << AttestTypeName(TypeOf(attest.attested));
+  }
+}
+
+// Part 2, 10.12.3 to 10.12.10: what stands behind the firmware version.
+TEST(AttestTest, EveryTypeIsWhatTheStandardSays) {
+  const std::vector<std::string> wires = {
+      "0022" + HexEncode(Bytes(34, 1)) + "020300026e76",
+      "0102030405060708000c0030" + HexEncode(Bytes(48, 2)) + "0030" + HexEncode(Bytes(48, 3)),
+      "010020" + HexEncode(Bytes(32, 4)),
+      "0022" + HexEncode(Bytes(34, 5)) + "0022" + HexEncode(Bytes(34, 6)),
+      "00000001000b03ff04010020" + HexEncode(Bytes(32, 0xdd)),
+      "11121314151617180000000000000009000000080000000700"
+      "0000000000000006",
+      "0022" + HexEncode(Bytes(34, 7)) + "0020" + HexEncode(Bytes(32, 8)),
+      "0022" + HexEncode(Bytes(34, 9)) + "0020" + HexEncode(Bytes(32, 10))};
+  const std::vector<UnverifiedAttest> attests = EveryType();
+  const std::vector<std::uint16_t> types = {0x8014, 0x8015, 0x8016, 0x8017,
+                                            0x8018, 0x8019, 0x801a, 0x801c};
+  ASSERT_EQ(attests.size(), wires.size());
+  for (std::size_t i = 0; i < attests.size(); ++i) {
+    const Bytes wire = WriteAttest(attests[i]);
+    EXPECT_EQ(HexEncode(ByteView(wire).subspan(kSelectionAt)), wires[i]);
+    EXPECT_EQ(TypeOf(attests[i].attested), types[i]);
+    EXPECT_EQ(wire[5], types[i] & 0xffU);
+  }
+}
+
+TEST(AttestTest, EveryPrefixOfEveryTypeIsShort) {
+  for (const UnverifiedAttest& attest : EveryType()) {
+    const Bytes bytes = WriteAttest(attest);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      const auto parsed = ParseAttest(ByteView(bytes).first(size));
+      ASSERT_FALSE(parsed.has_value());
+      EXPECT_EQ(parsed.error().id, "tpm.attest.short");
+    }
+  }
+}
+
+TEST(AttestTest, NothingFollowsAnyType) {
+  for (const UnverifiedAttest& attest : EveryType()) {
+    Bytes bytes = WriteAttest(attest);
+    bytes.push_back(0);
+    const auto parsed = ParseAttest(bytes);
+    ASSERT_FALSE(parsed.has_value());
+    EXPECT_EQ(parsed.error().id, "tpm.attest.trailing");
+  }
+}
+
+// Whatever else is right about it: tpm2_checkquote 5.4 takes a CertifyCreation.
+TEST(AttestTest, EveryOtherTypeIsRefusedAsAQuote) {
+  for (const UnverifiedAttest& attest : EveryType()) {
+    const Bytes bytes = WriteAttest(attest);
+    if (std::holds_alternative<QuoteInfo>(attest.attested)) {
+      EXPECT_TRUE(ParseQuoteAttest(bytes).has_value());
+    } else {
+      ExpectError(bytes, ErrorCode::kUnsupported, "tpm.attest.type");
+    }
+  }
+}
+
+TEST(AttestTest, TypesWithoutAStructureAreUnsupported) {
+  for (const std::uint8_t type : Bytes{0x13, 0x1b, 0x1d}) {
+    Bytes attest = WriteQuoteAttest(Sample());
+    attest[5] = type;
+    const auto parsed = ParseAttest(attest);
+    ASSERT_FALSE(parsed.has_value());
+    EXPECT_EQ(parsed.error().code, ErrorCode::kUnsupported);
+    EXPECT_EQ(parsed.error().id, "tpm.attest.type");
+  }
+}
+
+TEST(AttestTest, ExclusiveSessionIsYesOrNo) {
+  Bytes attest = WriteAttest(EveryType()[2]);
+  attest[kSelectionAt] = 2;
+  const auto parsed = ParseAttest(attest);
+  ASSERT_FALSE(parsed.has_value());
+  EXPECT_EQ(parsed.error().id, "tpm.attest.exclusive_session");
+}
+
 // tpm2_checkquote 5.4 takes a CertifyCreation for a quote.
 TEST(AttestTest, OtherAttestationsAreNoQuotes) {
   for (std::uint16_t type = 0x8010; type < 0x8020; ++type) {
@@ -162,6 +275,41 @@ TEST(AttestTest, OtherSelectSizes) {
     ASSERT_TRUE(quote.has_value()) << quote.error().message;
     EXPECT_EQ(quote->selection.front().pcrs, test.pcrs);
   }
+}
+
+TEST(AttestTest, SelectSizesOf0To8Bytes) {
+  for (std::size_t size = 0; size <= 8; ++size) {
+    const Bytes zeros(size, 0);
+    EXPECT_TRUE(ParseQuoteAttest(WithSelect(zeros)).has_value()) << size;
+    if (size == 0) continue;
+    // The highest PCR that the select has a bit for.
+    Bytes highest = zeros;
+    highest.back() = 0x80;
+    const auto quote = ParseQuoteAttest(WithSelect(highest));
+    ASSERT_EQ(quote.has_value(), size <= 3) << size;
+    if (quote) {
+      EXPECT_EQ(quote->selection.front().pcrs,
+                PcrSet::Of(static_cast<std::uint32_t>(8 * size - 1)));
+    }
+  }
+}
+
+TEST(AttestTest, SixteenBanksAreRead) {
+  UnverifiedQuote quote = Sample();
+  quote.selection.clear();
+  for (std::uint16_t id = 1; id <= 16; ++id) {
+    quote.selection.push_back({.bank = AlgorithmId{id}, .pcrs = PcrSet::Of(id)});
+  }
+  const auto parsed = ParseQuoteAttest(WriteQuoteAttest(quote));
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+  EXPECT_EQ(parsed->selection, quote.selection);
+}
+
+TEST(AttestTest, EmptyBankTwice) {
+  UnverifiedQuote quote = Sample();
+  quote.selection = {{.bank = AlgorithmId::kSha256, .pcrs = PcrSet()},
+                     {.bank = AlgorithmId::kSha256, .pcrs = PcrSet::Of(1)}};
+  ExpectError(WriteQuoteAttest(quote), ErrorCode::kMalformed, "tpm.attest.bank_twice");
 }
 
 TEST(AttestTest, PcrsAbove23AreNotDroppedSilently) {

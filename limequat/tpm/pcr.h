@@ -99,11 +99,22 @@ class PcrValues {
 // consumed exactly; kMalformed ("tpm.pcr_blob.*"). A selection that names a PCR
 // twice, a digest whose size is not its bank's, fewer or more digests than
 // selected: refused. Digests go to the selection in its order.
+// Versions before 4.1 wrote the memory as it was: big-endian on such machines.
 struct PcrBlob {
   PcrSelection selection;
   PcrValues values;
 };
-Result<PcrBlob> ParsePcrBlob(ByteView blob);
+enum class ByteOrder : std::uint8_t { kLittle, kBig };
+Result<PcrBlob> ParsePcrBlob(ByteView blob, ByteOrder order = ByteOrder::kLittle);
 Bytes WritePcrBlob(const PcrSelection& selection, const PcrValues& values);
+
+// The values in a PCR file of any format that tpm2_quote or tpm2_pcrread writes:
+// "serialized" (ParsePcrBlob, in the byte order it has), "marshaled" (of the TSS since
+// 5.6: TPML_PCR_SELECTION, a count, each TPML_DIGEST), or "values": the bare digests,
+// which are those of `signed_selection`, in its order. Hostile input: which format it is
+// follows from its size and content, and no format makes a value true: what counts is
+// that all of them hash to the signed digest. Errors as of ParsePcrBlob. Memory: 88
+// bytes for each value.
+Result<PcrValues> ParsePcrFile(ByteView file, const PcrSelection& signed_selection);
 
 }  // namespace limequat::tpm

@@ -6,6 +6,7 @@
 #include "limequat/base/check.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/tpm/pcr.h"
+#include "limequat/tpm/pcr_reading.h"
 #include "limequat/tpm/read_error.h"
 
 namespace limequat::tpm {
@@ -13,15 +14,35 @@ namespace limequat::tpm {
 namespace {
 
 // Sizes of the C structures of tpm2-tss whose memory the file holds.
-constexpr std::uint32_t kMaxBanks = 16;
 constexpr std::size_t kSelectBytes = 4;
-constexpr std::uint32_t kDigestsPerList = 8;
 constexpr std::size_t kDigestBuffer = 64;
+
+// A memory image in the byte order of the machine that wrote it.
+class Image {
+ public:
+  Image(ByteView image, ByteOrder order) : in_(image), order_(order) {}
+
+  Result<std::uint16_t> U16(std::string_view field) {
+    return order_ == ByteOrder::kLittle ? in_.U16Le(field) : in_.U16Be(field);
+  }
+  Result<std::uint32_t> U32(std::string_view field) {
+    return order_ == ByteOrder::kLittle ? in_.U32Le(field) : in_.U32Be(field);
+  }
+  Result<std::uint8_t> U8(std::string_view field) { return in_.U8(field); }
+  Result<ByteView> Take(std::size_t count, std::string_view field) {
+    return in_.Take(count, field);
+  }
+  Status ExpectEnd(std::string_view structure) const { return in_.ExpectEnd(structure); }
+
+ private:
+  ByteReader in_;
+  ByteOrder order_;
+};
 
 // Entries of the array that `count` does not reach, unused select bytes and padding
 // are whatever the writer's memory held: not looked at.
-Result<BankSelection> ReadBank(ByteReader& in) {
-  LQ_ASSIGN_OR_RETURN(const std::uint16_t bank, in.U16Le("hash"));
+Result<BankSelection> ReadBank(Image& in) {
+  LQ_ASSIGN_OR_RETURN(const std::uint16_t bank, in.U16("hash"));
   LQ_ASSIGN_OR_RETURN(const std::uint8_t select_size, in.U8("sizeofSelect"));
   LQ_ASSIGN_OR_RETURN(const ByteView select, in.Take(kSelectBytes, "pcrSelect"));
   LQ_RETURN_IF_ERROR(in.U8("padding"));
@@ -37,8 +58,8 @@ Result<BankSelection> ReadBank(ByteReader& in) {
   return BankSelection{.bank = static_cast<AlgorithmId>(bank), .pcrs = PcrSet(bits)};
 }
 
-Result<PcrSelection> ReadSelection(ByteReader& in) {
-  LQ_ASSIGN_OR_RETURN(const std::uint32_t count, in.U32Le("selection count"));
+Result<PcrSelection> ReadSelection(Image& in) {
+  LQ_ASSIGN_OR_RETURN(const std::uint32_t count, in.U32("selection count"));
   if (count > kMaxBanks) {
     return Malformed("tpm.pcr_blob.banks", fmt::format("{} banks, at most {}", count, kMaxBanks));
   }
@@ -59,18 +80,18 @@ Result<PcrSelection> ReadSelection(ByteReader& in) {
 }
 
 // The digests of all lists, one after the other.
-Result<std::vector<ByteView>> ReadDigests(ByteReader& in) {
-  LQ_ASSIGN_OR_RETURN(const std::uint32_t lists, in.U32Le("number of digest lists"));
+Result<std::vector<ByteView>> ReadDigests(Image& in) {
+  LQ_ASSIGN_OR_RETURN(const std::uint32_t lists, in.U32("number of digest lists"));
   std::vector<ByteView> digests;
   for (std::uint32_t list = 0; list < lists; ++list) {
-    LQ_ASSIGN_OR_RETURN(const std::uint32_t count, in.U32Le("digest count"));
+    LQ_ASSIGN_OR_RETURN(const std::uint32_t count, in.U32("digest count"));
     if (count > kDigestsPerList) {
       return Malformed(
           "tpm.pcr_blob.digest_count",
           fmt::format("list {} has {} digests, at most {}", list, count, kDigestsPerList));
     }
     for (std::uint32_t i = 0; i < kDigestsPerList; ++i) {
-      LQ_ASSIGN_OR_RETURN(const std::uint16_t size, in.U16Le("digest size"));
+      LQ_ASSIGN_OR_RETURN(const std::uint16_t size, in.U16("digest size"));
       LQ_ASSIGN_OR_RETURN(const ByteView buffer, in.Take(kDigestBuffer, "digest"));
       if (i >= count) continue;
       if (size > kDigestBuffer) {
@@ -83,44 +104,13 @@ Result<std::vector<ByteView>> ReadDigests(ByteReader& in) {
   return digests;
 }
 
-Result<PcrValues> Assign(const PcrSelection& selection, const std::vector<ByteView>& digests) {
-  std::size_t selected = 0;
-  for (const BankSelection& bank : selection)
-    selected += static_cast<std::size_t>(bank.pcrs.size());
-  if (selected != digests.size()) {
-    return Malformed("tpm.pcr_blob.values", fmt::format("{} PCRs are selected, {} values given",
-                                                        selected, digests.size()));
-  }
-  PcrValues values;
-  auto next = digests.begin();
-  for (const BankSelection& bank : selection) {
-    if (bank.pcrs.empty()) continue;
-    const auto hash = HashOf(bank.bank);
-    if (!hash) {
-      return Unsupported("tpm.pcr_blob.bank", fmt::format("values of bank {} are not supported",
-                                                          AlgorithmName(bank.bank)));
-    }
-    for (const std::uint32_t pcr : bank.pcrs.ToList()) {
-      const Result<crypto::Digest> digest = crypto::Digest::FromBytes(*hash, *next);
-      if (!digest) {
-        return Malformed("tpm.pcr_blob.digest_size",
-                         fmt::format("PCR {} of bank {} has {} bytes", pcr,
-                                     AlgorithmName(bank.bank), next->size()));
-      }
-      values.Set(pcr, *digest);
-      ++next;
-    }
-  }
-  return values;
-}
-
-Result<PcrBlob> Read(ByteView blob) {
-  ByteReader in(blob);
+Result<PcrBlob> Read(ByteView blob, ByteOrder order) {
+  Image in(blob, order);
   PcrBlob parsed;
   LQ_ASSIGN_OR_RETURN(parsed.selection, ReadSelection(in));
   LQ_ASSIGN_OR_RETURN(const std::vector<ByteView> digests, ReadDigests(in));
   LQ_RETURN_IF_ERROR(in.ExpectEnd("the last digest list"));
-  LQ_ASSIGN_OR_RETURN(parsed.values, Assign(parsed.selection, digests));
+  LQ_ASSIGN_OR_RETURN(parsed.values, AssignDigests(parsed.selection, digests));
   return parsed;
 }
 
@@ -135,8 +125,8 @@ void WriteSelection(ByteWriter& out, const PcrSelection& selection) {
 
 }  // namespace
 
-Result<PcrBlob> ParsePcrBlob(ByteView blob) {
-  Result<PcrBlob> parsed = Read(blob);
+Result<PcrBlob> ParsePcrBlob(ByteView blob, ByteOrder order) {
+  Result<PcrBlob> parsed = Read(blob, order);
   if (!parsed) return InStructure(std::move(parsed).error(), "tpm.pcr_blob", "PCR values");
   return parsed;
 }

@@ -161,6 +161,15 @@ struct QuoteVerifier {
   }
 };
 
+crypto::HashAlgorithm BareSignatureHash(const UnverifiedQuote& quote, const crypto::PublicKey& ak) {
+  using crypto::HashAlgorithm;
+  for (const HashAlgorithm hash :
+       {HashAlgorithm::kSha1, HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
+    if (crypto::DigestSize(hash) == quote.pcr_digest.size()) return hash;
+  }
+  return ak.curve() == crypto::Curve::kSm2 ? HashAlgorithm::kSm3_256 : HashAlgorithm::kSha256;
+}
+
 Result<QuoteVerification> VerifyQuote(const crypto::PublicKey& ak, ByteView message,
                                       const Signature& signature,
                                       const std::optional<PcrValues>& values,

@@ -77,7 +77,12 @@ Result<QuoteVerification> VerifyQuote(const crypto::PublicKey& ak, ByteView mess
                                       ByteView signature, const std::optional<PcrValues>& values,
                                       const QuoteRequirements& requirements);
 
-// Same with a parsed signature, for raw RSASSA files.
+// The hash a bare signature of `quote` was made with, which its file does not name: the
+// one that made the PCR digest (part 3, 18.4), known by its size; of 32 bytes, SHA-256,
+// or SM3 for a key on the curve of SM2. A guess that is wrong fails the signature.
+crypto::HashAlgorithm BareSignatureHash(const UnverifiedQuote& quote, const crypto::PublicKey& ak);
+
+// Same with a parsed signature, for bare signatures.
 Result<QuoteVerification> VerifyQuote(const crypto::PublicKey& ak, ByteView message,
                                       const Signature& signature,
                                       const std::optional<PcrValues>& values,

@@ -69,7 +69,10 @@ Result<QuoteVerification> Verify(const fs::path& folder) {
   const auto message = Content(folder / "quote.msg");
   const auto signature_file = Content(folder / "quote.sig");
   if (!ak || !message || !signature_file) return NotFound("test.file", "no AK, quote or signature");
-  auto signature = ParseSignatureOrRawRsa(AsBytes(*signature_file), *ak);
+  const auto claimed = ParseQuoteAttest(AsBytes(*message));
+  if (!claimed) return claimed.error();
+  auto signature =
+      ParseSignatureFile(AsBytes(*signature_file), *ak, BareSignatureHash(*claimed, *ak));
   if (!signature) return std::move(signature).error();
   QuoteRequirements requirements;
   if (auto nonce = Content(folder / "nonce.hex")) {

@@ -1,5 +1,9 @@
 #include "limequat/tpm/signature.h"
 
+#include <array>
+#include <optional>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "limequat/base/byte_reader.h"
@@ -10,13 +14,17 @@ namespace limequat::tpm {
 
 namespace {
 
+// Schemes whose signature is r and s.
+bool IsEcc(AlgorithmId scheme) {
+  return scheme == AlgorithmId::kEcdsa || scheme == AlgorithmId::kSm2;
+}
+
 Result<Signature> Read(ByteView bytes) {
   ByteReader in(bytes);
   LQ_ASSIGN_OR_RETURN(const std::uint16_t scheme, in.U16Be("sigAlg"));
   Signature signature;
   signature.scheme = static_cast<AlgorithmId>(scheme);
-  const bool ecdsa = signature.scheme == AlgorithmId::kEcdsa;
-  if (!ecdsa && signature.scheme != AlgorithmId::kRsaSsa &&
+  if (!IsEcc(signature.scheme) && signature.scheme != AlgorithmId::kRsaSsa &&
       signature.scheme != AlgorithmId::kRsaPss) {
     return Unsupported("tpm.signature.scheme",
                        fmt::format("signature scheme {}", AlgorithmName(signature.scheme)));
@@ -29,7 +37,7 @@ Result<Signature> Read(ByteView bytes) {
         fmt::format("signature hash {}", AlgorithmName(static_cast<AlgorithmId>(hash_id))));
   }
   signature.hash = *hash;
-  if (ecdsa) {
+  if (IsEcc(signature.scheme)) {
     LQ_ASSIGN_OR_RETURN(const ByteView r, in.SizedU16Be("signatureR"));
     LQ_ASSIGN_OR_RETURN(const ByteView s, in.SizedU16Be("signatureS"));
     signature.r = ToBytes(r);
@@ -62,6 +70,26 @@ Bytes DerSignature(ByteView r, ByteView s) {
   return out.U8(static_cast<std::uint8_t>(content.size())).Raw(content).Take();
 }
 
+// r and s of a DER signature in its only form, for bytes of a curve at most. nullopt
+// for anything else: a longer form of the same numbers is not what signers write.
+std::optional<std::pair<ByteView, ByteView>> ReadDerSignature(ByteView der) {
+  ByteReader in(der);
+  if (in.U8("tag").value_or(0) != 0x30) return std::nullopt;
+  Result<std::uint8_t> length = in.U8("length");
+  if (length && *length == 0x81) length = in.U8("length");
+  if (!length || *length != in.remaining()) return std::nullopt;
+  std::array<ByteView, 2> numbers;
+  for (ByteView& number : numbers) {
+    if (in.U8("tag").value_or(0) != 0x02) return std::nullopt;
+    const Result<std::uint8_t> size = in.U8("length");
+    const Result<ByteView> taken = in.Take(size.value_or(0), "integer");
+    if (!taken || taken->empty()) return std::nullopt;
+    number = taken->size() > 1 && taken->front() == 0 ? taken->subspan(1) : *taken;
+  }
+  if (!Equal(DerSignature(numbers[0], numbers[1]), der)) return std::nullopt;
+  return std::pair(numbers[0], numbers[1]);
+}
+
 bool FitsCurve(ByteView number, crypto::Curve curve) {
   return !number.empty() && number.size() <= crypto::CurveBytes(curve);
 }
@@ -74,23 +102,30 @@ Result<Signature> ParseSignature(ByteView signature) {
   return parsed;
 }
 
-Result<Signature> ParseSignatureOrRawRsa(ByteView bytes, const crypto::PublicKey& key) {
+Result<Signature> ParseSignatureFile(ByteView bytes, const crypto::PublicKey& key,
+                                     crypto::HashAlgorithm bare_hash) {
   Result<Signature> parsed = ParseSignature(bytes);
-  if (parsed || key.type() != crypto::KeyType::kRsa) return parsed;
-  const auto modulus_size = static_cast<std::size_t>((key.bits() + 7) / 8);
-  if (bytes.size() != modulus_size) return parsed;
-  return Signature{.scheme = AlgorithmId::kRsaSsa,
-                   .hash = crypto::HashAlgorithm::kSha256,
-                   .rsa = ToBytes(bytes),
-                   .r = {},
-                   .s = {}};
+  if (parsed) return parsed;
+  if (key.type() == crypto::KeyType::kRsa) {
+    if (bytes.size() != static_cast<std::size_t>((key.bits() + 7) / 8)) return parsed;
+    return Signature{
+        .scheme = AlgorithmId::kRsaSsa, .hash = bare_hash, .rsa = ToBytes(bytes), .r = {}, .s = {}};
+  }
+  const auto numbers = ReadDerSignature(bytes);
+  if (!key.curve() || !numbers) return parsed;
+  return Signature{
+      .scheme = key.curve() == crypto::Curve::kSm2 ? AlgorithmId::kSm2 : AlgorithmId::kEcdsa,
+      .hash = bare_hash,
+      .rsa = {},
+      .r = ToBytes(numbers->first),
+      .s = ToBytes(numbers->second)};
 }
 
 Bytes WriteSignature(const Signature& signature) {
   ByteWriter out;
   out.U16Be(static_cast<std::uint16_t>(signature.scheme));
   out.U16Be(static_cast<std::uint16_t>(IdOf(signature.hash)));
-  if (signature.scheme == AlgorithmId::kEcdsa) {
+  if (IsEcc(signature.scheme)) {
     out.SizedU16Be(signature.r).SizedU16Be(signature.s);
   } else {
     out.SizedU16Be(signature.rsa);
@@ -105,13 +140,15 @@ crypto::SignatureCheck VerifySignature(const crypto::PublicKey& key, const Signa
       return key.Verify(crypto::SignatureScheme::kRsaSsa, signature.hash, message, signature.rsa);
     case AlgorithmId::kRsaPss:
       return key.Verify(crypto::SignatureScheme::kRsaPss, signature.hash, message, signature.rsa);
-    case AlgorithmId::kEcdsa: {
+    case AlgorithmId::kEcdsa:
+    case AlgorithmId::kSm2: {
       const std::optional<crypto::Curve> curve = key.curve();
       if (!curve || !FitsCurve(signature.r, *curve) || !FitsCurve(signature.s, *curve)) {
         return crypto::SignatureCheck::kInvalid;
       }
-      return key.Verify(crypto::SignatureScheme::kEcdsa, signature.hash, message,
-                        DerSignature(signature.r, signature.s));
+      const auto scheme = signature.scheme == AlgorithmId::kSm2 ? crypto::SignatureScheme::kSm2
+                                                                : crypto::SignatureScheme::kEcdsa;
+      return key.Verify(scheme, signature.hash, message, DerSignature(signature.r, signature.s));
     }
     default:
       return crypto::SignatureCheck::kInvalid;

@@ -67,7 +67,8 @@ void ExpectError(ByteView bytes, ErrorCode code, std::string_view id) {
 
 TEST(SignatureTest, ParseIsTheInverseOfWrite) {
   const std::vector<std::string> wires = {"0014000b0003010203", "0016000c0003010203",
-                                          "00180004000101000202ff", "0018000d00000000"};
+                                          "00180004000101000202ff", "0018000d00000000",
+                                          "001b000b000101000202ff"};
   for (const std::string& hex : wires) {
     const auto signature = ParseSignature(*HexDecode(hex));
     ASSERT_TRUE(signature.has_value()) << signature.error().message;
@@ -104,10 +105,10 @@ TEST(SignatureTest, TrailingByte) {
 
 TEST(SignatureTest, UnsupportedSchemeAndHash) {
   for (const std::string_view hex : {"0000000b0000", "0005000b0000", "0010", "0015000b0000",
-                                     "001a000b00000000", "001b000b00000000", "001c000b00000000"}) {
+                                     "001a000b00000000", "001c000b00000000"}) {
     ExpectError(*HexDecode(hex), ErrorCode::kUnsupported, "tpm.signature.scheme");
   }
-  for (const std::string_view hex : {"001400100000", "001400120000", "00180027"}) {
+  for (const std::string_view hex : {"001400100000", "001400270000", "00180027"}) {
     ExpectError(*HexDecode(hex), ErrorCode::kUnsupported, "tpm.signature.hash");
   }
 }
@@ -190,7 +191,7 @@ TEST(RawSignatureTest, BothFormsAreRead) {
   const crypto::PublicKey key = RsaKey().public_key();
   const Signature signature = RsaSignature(AlgorithmId::kRsaSsa, HashAlgorithm::kSha256, message);
   for (const Bytes& file : {WriteSignature(signature), signature.rsa}) {
-    const auto parsed = ParseSignatureOrRawRsa(file, key);
+    const auto parsed = ParseSignatureFile(file, key, HashAlgorithm::kSha256);
     ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
     EXPECT_EQ(VerifySignature(key, *parsed, message), SignatureCheck::kValid);
   }
@@ -198,15 +199,18 @@ TEST(RawSignatureTest, BothFormsAreRead) {
 
 TEST(RawSignatureTest, OtherSizesAndKeysAreNot) {
   const Bytes raw(256, 0xaa);
-  EXPECT_FALSE(ParseSignatureOrRawRsa(ByteView(raw).first(255), RsaKey().public_key()).has_value());
-  EXPECT_FALSE(ParseSignatureOrRawRsa(Bytes(257, 0xaa), RsaKey().public_key()).has_value());
-  EXPECT_FALSE(ParseSignatureOrRawRsa(raw, EcKey().public_key()).has_value());
+  EXPECT_FALSE(
+      ParseSignatureFile(ByteView(raw).first(255), RsaKey().public_key(), HashAlgorithm::kSha256)
+          .has_value());
+  EXPECT_FALSE(ParseSignatureFile(Bytes(257, 0xaa), RsaKey().public_key(), HashAlgorithm::kSha256)
+                   .has_value());
+  EXPECT_FALSE(ParseSignatureFile(raw, EcKey().public_key(), HashAlgorithm::kSha256).has_value());
   // Nor as many bytes as the key of a curve has.
   for (const crypto::Curve curve :
        {crypto::Curve::kP256, crypto::Curve::kP384, crypto::Curve::kP521}) {
     const Bytes short_raw(crypto::CurveBytes(curve), 0xaa);
-    const auto parsed =
-        ParseSignatureOrRawRsa(short_raw, PrivateKey::GenerateEc(curve).public_key());
+    const auto parsed = ParseSignatureFile(short_raw, PrivateKey::GenerateEc(curve).public_key(),
+                                           HashAlgorithm::kSha256);
     ASSERT_FALSE(parsed.has_value());
     EXPECT_EQ(parsed.error().id, "tpm.signature.scheme");
   }
