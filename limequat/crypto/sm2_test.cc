@@ -130,8 +130,7 @@ TEST_F(Sm2Test, GoesWithItsOwnKeysOnly) {
   const Bytes sm2_signature = *Sm2().Sign(SignatureScheme::kSm2, kSm3, message);
   const Bytes ec_signature = *ec.Sign(SignatureScheme::kEcdsa, HashAlgorithm::kSha256, message);
   EXPECT_FALSE(ec.Sign(SignatureScheme::kSm2, kSm3, message).has_value());
-  EXPECT_FALSE(
-      Sm2().Sign(SignatureScheme::kEcdsa, HashAlgorithm::kSha256, message).has_value());
+  EXPECT_FALSE(Sm2().Sign(SignatureScheme::kEcdsa, HashAlgorithm::kSha256, message).has_value());
   for (const Bytes& signature : {sm2_signature, ec_signature}) {
     for (const HashAlgorithm hash : {kSm3, HashAlgorithm::kSha256}) {
       EXPECT_EQ(ec.public_key().Verify(SignatureScheme::kSm2, hash, message, signature),

@@ -32,11 +32,10 @@ struct UnverifiedQuote {
 };
 
 // Hostile input. kMalformed ("tpm.attest.*"): magic, sizes, more than 16 banks, a
-// bank twice, trailing bytes. kUnsupported ("tpm.attest.type"): any other
+// PCR twice, trailing bytes. kUnsupported ("tpm.attest.type"): any other
 // attestation type, by name (Certify, CertifyCreation, NV, time, ... are not
 // quotes, whatever tpm2_checkquote 5.4 says), and select sizes above 3 bytes that
-// select PCRs above 23. A TPM may sign a selection that names a bank twice; no
-// agent asks for one, and whether a PCR is then one value or two is left to no reader.
+// select PCRs above 23.
 // Memory: the variable parts once, at most the size of `attest`.
 Result<UnverifiedQuote> ParseQuoteAttest(ByteView attest);
 // The inverse, for tests and tools.

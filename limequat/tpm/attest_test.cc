@@ -239,10 +239,12 @@ TEST(AttestTest, FourThousandMillionBanks) {
   ExpectError(attest, ErrorCode::kMalformed, "tpm.attest.banks");
 }
 
-TEST(AttestTest, BankTwice) {
+TEST(AttestTest, PcrTwice) {
   UnverifiedQuote quote = Sample();
-  quote.selection.push_back(quote.selection.front());
-  ExpectError(WriteQuoteAttest(quote), ErrorCode::kMalformed, "tpm.attest.bank_twice");
+  quote.selection.push_back({.bank = AlgorithmId::kSha256, .pcrs = PcrSet::Of(7)});
+  ExpectError(WriteQuoteAttest(quote), ErrorCode::kMalformed, "tpm.attest.pcr_twice");
+  quote.selection.back().bank = AlgorithmId::kSha1;
+  EXPECT_TRUE(ParseQuoteAttest(WriteQuoteAttest(quote)).has_value());
 }
 
 TEST(AttestTest, NonceOfAnnounced64KiB) {
@@ -305,11 +307,15 @@ TEST(AttestTest, SixteenBanksAreRead) {
   EXPECT_EQ(parsed->selection, quote.selection);
 }
 
-TEST(AttestTest, EmptyBankTwice) {
+// tpm2_quote -l sha256:1+sha256:0: a TPM signs it as it was asked.
+TEST(AttestTest, BankTwiceWithOtherPcrs) {
   UnverifiedQuote quote = Sample();
-  quote.selection = {{.bank = AlgorithmId::kSha256, .pcrs = PcrSet()},
-                     {.bank = AlgorithmId::kSha256, .pcrs = PcrSet::Of(1)}};
-  ExpectError(WriteQuoteAttest(quote), ErrorCode::kMalformed, "tpm.attest.bank_twice");
+  quote.selection = {{.bank = AlgorithmId::kSha256, .pcrs = PcrSet::Of(1)},
+                     {.bank = AlgorithmId::kSha256, .pcrs = PcrSet()},
+                     {.bank = AlgorithmId::kSha256, .pcrs = PcrSet::Of(0)}};
+  const auto parsed = ParseQuoteAttest(WriteQuoteAttest(quote));
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+  EXPECT_EQ(parsed->selection, quote.selection);
 }
 
 TEST(AttestTest, PcrsAbove23AreNotDroppedSilently) {

@@ -70,11 +70,7 @@ Result<PcrSelection> ReadSelection(Image& in) {
       continue;
     }
     LQ_ASSIGN_OR_RETURN(const BankSelection bank, ReadBank(in));
-    if (std::ranges::find(selection, bank.bank, &BankSelection::bank) != selection.end()) {
-      return Malformed("tpm.pcr_blob.bank_twice",
-                       fmt::format("bank {} is selected twice", AlgorithmName(bank.bank)));
-    }
-    selection.push_back(bank);
+    LQ_RETURN_IF_ERROR(AddBank(selection, bank, "tpm.pcr_blob"));
   }
   return selection;
 }

@@ -56,6 +56,8 @@ TEST(PcrBlobTest, ParseIsTheInverseOfWrite) {
   const std::vector<PcrSelection> selections = {
       {},
       {{.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Of(16)}},
+      {{.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Of(16)},
+       {.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Of(3)}},
       Keylime(),
       {{.bank = AlgorithmId::kSha384, .pcrs = PcrSet::Of(0) | PcrSet::Of(7) | PcrSet::Of(10)},
        {.bank = AlgorithmId::kSha256, .pcrs = PcrSet::Of(4)}},
@@ -132,11 +134,13 @@ TEST(PcrBlobTest, PcrAbove23) {
   ExpectError(blob, ErrorCode::kMalformed, "tpm.pcr_blob.pcr");
 }
 
-TEST(PcrBlobTest, BankTwice) {
+TEST(PcrBlobTest, PcrTwice) {
   Bytes blob = Sample();
   blob[0] = 2;
   blob[12] = 0x0b;
-  ExpectError(blob, ErrorCode::kMalformed, "tpm.pcr_blob.bank_twice");
+  blob[14] = 3;
+  blob[15] = 0x80;
+  ExpectError(blob, ErrorCode::kMalformed, "tpm.pcr_blob.pcr_twice");
 }
 
 TEST(PcrBlobTest, NineDigestsInAList) {

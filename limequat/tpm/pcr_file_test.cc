@@ -161,7 +161,8 @@ TEST(PcrFileTest, DamagedMarshaledFile) {
   ExpectError(seventeen, "tpm.pcr_blob.banks");
   Bytes twice = MarshaledFile(3);
   twice[11] = 0x04;
-  ExpectError(twice, "tpm.pcr_blob.bank_twice");
+  twice[13] = 0x08;
+  ExpectError(twice, "tpm.pcr_blob.pcr_twice");
   Bytes unknown = MarshaledFile(3);
   unknown[11] = 0x27;
   ExpectError(unknown, "tpm.pcr_blob.bank");

@@ -1,7 +1,5 @@
 #include "limequat/tpm/pcr_reading.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "limequat/base/check.h"
@@ -36,6 +34,25 @@ Result<BankSelection> ReadBank(ByteReader& in, std::string_view prefix) {
 
 }  // namespace
 
+PcrSet SelectedIn(const PcrSelection& selection, AlgorithmId bank) {
+  PcrSet pcrs;
+  for (const BankSelection& part : selection) {
+    if (part.bank == bank) pcrs = pcrs | part.pcrs;
+  }
+  return pcrs;
+}
+
+Status AddBank(PcrSelection& selection, const BankSelection& bank, std::string_view prefix) {
+  const PcrSet again = SelectedIn(selection, bank.bank) & bank.pcrs;
+  if (!again.empty()) {
+    return Malformed(fmt::format("{}.pcr_twice", prefix),
+                     fmt::format("PCRs {} of bank {} are selected twice", again.ToString(),
+                                 AlgorithmName(bank.bank)));
+  }
+  selection.push_back(bank);
+  return {};
+}
+
 Result<PcrSelection> ReadPcrSelection(ByteReader& in, std::string_view prefix) {
   LQ_ASSIGN_OR_RETURN(const std::uint32_t count, in.U32Be("selection count"));
   if (count > kMaxBanks) {
@@ -45,11 +62,7 @@ Result<PcrSelection> ReadPcrSelection(ByteReader& in, std::string_view prefix) {
   PcrSelection selection;
   for (std::uint32_t i = 0; i < count; ++i) {
     LQ_ASSIGN_OR_RETURN(const BankSelection bank, ReadBank(in, prefix));
-    if (std::ranges::find(selection, bank.bank, &BankSelection::bank) != selection.end()) {
-      return Malformed(fmt::format("{}.bank_twice", prefix),
-                       fmt::format("bank {} is selected twice", AlgorithmName(bank.bank)));
-    }
-    selection.push_back(bank);
+    LQ_RETURN_IF_ERROR(AddBank(selection, bank, prefix));
   }
   return selection;
 }

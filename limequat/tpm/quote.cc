@@ -6,6 +6,7 @@
 
 #include "limequat/base/encoding.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/tpm/pcr_reading.h"
 
 namespace limequat::tpm {
 
@@ -17,14 +18,6 @@ std::string Shown(ByteView bytes) {
   if (bytes.empty()) return "nothing";
   if (bytes.size() <= kShown) return HexEncode(bytes);
   return fmt::format("{}… ({} bytes)", HexEncode(bytes.first(kShown)), bytes.size());
-}
-
-PcrSet SelectedIn(const PcrSelection& selection, AlgorithmId bank) {
-  PcrSet pcrs;
-  for (const BankSelection& part : selection) {
-    if (part.bank == bank) pcrs = pcrs | part.pcrs;
-  }
-  return pcrs;
 }
 
 std::string Text(const PcrSelection& selection) {

@@ -78,8 +78,8 @@ Signature Sign(const PrivateKey& key, AlgorithmId scheme, HashAlgorithm hash, By
 }
 
 bool Verifies(const crypto::PublicKey& key, const SignedQuote& quote, const Signature& signature) {
-  const auto result = VerifyQuote(key, quote.message, WriteSignature(signature), quote.values,
-                                  quote.requirements);
+  const auto result =
+      VerifyQuote(key, quote.message, WriteSignature(signature), quote.values, quote.requirements);
   EXPECT_TRUE(result.has_value());
   return result && result->quote.has_value();
 }
@@ -120,8 +120,7 @@ TEST(QuoteSchemeTest, Sm2WithSm3) {
   // With the Z of an identity in front of the message it is another signature.
   Bytes with_z(32, 0x5a);
   Append(with_z, quote.message);
-  EXPECT_FALSE(
-      Verifies(key.public_key(), quote, Sign(key, AlgorithmId::kSm2, sm3, with_z)));
+  EXPECT_FALSE(Verifies(key.public_key(), quote, Sign(key, AlgorithmId::kSm2, sm3, with_z)));
   signature.scheme = AlgorithmId::kEcdsa;
   EXPECT_FALSE(Verifies(key.public_key(), quote, signature));
 }
@@ -130,12 +129,11 @@ TEST(QuoteSchemeTest, SignatureUnderAnotherHashOrScheme) {
   const SignedQuote quote = QuoteWith(HashAlgorithm::kSha256);
   const Signature ecdsa =
       Sign(EcKey(Curve::kP256), AlgorithmId::kEcdsa, HashAlgorithm::kSha256, quote.message);
-  const Signature rsa =
-      Sign(RsaKey(), AlgorithmId::kRsaSsa, HashAlgorithm::kSha256, quote.message);
+  const Signature rsa = Sign(RsaKey(), AlgorithmId::kRsaSsa, HashAlgorithm::kSha256, quote.message);
   for (const HashAlgorithm hash :
        {HashAlgorithm::kSha1, HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
-    for (const auto& [key, signature] : {std::pair(&EcKey(Curve::kP256), ecdsa),
-                                         std::pair(&RsaKey(), rsa)}) {
+    for (const auto& [key, signature] :
+         {std::pair(&EcKey(Curve::kP256), ecdsa), std::pair(&RsaKey(), rsa)}) {
       Signature relabelled = signature;
       relabelled.hash = hash;
       EXPECT_FALSE(Verifies(key->public_key(), quote, relabelled));
@@ -186,9 +184,8 @@ TEST(QuoteSchemeTest, EcdsaNumbersOutOfRange) {
         Sign(EcKey(curve), AlgorithmId::kEcdsa, HashAlgorithm::kSha256, quote.message);
     for (Bytes Signature::* const number : {&Signature::r, &Signature::s}) {
       // The sum fits P-521, whose order has 521 of 528 bits.
-      for (const Bytes& wrong :
-           {Sum(good.*number, order), order, Bytes(size, 0), Bytes{0}, Bytes(), Bytes(size, 0xff),
-            Padded(good.*number, size + 1)}) {
+      for (const Bytes& wrong : {Sum(good.*number, order), order, Bytes(size, 0), Bytes{0}, Bytes(),
+                                 Bytes(size, 0xff), Padded(good.*number, size + 1)}) {
         Signature bad = good;
         bad.*number = wrong;
         EXPECT_FALSE(Verifies(EcKey(curve).public_key(), quote, bad)) << HexEncode(wrong);
@@ -204,8 +201,7 @@ TEST(QuoteSchemeTest, EcdsaNumbersOutOfRange) {
 TEST(QuoteSchemeTest, DerInsideTheTpmsStructure) {
   const SignedQuote quote = QuoteWith(HashAlgorithm::kSha256);
   const PrivateKey& key = EcKey(Curve::kP256);
-  const Signature good =
-      Sign(key, AlgorithmId::kEcdsa, HashAlgorithm::kSha256, quote.message);
+  const Signature good = Sign(key, AlgorithmId::kEcdsa, HashAlgorithm::kSha256, quote.message);
   Signature bad = good;
   bad.r = Bytes{0x02, 0x20};
   Append(bad.r, good.r);
@@ -278,8 +274,7 @@ TEST(BareSignatureTest, Sm2) {
 TEST(BareSignatureTest, OtherFormsOfEcdsaAreNotRead) {
   const SignedQuote quote = QuoteWith(HashAlgorithm::kSha256);
   const PrivateKey& key = EcKey(Curve::kP256);
-  const Signature good =
-      Sign(key, AlgorithmId::kEcdsa, HashAlgorithm::kSha256, quote.message);
+  const Signature good = Sign(key, AlgorithmId::kEcdsa, HashAlgorithm::kSha256, quote.message);
   Bytes r_and_s = good.r;
   Append(r_and_s, good.s);
   const std::vector<Bytes> wrong = {
@@ -301,17 +296,15 @@ TEST(BareSignatureTest, OtherFormsOfEcdsaAreNotRead) {
       *HexDecode("30"),
       {}};
   for (const Bytes& file : wrong) {
-    const auto signature =
-        ParseSignatureFile(file, key.public_key(), HashAlgorithm::kSha256);
+    const auto signature = ParseSignatureFile(file, key.public_key(), HashAlgorithm::kSha256);
     ASSERT_FALSE(signature.has_value()) << HexEncode(file);
     EXPECT_TRUE(signature.error().id.starts_with("tpm.signature.")) << signature.error().id;
   }
 }
 
 TEST(BareSignatureTest, NumbersOfDerWithTheirSignByte) {
-  const auto signature = ParseSignatureFile(*HexDecode("30080202008102020080"),
-                                            EcKey(Curve::kP256).public_key(),
-                                            HashAlgorithm::kSha256);
+  const auto signature = ParseSignatureFile(
+      *HexDecode("30080202008102020080"), EcKey(Curve::kP256).public_key(), HashAlgorithm::kSha256);
   ASSERT_TRUE(signature.has_value()) << signature.error().message;
   EXPECT_EQ(signature->r, Bytes{0x81});
   EXPECT_EQ(signature->s, Bytes{0x80});

@@ -144,6 +144,17 @@ TEST(QuoteTest, SeveralBanksInAnyOrder) {
   EXPECT_TRUE(test.Verify().quote.has_value());
 }
 
+// Part 3, 18.4: the TPM hashes in the order of the selection, not of the numbers.
+TEST(QuoteTest, BankNamedTwice) {
+  Case test;
+  test.Select({Sha256(PcrSet::Range(5, 16)), Sha256(PcrSet::Range(0, 4))});
+  EXPECT_TRUE(test.Verify().quote.has_value());
+  test.sent->Set(11, DigestOf(HashAlgorithm::kSha256, 0xaa));
+  ExpectOnly(test.Verify(), "tpm.quote.pcr_digest", Outcome::kFailed);
+  test.Send({Sha256(PcrSet::Range(5, 16))});
+  EXPECT_FALSE(test.Verify().quote.has_value());
+}
+
 TEST(QuoteTest, MalformedBytesAreErrors) {
   Case test;
   const Bytes message = test.Message();
@@ -197,6 +208,33 @@ TEST(QuoteTest, NonceOf64KiBIsToldShortly) {
   const QuoteVerification result = test.Verify();
   ExpectOnly(result, "tpm.quote.nonce", Outcome::kFailed);
   EXPECT_LT(FindCheck(result.findings, "tpm.quote.nonce")->detail.size(), 400U);
+}
+
+TEST(QuoteTest, NonceOf64BytesIsToldInFull) {
+  for (const std::size_t size : {64U, 65U}) {
+    Case test;
+    test.quote.extra_data = Bytes(size, 0xee);
+    const QuoteVerification result = test.Verify();
+    const std::string& detail = FindCheck(result.findings, "tpm.quote.nonce")->detail;
+    std::string shown;
+    for (int i = 0; i < 64; ++i) shown += "ee";
+    if (size == 65) shown += "… (65 bytes)";
+    EXPECT_NE(detail.find("got " + shown + ", expected"), std::string::npos) << detail;
+  }
+}
+
+TEST(QuoteTest, SelectionsAreTold) {
+  Case test;
+  test.Select({});
+  test.requirements.pcrs = {Sha256(PcrSet::Range(0, 7)),
+                            {.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Of(10)}};
+  EXPECT_EQ(FindCheck(test.Verify().findings, "tpm.quote.selection")->detail,
+            "the quote covers no PCR");
+  test.Select({Sha256(PcrSet()), {.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Range(9, 11)}});
+  test.quote.pcr_digest.clear();
+  EXPECT_EQ(FindCheck(test.Verify().findings, "tpm.quote.selection")->detail,
+            "required PCRs are not signed: sha256:0-7 of sha256:0-7+sha1:10, the quote covers "
+            "sha256:+sha1:9-11");
 }
 
 TEST(QuoteTest, EmptyNonceIsANonce) {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <ostream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -174,6 +175,75 @@ TEST_F(SwtpmTest, QuoteOfALiveTpm) {
   ASSERT_TRUE(result.has_value()) << result.error().message;
   ASSERT_TRUE(result->quote.has_value());
   EXPECT_TRUE(result->quote->Pcr(crypto::HashAlgorithm::kSha256, 10)->IsZero());
+}
+
+// Every command that attests, by the type of what it makes.
+struct AttestingCommand {
+  std::string before;  // commands, one a line
+  std::string command;
+  std::string type;
+};
+
+std::vector<AttestingCommand> AttestingCommands() {
+  const std::string sign = " -c ak.ctx -g sha256 -s sig -q 00aabb ";
+  return {{"", "tpm2_certify -c ak.ctx -C ak.ctx -g sha256 -o msg -s sig", "certify"},
+          {"",
+           "tpm2_certifycreation -C ak.ctx -c ak.ctx -d hash -t ticket -g sha256 -o sig "
+           "--attestation msg -q 00aabb",
+           "creation"},
+          {"tpm2_nvdefine -C o -s 8 -a 'ownerread|ownerwrite|authread|authwrite' 0x1500001\n"
+           "tpm2_nvwrite -C o -i eight 0x1500001",
+           "tpm2_nvcertify -C ak.ctx -c o -g sha256 -o sig --attestation msg --size 8 --offset 0 "
+           "-q 00aabb 0x1500001",
+           "nv"},
+          {"",
+           "tpm2_nvcertify -C ak.ctx -c o -g sha256 -o sig --attestation msg --size 0 --offset 0 "
+           "-q 00aabb 0x1500001",
+           "nv-digest"},
+          {"", "tpm2_gettime -c ak.ctx -g sha256 -o sig --attestation msg -q 00aabb", "time"},
+          {"tpm2_startauthsession -S session.ctx --audit-session\n"
+           "tpm2_getrandom -S session.ctx 8 -o random",
+           "tpm2_getsessionauditdigest -S session.ctx -m msg" + sign, "session-audit"},
+          {"tpm2_setcommandauditstatus -C o TPM2_CC_GetRandom",
+           "tpm2_getcommandauditdigest -m msg" + sign, "command-audit"},
+          {"", "tpm2_quote -l sha256:10+sha256:0 -m msg" + sign + "-o pcrs", "quote"}};
+}
+
+TEST_F(SwtpmTest, EveryAttestationOfALiveTpm) {
+  const Swtpm tpm;
+  tpm.Write("eight", ToBytes("12345678"));
+  tpm.Need(
+      "tpm2_createprimary -C o -c ak.ctx -G ecc256:ecdsa-sha256:null -g sha256 -d hash "
+      "--creation-ticket ticket "
+      "-a 'restricted|sign|fixedtpm|fixedparent|sensitivedataorigin|userwithauth'");
+  tpm.Need("tpm2_readpublic -c ak.ctx -o ak.pub");
+  const auto ak = PublicArea::FromTpm2b(tpm.Read("ak.pub"));
+  ASSERT_TRUE(ak.has_value()) << ak.error().message;
+  for (const AttestingCommand& attesting : AttestingCommands()) {
+    std::istringstream before(attesting.before);
+    for (std::string line; std::getline(before, line);) tpm.Need(line);
+    tpm.Need(attesting.command);
+    const Bytes message = tpm.Read("msg");
+    const auto attest = ParseAttest(message);
+    ASSERT_TRUE(attest.has_value()) << attesting.type << ": " << attest.error().message;
+    EXPECT_EQ(AttestTypeName(TypeOf(attest->attested)), attesting.type);
+    EXPECT_EQ(WriteAttest(*attest), message) << attesting.type;
+    const auto signature = ParseSignature(tpm.Read("sig"));
+    ASSERT_TRUE(signature.has_value()) << signature.error().message;
+    EXPECT_EQ(VerifySignature(ak->key(), *signature, message), crypto::SignatureCheck::kValid);
+    const auto quote = ParseQuoteAttest(message);
+    ASSERT_EQ(quote.has_value(), attesting.type == "quote");
+    if (!quote) EXPECT_EQ(quote.error().id, "tpm.attest.type");
+  }
+  // The last one: a quote that names a bank twice.
+  const auto blob = ParsePcrBlob(tpm.Read("pcrs"));
+  ASSERT_TRUE(blob.has_value()) << blob.error().message;
+  const Bytes message = tpm.Read("msg");
+  const Bytes signature = tpm.Read("sig");
+  const auto result = VerifyQuote(ak->key(), message, ByteView(signature), blob->values,
+                                  {.nonce = Bytes{0x00, 0xaa, 0xbb}, .pcrs = {}});
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_TRUE(result->quote.has_value());
 }
 
 }  // namespace
