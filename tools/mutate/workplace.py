@@ -53,6 +53,8 @@ class Workplace:
         environment = {**os.environ, "LQ_JOBS": str(self.jobs)}
         if not cached:
             environment["CCACHE_DISABLE"] = "1"     # a mutant is built once
+            # A parameter that a mutant does not look at any more is no reason not to test it: clang adds -w.
+            environment["CCC_OVERRIDE_OPTIONS"] = "# +-w"
         done = subprocess.run(["script/build", "dev", "--", *targets], cwd=self.tree, env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=None if cached else subprocess.DEVNULL, timeout=_SECONDS_TO_BUILD, check=False)
