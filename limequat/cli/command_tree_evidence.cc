@@ -49,7 +49,8 @@ void DeclareInspect(CLI::App& root, CommandLine& line) {
            "show entries only whose path holds this, or matches it if it has one of *?[");
   ima.app.add_flag("--no-pager", ima.command.no_pager, kNoPagerAbout);
 
-  auto quote = Declare<InspectQuote>(inspect, line, "quote", "What a TPM quote claims",
+  auto quote = Declare<InspectQuote>(inspect, line, "quote",
+                                     "What a TPM quote or another attestation claims",
                                      "  limequat inspect quote quote.msg --signature quote.sig");
   AddValue(quote.app, "MESSAGE", quote.command.message, ParseText, "",
            "TPMS_ATTEST, or - for standard input")
@@ -65,15 +66,15 @@ void DeclareVerify(CLI::App& root, CommandLine& line) {
       "    --nonce 0011223344556677 --pcrs pcrs.json --require-pcrs sha256:0-7,10\n\n"
       "Exit status: 0 verified, 1 not, 3 malformed.");
   AddValue(app, "--ak", command.ak, ParseText, "FILE",
-           "attestation key: PEM, TPM2B_PUBLIC or TPMT_PUBLIC")
+           "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC")
       ->required();
   AddValue(app, "--message", command.message, ParseText, "FILE", "TPMS_ATTEST")->required();
   AddValue(app, "--signature", command.signature, ParseText, "FILE",
-           "TPMT_SIGNATURE, or a bare RSASSA signature with SHA-256")
+           "TPMT_SIGNATURE, or a bare RSASSA or ECDSA signature")
       ->required();
   AddValue(app, "--nonce", command.nonce, ParseNonce, "HEX", "the nonce that must be signed");
   AddValue(app, "--pcrs", command.pcrs, ParseText, "FILE",
-           "PCR values: JSON map, or the blob of tpm2_quote -o");
+           "PCR values: JSON map, or a file of tpm2_quote -o");
   AddValue(app, "--require-pcrs", command.require_pcrs, ParsePcrSelection, "SELECTION",
            "PCRs that must be signed: sha256:0-7,10, several joined by +");
   app.add_flag("--allow-sha1", command.allow_sha1, "accept a signature made with SHA-1");

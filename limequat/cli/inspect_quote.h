@@ -8,7 +8,7 @@
 
 namespace limequat::cli {
 
-// limequat inspect quote: what a TPMS_ATTEST claims. Nothing is verified.
+// limequat inspect quote: what a TPMS_ATTEST of any type claims. Nothing is verified.
 struct InspectQuote {
   std::string message;
   std::optional<std::string> signature;  // a TPMT_SIGNATURE

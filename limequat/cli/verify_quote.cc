@@ -12,6 +12,7 @@
 #include "limequat/cli/quote_json.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
+#include "limequat/crypto/certificate.h"
 #include "limequat/json/value.h"
 #include "limequat/tpm/public_area.h"
 #include "limequat/tpm/quote.h"
@@ -25,25 +26,48 @@ struct AttestationKey {
   std::optional<Finding> attributes;  // known only of a TPM's public area
 };
 
+// Neither TPM2B_PUBLIC (its size would be 12 KiB) nor TPMT_PUBLIC begins like this.
+bool IsDerSequence(std::string_view content) { return content.starts_with('\x30'); }
+
+// A key as others than TPMs write it: PEM or DER, as it is or in a certificate, whose
+// chain nobody asked about.
+Result<crypto::PublicKey> ReadPlainKey(const std::string& content) {
+  if (IsDerSequence(content)) {
+    if (auto certificate = crypto::Certificate::FromDer(AsBytes(content))) {
+      return certificate->public_key();
+    }
+    return crypto::PublicKey::FromSpkiDer(AsBytes(content));
+  }
+  if (content.find("-----BEGIN CERTIFICATE-----") != std::string::npos) {
+    LQ_ASSIGN_OR_RETURN(const crypto::Certificate certificate,
+                        crypto::Certificate::FromPem(content));
+    return certificate.public_key();
+  }
+  return crypto::PublicKey::FromPem(content);
+}
+
 Result<AttestationKey> ReadKey(const std::string& path) {
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(path, kMaxSmallInput));
-  if (content.starts_with("-----BEGIN")) {
-    LQ_ASSIGN_OR_RETURN(crypto::PublicKey key, crypto::PublicKey::FromPem(content));
+  if (content.find("-----BEGIN ") != std::string::npos || IsDerSequence(content)) {
+    LQ_ASSIGN_OR_RETURN(crypto::PublicKey key, ReadPlainKey(content));
     return AttestationKey{.key = std::move(key), .attributes = {}};
   }
   LQ_ASSIGN_OR_RETURN(const tpm::PublicArea area, tpm::PublicArea::FromEither(AsBytes(content)));
   return AttestationKey{.key = area.key(), .attributes = tpm::CheckAttestationKey(area)};
 }
 
-Result<tpm::PcrValues> ReadPcrValues(const std::string& path) {
-  LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(path, kMaxSmallInput));
+// Binary values may begin like JSON: they are taken for it only if they are.
+Result<tpm::PcrValues> ReadPcrValues(const std::string& content,
+                                     const tpm::PcrSelection& signed_selection) {
   const std::size_t first = content.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && content[first] == '{') {
-    LQ_ASSIGN_OR_RETURN(const json::Value document, json::Parse(content));
-    return tpm::PcrValues::FromJson(document);
+  if (first == std::string::npos || content[first] != '{') {
+    return tpm::ParsePcrFile(AsBytes(content), signed_selection);
   }
-  LQ_ASSIGN_OR_RETURN(tpm::PcrBlob blob, tpm::ParsePcrBlob(AsBytes(content)));
-  return std::move(blob.values);
+  Result<json::Value> document = json::Parse(content);
+  if (document) return tpm::PcrValues::FromJson(*document);
+  Result<tpm::PcrValues> values = tpm::ParsePcrFile(AsBytes(content), signed_selection);
+  if (!values) return std::move(document).error();
+  return values;
 }
 
 // Takes the findings of checks that nobody asked for out of `findings`.
@@ -63,13 +87,18 @@ Result<VerdictDocument> Evaluate(const VerifyQuote& asked) {
   LQ_ASSIGN_OR_RETURN(AttestationKey ak, ReadKey(asked.ak));
   LQ_ASSIGN_OR_RETURN(const std::string attest, ReadInput(asked.message, kMaxSmallInput));
   LQ_ASSIGN_OR_RETURN(const std::string bytes, ReadInput(asked.signature, kMaxSmallInput));
+  std::string pcrs;
+  if (asked.pcrs) {
+    LQ_ASSIGN_OR_RETURN(pcrs, ReadInput(*asked.pcrs, kMaxSmallInput));
+  }
+  LQ_ASSIGN_OR_RETURN(const tpm::UnverifiedQuote quote, tpm::ParseQuoteAttest(AsBytes(attest)));
   std::optional<tpm::PcrValues> values;
   if (asked.pcrs) {
-    LQ_ASSIGN_OR_RETURN(values, ReadPcrValues(*asked.pcrs));
+    LQ_ASSIGN_OR_RETURN(values, ReadPcrValues(pcrs, quote.selection));
   }
-  LQ_ASSIGN_OR_RETURN(const tpm::Signature signature,
-                      tpm::ParseSignatureOrRawRsa(AsBytes(bytes), ak.key));
-  LQ_ASSIGN_OR_RETURN(const tpm::UnverifiedQuote quote, tpm::ParseQuoteAttest(AsBytes(attest)));
+  LQ_ASSIGN_OR_RETURN(
+      const tpm::Signature signature,
+      tpm::ParseSignatureFile(AsBytes(bytes), ak.key, tpm::BareSignatureHash(quote, ak.key)));
   LQ_ASSIGN_OR_RETURN(
       tpm::QuoteVerification verification,
       tpm::VerifyQuote(

@@ -14,11 +14,11 @@ namespace limequat::cli {
 // limequat verify quote: what was not asked for is not required, and the result names
 // it in `not_required`; everything else must pass.
 struct VerifyQuote {
-  std::string ak;         // PEM, TPM2B_PUBLIC or TPMT_PUBLIC
+  std::string ak;         // PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC
   std::string message;    // TPMS_ATTEST
-  std::string signature;  // TPMT_SIGNATURE, or a bare RSASSA signature with SHA-256
+  std::string signature;  // TPMT_SIGNATURE, or a bare RSASSA or ECDSA signature
   std::optional<Bytes> nonce;
-  std::optional<std::string> pcrs;  // JSON map or the blob of tpm2-tools and Keylime
+  std::optional<std::string> pcrs;  // JSON map, or a PCR file of tpm2-tools or Keylime
   tpm::PcrSelection require_pcrs;
   bool allow_sha1 = false;
   bool all = false;

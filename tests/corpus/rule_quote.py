@@ -6,7 +6,7 @@ from typing import Any
 
 from checking import Case, Check
 
-_KEYS = ("ak.pem", "ak.tpm2b_public", "ak.tpmt_public")
+_KEYS = ("ak.pem", "ak.tpm2b_public", "ak.tpmt_public", "ak_cert.der")
 
 
 def cases(folder: Path, name: str) -> list[Case]:
