@@ -10,7 +10,8 @@ TEST(AlgorithmTest, HashesGoBothWays) {
   for (const HashAlgorithm hash :
        {HashAlgorithm::kSha1, HashAlgorithm::kSha256, HashAlgorithm::kSha384,
         HashAlgorithm::kSha512, HashAlgorithm::kSm3_256}) {
-    if (crypto::IsAvailable(hash)) EXPECT_EQ(HashOf(IdOf(hash)), hash);
+    EXPECT_EQ(HashOf(IdOf(hash)).has_value(), crypto::IsAvailable(hash));
+    EXPECT_EQ(HashOf(IdOf(hash)).value_or(hash), hash);
     EXPECT_EQ(AlgorithmName(IdOf(hash)), crypto::HashName(hash));
   }
 }

@@ -18,14 +18,10 @@ namespace {
 constexpr std::size_t kImageHead = 136;
 constexpr std::size_t kImageList = 532;
 
-bool HasSizeOfImage(ByteView file) {
-  return file.size() >= kImageHead && (file.size() - kImageHead) % kImageList == 0;
-}
+bool HasSizeOfImage(ByteView file) { return file.size() % kImageList == kImageHead; }
 
-// The number of banks comes first and is below 256: the byte order in which it is.
-ByteOrder OrderOf(ByteView image) {
-  return image[0] == 0 && image[3] != 0 ? ByteOrder::kBig : ByteOrder::kLittle;
-}
+// The number of banks comes first, in four bytes, and is small.
+ByteOrder OrderOf(ByteView image) { return image[3] != 0 ? ByteOrder::kBig : ByteOrder::kLittle; }
 
 // The digests that `file` has if it is nothing but those of `selection`.
 std::optional<std::vector<ByteView>> BareDigests(ByteView file, const PcrSelection& selection) {

@@ -79,6 +79,22 @@ TEST(PcrFileTest, EveryFormat) {
   }
 }
 
+TEST(PcrFileTest, ImagesOfOneBankAndOfNone) {
+  ByteWriter one;
+  one.U32Be(1).U16Be(0x0004).U8(3).Raw(Bytes{0x08, 0, 0, 0, 0}).Zeros(15UL * 8).U32Be(1).U32Be(1);
+  one.SizedU16Be(Bytes(20, 0x13)).Zeros(44 + 7UL * 66);
+  const auto values = ParsePcrFile(one.bytes(), Selection());
+  ASSERT_TRUE(values.has_value()) << values.error().message;
+  EXPECT_EQ(values->Numbers(HashAlgorithm::kSha1), PcrSet::Of(3));
+  // Where there is nothing to read tpm2_quote writes one empty list.
+  Bytes none(132, 0);
+  Append(none, Bytes{1, 0, 0, 0});
+  Append(none, Bytes(532, 0));
+  const auto nothing = ParsePcrFile(none, Selection());
+  ASSERT_TRUE(nothing.has_value()) << nothing.error().message;
+  EXPECT_TRUE(nothing->empty());
+}
+
 TEST(PcrFileTest, BigEndianImageIsNotTheWiresForm) {
   EXPECT_FALSE(ParsePcrBlob(BigEndianFile()).has_value());
   EXPECT_TRUE(ParsePcrBlob(BigEndianFile(), ByteOrder::kBig).has_value());

@@ -293,6 +293,10 @@ TEST(BareSignatureTest, OtherFormsOfEcdsaAreNotRead) {
       *HexDecode("3106020101020101"),        // a set
       *HexDecode("3006030101020101"),        // a bit string
       *HexDecode("30060201010201"),
+      *HexDecode("3006020101020501"),  // the second number is longer than what is left
+      *HexDecode("3006020501020101"),  // the first
+      *HexDecode("3006020100020101"),  // r is zero
+      *HexDecode("3081"),
       *HexDecode("30"),
       {}};
   for (const Bytes& file : wrong) {
@@ -308,6 +312,49 @@ TEST(BareSignatureTest, NumbersOfDerWithTheirSignByte) {
   ASSERT_TRUE(signature.has_value()) << signature.error().message;
   EXPECT_EQ(signature->r, Bytes{0x81});
   EXPECT_EQ(signature->s, Bytes{0x80});
+}
+
+// The length of a signature of P-521 may or may not need the long form.
+TEST(BareSignatureTest, LengthsAroundTheLongForm) {
+  for (const std::size_t size : {61U, 62U, 66U}) {
+    Bytes content{0x02, 62};
+    Append(content, Bytes(62, 0x11));
+    Append(content, Bytes{0x02, static_cast<std::uint8_t>(size)});
+    Append(content, Bytes(size, 0x22));
+    Bytes der{0x30};
+    if (content.size() >= 128) der.push_back(0x81);
+    der.push_back(static_cast<std::uint8_t>(content.size()));
+    Append(der, content);
+    const auto signature =
+        ParseSignatureFile(der, EcKey(Curve::kP521).public_key(), HashAlgorithm::kSha512);
+    ASSERT_TRUE(signature.has_value()) << signature.error().message;
+    EXPECT_EQ(signature->r, Bytes(62, 0x11));
+    EXPECT_EQ(signature->s, Bytes(size, 0x22));
+  }
+}
+
+// As long as the modulus, and yet what the TPM writes.
+TEST(BareSignatureTest, TpmsStructureAsLongAsTheModulus) {
+  const Signature written{.scheme = AlgorithmId::kRsaPss,
+                          .hash = HashAlgorithm::kSha384,
+                          .rsa = Bytes(250, 1),
+                          .r = {},
+                          .s = {}};
+  const Bytes file = WriteSignature(written);
+  ASSERT_EQ(file.size(), 256U);
+  const auto signature = ParseSignatureFile(file, RsaKey().public_key(), HashAlgorithm::kSha256);
+  ASSERT_TRUE(signature.has_value()) << signature.error().message;
+  EXPECT_EQ(signature->scheme, AlgorithmId::kRsaPss);
+  EXPECT_EQ(signature->rsa, written.rsa);
+}
+
+TEST(BareSignatureTest, KeysThatSignOtherwiseHaveNoDerSignature) {
+  Bytes spki = *HexDecode("302a300506032b6570032100");  // Ed25519
+  Append(spki, Bytes(32, 1));
+  const auto key = crypto::PublicKey::FromSpkiDer(spki);
+  ASSERT_TRUE(key.has_value()) << key.error().message;
+  EXPECT_FALSE(
+      ParseSignatureFile(*HexDecode("3006020101020101"), *key, HashAlgorithm::kSha256).has_value());
 }
 
 TEST(BareSignatureTest, DerForAnRsaKeyIsNotRead) {

@@ -1,6 +1,6 @@
 #include "limequat/tpm/signature.h"
 
-#include <array>
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -50,10 +50,11 @@ Result<Signature> Read(ByteView bytes) {
   return signature;
 }
 
-// A DER INTEGER (X.690, 8.3) of an unsigned big-endian number of at most 66 bytes.
+// A DER INTEGER (X.690, 8.3) of an unsigned big-endian number of at most 66 bytes. Of
+// zero it is none: no r or s is zero, and OpenSSL refuses it.
 Bytes DerInteger(ByteView number) {
-  while (number.size() > 1 && number.front() == 0) number = number.subspan(1);
-  const bool negative = (number.front() & 0x80U) != 0;
+  while (!number.empty() && number.front() == 0) number = number.subspan(1);
+  const bool negative = !number.empty() && (number.front() & 0x80U) != 0;
   ByteWriter out;
   out.U8(0x02).U8(static_cast<std::uint8_t>(number.size() + (negative ? 1 : 0)));
   if (negative) out.U8(0);
@@ -70,24 +71,24 @@ Bytes DerSignature(ByteView r, ByteView s) {
   return out.U8(static_cast<std::uint8_t>(content.size())).Raw(content).Take();
 }
 
-// r and s of a DER signature in its only form, for bytes of a curve at most. nullopt
-// for anything else: a longer form of the same numbers is not what signers write.
+// The content of the element at the front of `in`, whatever its tag says.
+std::optional<ByteView> TakeShortElement(ByteReader& in) {
+  const Result<ByteView> head = in.Take(2, "tag and length");
+  if (!head) return std::nullopt;
+  const Result<ByteView> content = in.Take(head->back(), "integer");
+  if (!content || content->empty()) return std::nullopt;
+  return *content;
+}
+
+// r and s of a DER signature in its only form: one that is not written the same again
+// (another tag, another length, a zero too many, bytes behind it) is none.
 std::optional<std::pair<ByteView, ByteView>> ReadDerSignature(ByteView der) {
-  ByteReader in(der);
-  if (in.U8("tag").value_or(0) != 0x30) return std::nullopt;
-  Result<std::uint8_t> length = in.U8("length");
-  if (length && *length == 0x81) length = in.U8("length");
-  if (!length || *length != in.remaining()) return std::nullopt;
-  std::array<ByteView, 2> numbers;
-  for (ByteView& number : numbers) {
-    if (in.U8("tag").value_or(0) != 0x02) return std::nullopt;
-    const Result<std::uint8_t> size = in.U8("length");
-    const Result<ByteView> taken = in.Take(size.value_or(0), "integer");
-    if (!taken || taken->empty()) return std::nullopt;
-    number = taken->size() > 1 && taken->front() == 0 ? taken->subspan(1) : *taken;
-  }
-  if (!Equal(DerSignature(numbers[0], numbers[1]), der)) return std::nullopt;
-  return std::pair(numbers[0], numbers[1]);
+  const bool long_form = AsText(der).substr(0, 2).ends_with('\x81');
+  ByteReader in(der.subspan(std::min<std::size_t>(der.size(), long_form ? 3 : 2)));
+  const std::optional<ByteView> r = TakeShortElement(in);
+  const std::optional<ByteView> s = TakeShortElement(in);
+  if (!r || !s || !Equal(DerSignature(*r, *s), der)) return std::nullopt;
+  return std::pair(r->front() == 0 ? r->subspan(1) : *r, s->front() == 0 ? s->subspan(1) : *s);
 }
 
 bool FitsCurve(ByteView number, crypto::Curve curve) {

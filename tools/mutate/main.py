@@ -38,6 +38,7 @@ class Outcome:
 
 def judge(workplace: Workplace, modules: list[str], path: str, mutant: Mutant) -> str:
     """Builds and tests one mutant."""
+    original = workplace.read(path)
     workplace.write(path, mutant.text)
     try:
         if not workplace.build([f"{module}_test" for module in modules], cached=False):
@@ -50,7 +51,7 @@ def judge(workplace: Workplace, modules: list[str], path: str, mutant: Mutant) -
                 return "killed"
         return "survived"
     finally:
-        workplace.restore(path)
+        workplace.write(path, original)
 
 
 def module_of(path: str) -> str:
@@ -114,8 +115,8 @@ def chosen(arguments: argparse.Namespace, root: Path) -> list[tuple[str, Mutant]
 def main(words: list[str] | None = None, root: Path = _ROOT) -> int:
     """Returns the exit status.  `root` is the repository."""
     arguments = arguments_of(words, root)
-    todo = chosen(arguments, root)
     if arguments.list:
+        todo = chosen(arguments, root)
         for path, mutant in todo:
             print(f"{path}:{mutant.line} {mutant.kind}\n  - {mutant.before}\n  + {mutant.after}")
         print(f"{len(todo)} mutants")
@@ -128,6 +129,7 @@ def main(words: list[str] | None = None, root: Path = _ROOT) -> int:
     except (ExplanationError, WorkplaceError) as error:
         print(error)
         return 2
+    todo = chosen(arguments, workplace.tree)    # from now on the working tree may change
     outcomes = []
     for number, (path, mutant) in enumerate(todo, 1):
         # The tests of the module itself first: they are the likeliest to fail, and they are quick.

@@ -46,8 +46,8 @@ class Workplace:
     def write(self, name: str, text: str) -> None:
         (self.tree / name).write_text(text)
 
-    def restore(self, name: str) -> None:
-        shutil.copyfile(self.root / name, self.tree / name)
+    def read(self, name: str) -> str:
+        return (self.tree / name).read_text()
 
     def build(self, targets: list[str], cached: bool) -> bool:
         environment = {**os.environ, "LQ_JOBS": str(self.jobs)}
