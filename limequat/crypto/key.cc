@@ -32,6 +32,8 @@ bool Fits(const PublicKey::Impl& key, SignatureScheme scheme) {
       return key.curve.has_value() && key.curve != Curve::kSm2;
     case SignatureScheme::kSm2:
       return key.curve == Curve::kSm2;
+    case SignatureScheme::kEd25519:
+      return false;  // it signs messages, not digests
   }
   return false;
 }
@@ -46,11 +48,21 @@ PkeyContextPtr VerifyContext(const PublicKey::Impl& key, SignatureScheme scheme,
   return context;
 }
 
-SignatureCheck VerifyDigest(EVP_PKEY_CTX* context, const Digest& digest, ByteView signature) {
+SignatureCheck VerifyWith(EVP_PKEY_CTX* context, const Digest& digest, ByteView signature) {
   if (context == nullptr) return SignatureCheck::kInvalid;
   // 0 and every negative number mean "no"; only 1 means "yes".
   const int answer = EVP_PKEY_verify(context, signature.data(), signature.size(),
                                      digest.bytes().data(), digest.size());
+  return answer == 1 ? SignatureCheck::kValid : SignatureCheck::kInvalid;
+}
+
+SignatureCheck VerifyEd25519(const PublicKey::Impl& key, ByteView message, ByteView signature) {
+  if (key.type != KeyType::kEd25519) return SignatureCheck::kInvalid;
+  const MdContextPtr context(EVP_MD_CTX_new());
+  LQ_CHECK(context != nullptr);
+  LQ_CHECK(EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.pkey.get()) == 1);
+  const int answer = EVP_DigestVerify(context.get(), signature.data(), signature.size(),
+                                      message.data(), message.size());
   return answer == 1 ? SignatureCheck::kValid : SignatureCheck::kInvalid;
 }
 
@@ -60,6 +72,8 @@ bool SetScheme(EVP_PKEY_CTX* context, const PublicKey::Impl& key, SignatureSchem
                HashAlgorithm hash, int pss_salt_length) {
   if (!Fits(key, scheme)) return false;
   switch (scheme) {
+    case SignatureScheme::kEd25519:
+      return false;
     case SignatureScheme::kRsaSsa:
       if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) != 1) return false;
       break;
@@ -159,20 +173,29 @@ Bytes PublicKey::ToSpkiDer() const {
 
 SignatureCheck PublicKey::Verify(SignatureScheme scheme, HashAlgorithm hash, ByteView message,
                                  ByteView signature) const {
-  const ErrorQueueScope scope;
-  const Digest digest = Hash(hash, message);
+  if (scheme == SignatureScheme::kEd25519) {
+    const ErrorQueueScope errors;
+    return VerifyEd25519(*impl_, message, signature);
+  }
+  return VerifyDigest(scheme, Hash(hash, message), signature);
+}
+
+SignatureCheck PublicKey::VerifyDigest(SignatureScheme scheme, const Digest& digest,
+                                       ByteView signature) const {
+  const ErrorQueueScope errors;
+  const HashAlgorithm hash = digest.algorithm();
   PublicKey::Impl::Ready& ready = *impl_->ready;
   const std::unique_lock lock(ready.mutex, std::try_to_lock);
   if (!lock) {
     // Another thread verifies with this key: none waits for the other.
-    return VerifyDigest(VerifyContext(*impl_, scheme, hash).get(), digest, signature);
+    return VerifyWith(VerifyContext(*impl_, scheme, hash).get(), digest, signature);
   }
   if (ready.context == nullptr || ready.scheme != scheme || ready.hash != hash) {
     ready.context = VerifyContext(*impl_, scheme, hash);
     ready.scheme = scheme;
     ready.hash = hash;
   }
-  return VerifyDigest(ready.context.get(), digest, signature);
+  return VerifyWith(ready.context.get(), digest, signature);
 }
 
 Result<Bytes> PublicKey::EncryptOaep(HashAlgorithm hash, ByteView label, ByteView plaintext) const {

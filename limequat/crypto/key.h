@@ -13,14 +13,15 @@
 namespace limequat::crypto {
 
 // What a key is; kOther is carried and verifies nothing.
-enum class KeyType { kRsa, kEc, kOther };
+enum class KeyType { kRsa, kEc, kEd25519, kOther };
 // Curves of NIST (FIPS 186-5), and that of SM2 (GB/T 32918.5).
 enum class Curve { kP256, kP384, kP521, kSm2 };
 // How a signature is made and encoded.
 enum class SignatureScheme {
-  kRsaSsa,  // RSASSA-PKCS1-v1_5
-  kRsaPss,  // RSASSA-PSS, MGF1 with the same hash; any salt length is accepted
-  kEcdsa,   // DER (r, s)
+  kRsaSsa,   // RSASSA-PKCS1-v1_5
+  kRsaPss,   // RSASSA-PSS, MGF1 with the same hash; any salt length is accepted
+  kEcdsa,    // DER (r, s)
+  kEd25519,  // RFC 8032, of the message itself: the hash that goes with it has no meaning
   // SM2 (GB/T 32918.2), DER (r, s), over H(message) as it is, as TPMs sign: the value Z
   // of the signer's identity is not put in front. A caller that has one puts it there.
   kSm2,
@@ -57,6 +58,10 @@ class PublicKey {
   // fits; a scheme that does not go with the key is kInvalid, malformed DER too.
   SignatureCheck Verify(SignatureScheme scheme, HashAlgorithm hash, ByteView message,
                         ByteView signature) const;
+  // The same of a message that was hashed before, to `digest`. Always kInvalid for
+  // kEd25519, which signs messages and not digests.
+  SignatureCheck VerifyDigest(SignatureScheme scheme, const Digest& digest,
+                              ByteView signature) const;
 
   // RSAES-OAEP with MGF1 of the same hash. `label` as the caller wants it on the
   // wire (TPM: with its terminating zero). kUnsupported for other keys.
@@ -80,8 +85,15 @@ class PrivateKey {
  public:
   static PrivateKey GenerateEc(Curve curve);
   static PrivateKey GenerateRsa(int bits);
+  static PrivateKey GenerateEd25519();
   // Unencrypted PKCS#8 or traditional PEM. kMalformed ("crypto.key.private").
   static Result<PrivateKey> FromPem(std::string_view pem);
+  // Whether the first PEM block that can be a private key says it is encrypted.
+  static bool IsEncrypted(std::string_view pem);
+  // PEM for which IsEncrypted is true. kPermissionDenied ("crypto.key.passphrase") for
+  // another passphrase than the key's; what is wrong with the bytes cannot be told from
+  // that. `pem` is the caller's own: a hostile one chooses how long deriving takes.
+  static Result<PrivateKey> FromEncryptedPem(std::string_view pem, const Secret& passphrase);
 
   PublicKey public_key() const;
   // PKCS#8, unencrypted: write it to files of mode 0600 only.

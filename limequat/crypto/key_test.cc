@@ -408,14 +408,14 @@ TEST(PublicKey, KnowsOtherCurvesAsEcWithoutUse) {
 }
 
 TEST(PublicKey, KnowsOtherTypesWithoutUse) {
-  const PkeyOwner pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"), EVP_PKEY_free);
+  const PkeyOwner pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED448"), EVP_PKEY_free);
   const Result<PublicKey> key = PublicKey::FromSpkiDer(SpkiOf(pkey.get()));
   ASSERT_TRUE(key) << key.error().message;
   EXPECT_EQ(key->type(), KeyType::kOther);
   EXPECT_EQ(*PublicKey::FromPem(key->ToPem()), *key);
   EXPECT_NE(*key, Rsa().public_key());
-  for (const SignatureScheme scheme :
-       {SignatureScheme::kRsaSsa, SignatureScheme::kRsaPss, SignatureScheme::kEcdsa}) {
+  for (const SignatureScheme scheme : {SignatureScheme::kRsaSsa, SignatureScheme::kRsaPss,
+                                       SignatureScheme::kEcdsa, SignatureScheme::kEd25519}) {
     EXPECT_EQ(key->Verify(scheme, kSha256, kMessage, Bytes(64)), SignatureCheck::kInvalid);
   }
   ExpectError(key->EncryptOaep(kSha256, {}, kMessage), ErrorCode::kUnsupported, "crypto.oaep.key");
@@ -553,6 +553,83 @@ TEST(Verify, RefusesAnotherHashSchemeOrKey) {
                 SignatureCheck::kInvalid);
     }
   }
+}
+
+TEST(Verify, TakesADigestForItsMessage) {
+  const Digest digest = Hash(kSha256, kMessage);
+  for (const Signed& each : OneOfEachScheme()) {
+    const PublicKey key = each.key->public_key();
+    EXPECT_EQ(key.VerifyDigest(each.scheme, digest, each.signature), SignatureCheck::kValid);
+    EXPECT_EQ(key.VerifyDigest(each.scheme, Hash(kSha256, digest.bytes()), each.signature),
+              SignatureCheck::kInvalid);
+  }
+}
+
+// --- Ed25519 ---
+
+const PrivateKey& Edwards() {
+  static const PrivateKey key = PrivateKey::GenerateEd25519();
+  return key;
+}
+
+TEST(Ed25519, VerifiesWhatItSigns) {
+  const PublicKey key = Edwards().public_key();
+  EXPECT_EQ(key.type(), KeyType::kEd25519);
+  const Bytes signature = *Edwards().Sign(SignatureScheme::kEd25519, kSha256, kMessage);
+  EXPECT_EQ(signature.size(), 64U);
+  EXPECT_EQ(key.Verify(SignatureScheme::kEd25519, kSha256, kMessage, signature),
+            SignatureCheck::kValid);
+  const PrivateKey back = *PrivateKey::FromPem(Edwards().ExposePem());
+  EXPECT_EQ(back.public_key(), key);
+  EXPECT_EQ(*PublicKey::FromPem(key.ToPem()), key);
+}
+
+// RFC 8032, 7.1, test 2.
+TEST(Ed25519, TakesTheSignatureOfTheStandard) {
+  Bytes spki = *HexDecode("302a300506032b6570032100");
+  Append(spki, *HexDecode("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"));
+  const PublicKey key = *PublicKey::FromSpkiDer(spki);
+  const Bytes signature = *HexDecode(
+      "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+      "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00");
+  EXPECT_EQ(key.Verify(SignatureScheme::kEd25519, kSha256, Bytes{0x72}, signature),
+            SignatureCheck::kValid);
+  EXPECT_EQ(key.Verify(SignatureScheme::kEd25519, kSha256, Bytes{0x73}, signature),
+            SignatureCheck::kInvalid);
+}
+
+TEST(Ed25519, RefusesEverythingElse) {
+  const PublicKey key = Edwards().public_key();
+  const Bytes signature = *Edwards().Sign(SignatureScheme::kEd25519, kSha256, kMessage);
+  const auto check = [&](ByteView bytes) {
+    return key.Verify(SignatureScheme::kEd25519, kSha256, kMessage, bytes);
+  };
+  for (std::size_t i = 0; i < signature.size(); ++i) {
+    Bytes changed = signature;
+    changed[i] ^= 1U;
+    EXPECT_EQ(check(changed), SignatureCheck::kInvalid) << i;
+  }
+  EXPECT_EQ(check({}), SignatureCheck::kInvalid);
+  EXPECT_EQ(check(ByteView(signature).first(63)), SignatureCheck::kInvalid);
+  Bytes longer = signature;
+  longer.push_back(0);
+  EXPECT_EQ(check(longer), SignatureCheck::kInvalid);
+  const PublicKey other = PrivateKey::GenerateEd25519().public_key();
+  EXPECT_EQ(other.Verify(SignatureScheme::kEd25519, kSha256, kMessage, signature),
+            SignatureCheck::kInvalid);
+  for (const PrivateKey* wrong : {&Rsa(), &Ec()}) {
+    EXPECT_EQ(wrong->public_key().Verify(SignatureScheme::kEd25519, kSha256, kMessage, signature),
+              SignatureCheck::kInvalid);
+    ExpectError(wrong->Sign(SignatureScheme::kEd25519, kSha256, kMessage), ErrorCode::kUnsupported,
+                "crypto.sign");
+  }
+  for (const SignatureScheme scheme :
+       {SignatureScheme::kRsaSsa, SignatureScheme::kRsaPss, SignatureScheme::kEcdsa}) {
+    EXPECT_EQ(key.Verify(scheme, kSha256, kMessage, signature), SignatureCheck::kInvalid);
+    ExpectError(Edwards().Sign(scheme, kSha256, kMessage), ErrorCode::kUnsupported, "crypto.sign");
+  }
+  EXPECT_EQ(key.VerifyDigest(SignatureScheme::kEd25519, Hash(kSha256, kMessage), signature),
+            SignatureCheck::kInvalid);
 }
 
 Bytes PssSignature(int salt_length, const EVP_MD* mgf1) {
@@ -808,6 +885,43 @@ TEST(PrivateKey, RefusesAKeyThatSaysItIsEncrypted) {
                                   "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
                                   "00000000000000000000000000000000\n\n" +
                                   pem.substr(line)),
+              ErrorCode::kMalformed, "crypto.key.private");
+}
+
+TEST(PrivateKey, ReadsEncryptedPemWithItsPassphraseOnly) {
+  const PkeyOwner pkey = Native(Ec());
+  unsigned char passphrase[] = "secret";
+  const std::string pems[] = {
+      WriteKey([&](BIO* bio) {
+        return PEM_write_bio_PKCS8PrivateKey(bio, pkey.get(), EVP_aes_256_cbc(), "secret", 6,
+                                             nullptr, nullptr);
+      }),
+      WriteKey([&](BIO* bio) {
+        return PEM_write_bio_PrivateKey_traditional(bio, pkey.get(), EVP_aes_128_cbc(), passphrase,
+                                                    6, nullptr, nullptr);
+      }),
+  };
+  for (const std::string& pem : pems) {
+    SCOPED_TRACE(pem.substr(0, 100));
+    EXPECT_TRUE(PrivateKey::IsEncrypted(pem));
+    const auto key = PrivateKey::FromEncryptedPem(pem, Secret(ToBytes("secret")));
+    ASSERT_TRUE(key) << key.error().message;
+    EXPECT_EQ(key->public_key(), Ec().public_key());
+    for (const std::string& wrong : {std::string(), std::string("secre"), std::string(5000, 's')}) {
+      ExpectError(PrivateKey::FromEncryptedPem(pem, Secret(ToBytes(wrong))),
+                  ErrorCode::kPermissionDenied, "crypto.key.passphrase");
+    }
+    ExpectError(
+        PrivateKey::FromEncryptedPem(pem.substr(0, pem.size() / 2), Secret(ToBytes("secret"))),
+        ErrorCode::kMalformed, "crypto.key.private");
+  }
+}
+
+TEST(PrivateKey, TellsEncryptedKeysFromOthers) {
+  EXPECT_FALSE(PrivateKey::IsEncrypted(""));
+  EXPECT_FALSE(PrivateKey::IsEncrypted(Ec().ExposePem()));
+  EXPECT_FALSE(PrivateKey::IsEncrypted(Ec().public_key().ToPem()));
+  ExpectError(PrivateKey::FromEncryptedPem(Ec().ExposePem(), Secret(ToBytes("secret"))),
               ErrorCode::kMalformed, "crypto.key.private");
 }
 

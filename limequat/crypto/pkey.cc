@@ -172,6 +172,7 @@ Result<PublicKey::Impl> Describe(PkeyPtr pkey) {
       if (found != kCurves.end()) key.curve = found->curve;
     }
   }
+  if (id == EVP_PKEY_ED25519) key.type = KeyType::kEd25519;
   key.pkey = std::move(pkey);
   return key;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -31,6 +32,18 @@ bool HalvesAgree(EVP_PKEY* pkey) {
   return EVP_PKEY_pairwise_check(context.get()) == 1;
 }
 
+Bytes SignEd25519(EVP_PKEY* pkey, ByteView message) {
+  const MdContextPtr context(EVP_MD_CTX_new());
+  LQ_CHECK(context != nullptr);
+  Bytes signature(64);
+  std::size_t size = signature.size();
+  LQ_CHECK(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, pkey) == 1);
+  LQ_CHECK(EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) ==
+           1);
+  LQ_CHECK(size == signature.size());
+  return signature;
+}
+
 }  // namespace
 
 PrivateKey PrivateKey::GenerateEc(Curve curve) {
@@ -44,6 +57,15 @@ PrivateKey PrivateKey::GenerateRsa(int bits) {
   const ErrorQueueScope scope;
   LQ_CHECK(bits > 0);
   PkeyPtr pkey(EVP_RSA_gen(static_cast<unsigned>(bits)));
+  LQ_CHECK(pkey != nullptr);
+  Result<PublicKey::Impl> key = Describe(std::move(pkey));
+  LQ_CHECK(key.has_value());
+  return PrivateKey(std::make_shared<const PublicKey::Impl>(*std::move(key)));
+}
+
+PrivateKey PrivateKey::GenerateEd25519() {
+  const ErrorQueueScope scope;
+  PkeyPtr pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   LQ_CHECK(pkey != nullptr);
   Result<PublicKey::Impl> key = Describe(std::move(pkey));
   LQ_CHECK(key.has_value());
@@ -64,6 +86,40 @@ Result<PrivateKey> PrivateKey::FromPem(std::string_view pem) {
   const unsigned char* const end = at + der.size();
   PkeyPtr pkey(d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(der.size())));
   if (pkey == nullptr || at != end) return BadPrivateKey("its content does not decode");
+  if (!HalvesAgree(pkey.get())) return BadPrivateKey("its halves do not belong together");
+  LQ_ASSIGN_OR_RETURN(PublicKey::Impl key, Describe(std::move(pkey)));
+  return PrivateKey(std::make_shared<const PublicKey::Impl>(std::move(key)));
+}
+
+bool PrivateKey::IsEncrypted(std::string_view pem) {
+  const ErrorQueueScope scope;
+  PemBlocks blocks(pem);
+  PemBlock block;
+  do {
+    if (blocks.Next(block) != PemBlocks::Step::kBlock) return false;
+  } while (ComesBeforeKey(block));
+  const Secret der(std::move(block.der));
+  return block.label == "ENCRYPTED PRIVATE KEY" || (IsPrivateKey(block) && block.encrypted);
+}
+
+Result<PrivateKey> PrivateKey::FromEncryptedPem(std::string_view pem, const Secret& passphrase) {
+  const ErrorQueueScope scope;
+  if (!IsEncrypted(pem)) return Malformed("crypto.key.private", "not an encrypted private key");
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  LQ_CHECK(bio != nullptr);
+  // OpenSSL asks the terminal if it is given no function to ask.
+  const auto give = [](char* buffer, int size, int, void* from) {
+    const ByteView secret = static_cast<const Secret*>(from)->Expose();
+    if (std::cmp_greater(secret.size(), size)) return -1;
+    std::ranges::copy(secret, buffer);
+    return static_cast<int>(secret.size());
+  };
+  auto* const asked = const_cast<Secret*>(&passphrase);
+  PkeyPtr pkey(PEM_read_bio_PrivateKey(bio.get(), nullptr, give, asked));
+  if (pkey == nullptr) {
+    return PermissionDenied("crypto.key.passphrase",
+                            "the passphrase is not that of the key, or the key is damaged");
+  }
   if (!HalvesAgree(pkey.get())) return BadPrivateKey("its halves do not belong together");
   LQ_ASSIGN_OR_RETURN(PublicKey::Impl key, Describe(std::move(pkey)));
   return PrivateKey(std::make_shared<const PublicKey::Impl>(std::move(key)));
@@ -91,6 +147,9 @@ std::string PrivateKey::ExposePem() const {
 
 Result<Bytes> PrivateKey::Sign(SignatureScheme scheme, HashAlgorithm hash, ByteView message) const {
   const ErrorQueueScope scope;
+  if (scheme == SignatureScheme::kEd25519 && impl_->type == KeyType::kEd25519) {
+    return SignEd25519(impl_->pkey.get(), message);
+  }
   const Digest digest = Hash(hash, message);
   const PkeyContextPtr context(EVP_PKEY_CTX_new(impl_->pkey.get(), nullptr));
   LQ_CHECK(context != nullptr);
