@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <ranges>
 #include <utility>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -15,6 +17,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/base/utf8.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/ima/boot_aggregate.h"
 #include "limequat/policy/python_expression.h"
 
 namespace limequat::policy {
@@ -24,6 +27,10 @@ namespace {
 // A path of ordinary length comes nowhere near these. They bound what an expression
 // such as (a+)+$ costs to some milliseconds.
 constexpr std::uint32_t kMatchLimit = 200'000;
+// For paths of ordinary length, when a policy is read.
+constexpr std::uint32_t kTrialMatchLimit = 10'000;
+// How many listed paths are tried before expressions count as excluding everything.
+constexpr std::size_t kPathsTried = 10'000;
 constexpr std::uint32_t kDepthLimit = 20'000;
 constexpr std::uint32_t kHeapLimitKib = 8192;
 
@@ -44,9 +51,9 @@ struct Matcher {
   MatchData data{pcre2_match_data_create(1, nullptr)};
   MatchContext context{pcre2_match_context_create(nullptr)};
 
-  Matcher() {
+  explicit Matcher(std::uint32_t match_limit) {
     LQ_CHECK(data != nullptr && context != nullptr);
-    pcre2_set_match_limit(context.get(), kMatchLimit);
+    pcre2_set_match_limit(context.get(), match_limit);
     pcre2_set_depth_limit(context.get(), kDepthLimit);
     pcre2_set_heap_limit(context.get(), kHeapLimitKib);
   }
@@ -136,7 +143,7 @@ Result<ExcludeList> ExcludeList::Compile(std::span<const std::string> expression
 
 Exclusion ExcludeList::Match(std::string_view path) const {
   if (expressions_.empty() || !IsUtf8(path)) return Exclusion::kNo;
-  thread_local const Matcher matcher;
+  thread_local const Matcher matcher(kMatchLimit);
   Exclusion answer = Exclusion::kNo;
   for (const auto& expression : expressions_) {
     const Exclusion one = MatchOne(matcher, expression->code.get(), path);
@@ -146,7 +153,49 @@ Exclusion ExcludeList::Match(std::string_view path) const {
   return answer;
 }
 
-bool ExcludeList::ExcludesEverySystemPath(std::string_view seed) const {
+// A number of paths, tried one after the other with low limits and one budget.
+class ExcludeList::Trial {
+ public:
+  explicit Trial(const ExcludeList& list) : list_(list) {}
+
+  // Whether `path` is excluded. False once something went wrong.
+  bool Excludes(std::string_view path) {
+    if (error_ || !IsUtf8(path)) return false;
+    return std::ranges::any_of(std::views::iota(0UZ, list_.expressions_.size()),
+                               [&](std::size_t i) { return Matches(i, path); });
+  }
+  // Whether each expression comes to an end on `path`.
+  void TryAll(std::string_view path) {
+    for (std::size_t i = 0; i < list_.expressions_.size(); ++i) Matches(i, path);
+  }
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  bool Matches(std::size_t number, std::string_view path) {
+    thread_local const Matcher matcher(kTrialMatchLimit);
+    if (error_) return false;
+    if (left_ == 0) {
+      error_ = Malformed("policy.exclude",
+                         "the exclude expressions take too long: too many of them are tried in "
+                         "vain before one matches");
+      return false;
+    }
+    --left_;
+    const Exclusion found = MatchOne(matcher, list_.expressions_[number]->code.get(), path);
+    if (found == Exclusion::kLimitHit) {
+      error_ = Malformed("policy.exclude",
+                         fmt::format("exclude expression {} takes too long, for example on '{}'",
+                                     number + 1, EscapeForDisplay(path, 128)));
+    }
+    return found == Exclusion::kExcluded;
+  }
+
+  const ExcludeList& list_;
+  std::size_t left_ = kMaxExcludeTrials;
+  std::optional<Error> error_;
+};
+
+Result<Leftover> ExcludeList::WhatIsLeft(std::string_view seed, const Listed& listed) const {
   constexpr std::array<std::string_view, 24> kFolders = {
       "/",     "/usr/bin/",  "/usr/sbin/",   "/usr/lib/", "/usr/lib/x86_64-linux-gnu/",
       "/bin/", "/sbin/",     "/lib/",        "/lib64/",   "/usr/libexec/",
@@ -154,15 +203,27 @@ bool ExcludeList::ExcludesEverySystemPath(std::string_view seed) const {
       "/var/", "/var/lib/",  "/tmp/",        "/run/",     "/usr/local/bin/",
       "/mnt/", "/dev/shm/a", "/usr/share/x", "/boot/"};
   const std::string name = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(seed)).hex();
+  Trial trial(*this);
+  trial.TryAll("/usr/lib/python3/dist-packages/a_package/__pycache__/a_module.cpython-311.pyc");
+  trial.TryAll("/var/lib/containers/storage/overlay/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/diff");
   std::size_t part = 0;
-  return std::ranges::all_of(kFolders, [&](std::string_view folder) {
+  bool nothing = std::ranges::all_of(kFolders, [&](std::string_view folder) {
     // Names of letters, of digits and letters, with a dot, longer and shorter.
     const std::string random = name.substr(part, 8 + part);
     ++part;
-    return Match(fmt::format("{}program", folder)) == Exclusion::kExcluded &&
-           Match(fmt::format("{}{}", folder, random)) == Exclusion::kExcluded &&
-           Match(fmt::format("{}lib{}.so.{}", folder, random, part)) == Exclusion::kExcluded;
+    return trial.Excludes(fmt::format("{}program", folder)) &&
+           trial.Excludes(fmt::format("{}{}", folder, random)) &&
+           trial.Excludes(fmt::format("{}lib{}.so.{}", folder, random, part));
   });
+  if (nothing && listed) {
+    std::size_t tried = 0;
+    listed([&](std::string_view path) {
+      nothing = path == ima::kBootAggregate || trial.Excludes(path);
+      return nothing && ++tried < kPathsTried;
+    });
+  }
+  if (trial.error()) return *trial.error();
+  return nothing ? Leftover::kNothing : Leftover::kSomething;
 }
 
 }  // namespace limequat::policy

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,11 +15,14 @@ namespace limequat::policy {
 // Limits of a list; beyond them it is refused.
 inline constexpr std::size_t kMaxExcludes = 4096;
 inline constexpr std::size_t kMaxExpression = 4096;              // bytes of one expression
+inline constexpr std::size_t kMaxExcludeTrials = 400'000;        // see WhatIsLeft
 inline constexpr std::size_t kMaxCompiledExcludes = 64U << 20U;  // bytes of all, compiled
 
 // Whether an exclude expression takes a path out of the appraisal. A limit that was
 // hit counts as not excluded, and is told apart so that it can be reported (A10).
 enum class Exclusion { kNo, kExcluded, kLimitHit };
+
+enum class Leftover { kNothing, kSomething };
 
 // The exclude expressions of a policy: regular expressions of Python's `re`, matched
 // from the beginning of a path and not necessarily to its end (`re.match`).
@@ -49,13 +53,22 @@ class ExcludeList {
   // depth limits for each expression. Knows nothing of `boot_aggregate`.
   Exclusion Match(std::string_view path) const;
 
-  // Whether no path of an ordinary system is left: each of a fixed set of paths and
-  // of paths made from `seed` is excluded (attack A10). `seed` keeps an author from
-  // writing around the set; pass a hash of what is judged.
-  bool ExcludesEverySystemPath(std::string_view seed) const;
+  // Whether any path is left (attack A10): one of an ordinary system, of a fixed set and
+  // of paths made from `seed`, or one of `listed`, which calls its argument with the paths
+  // that a policy lists, until it answers false. `seed` keeps an author from writing
+  // around the set; pass a hash of what is judged. `boot_aggregate` is always left, and
+  // does not count.
+  //
+  // Asked when a policy is read, so that it ends soon whatever the expressions are: lower
+  // limits hold than in Match, and at most kMaxExcludeTrials expressions are tried in
+  // all. kMalformed ("policy.exclude") beyond: expressions that take so long for ordinary
+  // paths are not taken at all.
+  using Listed = std::function<void(const std::function<bool(std::string_view)>&)>;
+  Result<Leftover> WhatIsLeft(std::string_view seed, const Listed& listed = {}) const;
 
  private:
   struct Expression;
+  class Trial;
   std::vector<std::unique_ptr<const Expression>> expressions_;
 };
 

@@ -1,5 +1,6 @@
 #include "limequat/policy/exclude_list.h"
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,12 @@ ExcludeList Compiled(const std::vector<std::string>& expressions) {
 
 bool Matches(const std::string& expression, std::string_view path) {
   return Compiled({expression}).Match(path) == Exclusion::kExcluded;
+}
+
+Leftover Left(const ExcludeList& list, std::string_view seed) {
+  const auto left = list.WhatIsLeft(seed);
+  EXPECT_TRUE(left) << left.error().message;
+  return left.value_or(Leftover::kNothing);
 }
 
 std::string ErrorOf(const std::vector<std::string>& expressions) {
@@ -156,26 +163,50 @@ TEST(ExcludeList, Attack_A10_MatchAllIsRecognised) {
         "/+",
         "(.*)|(x)",
         "/(usr|bin|sbin|lib|lib64|etc|opt|srv|home|root|var|tmp|run|mnt|dev|boot|[a-z0-9])"}) {
-    EXPECT_TRUE(Compiled({std::string(all)}).ExcludesEverySystemPath("seed")) << all;
+    EXPECT_EQ(Left(Compiled({std::string(all)}), "seed"), Leftover::kNothing) << all;
   }
-  EXPECT_TRUE(Compiled({"/usr", "/[^u]", "/u[^s]"}).ExcludesEverySystemPath("seed"));
+  EXPECT_EQ(Left(Compiled({"/usr", "/[^u]", "/u[^s]"}), "seed"), Leftover::kNothing);
 }
 
 TEST(ExcludeList, Attack_A10_OrdinaryListsAreNotMatchAll) {
   for (const std::string_view some : {"/tmp/.*", "boot_aggregate", "/usr/(?!bin)", "^/var/log",
                                       ".*\\.pyc$", "/(?!usr/bin/)", "(?!.*/bin/).*", "$"}) {
-    EXPECT_FALSE(Compiled({std::string(some)}).ExcludesEverySystemPath("seed")) << some;
+    EXPECT_EQ(Left(Compiled({std::string(some)}), "seed"), Leftover::kSomething) << some;
   }
-  EXPECT_FALSE(ExcludeList().ExcludesEverySystemPath("seed"));
-  EXPECT_FALSE(
-      Compiled({"/usr", "/etc", "/var", "/tmp", "/run", "/bin"}).ExcludesEverySystemPath("seed"));
+  EXPECT_EQ(Left(ExcludeList(), "seed"), Leftover::kSomething);
+  EXPECT_EQ(Left(Compiled({"/usr", "/etc", "/var", "/tmp", "/run", "/bin"}), "seed"),
+            Leftover::kSomething);
+}
+
+TEST(ExcludeList, Attack_A10_ListedPathsAreTriedToo) {
+  const ExcludeList list = Compiled({"/.*"});
+  const auto left = [&](std::vector<std::string_view> paths) {
+    return *list.WhatIsLeft("seed", [&](const std::function<bool(std::string_view)>& each) {
+      for (const std::string_view path : paths) {
+        if (!each(path)) return;
+      }
+    });
+  };
+  EXPECT_EQ(left({}), Leftover::kNothing);
+  EXPECT_EQ(left({"/a", "boot_aggregate", "/b"}), Leftover::kNothing);
+  EXPECT_EQ(left({"/a", "relative", "/b"}), Leftover::kSomething);
+  EXPECT_EQ(left({"/a", "/\xff"}), Leftover::kSomething);
+}
+
+TEST(ExcludeList, Attack_A10_ExpressionsThatTakeTooLongAreRefused) {
+  const auto slow = Compiled({"/tmp", "([a-z/]+)+[!?]"}).WhatIsLeft("seed");
+  ASSERT_FALSE(slow);
+  EXPECT_EQ(slow.error().id, "policy.exclude");
+  EXPECT_TRUE(slow.error().message.starts_with("exclude expression 2 takes too long"));
+  // Wherever it stands, and whether or not another one matches.
+  EXPECT_FALSE(Compiled({".*", "([a-z/]+)+[!?]"}).WhatIsLeft("seed"));
 }
 
 TEST(ExcludeList, Attack_A10_NobodyWritesAroundTheTriedPaths) {
   // Excludes all but a name that is among the tried ones for one seed only.
   const ExcludeList around = Compiled({"/(?!.*libe3b0c44)"});
-  EXPECT_FALSE(around.ExcludesEverySystemPath(""));
-  EXPECT_TRUE(around.ExcludesEverySystemPath("another seed"));
+  EXPECT_EQ(Left(around, ""), Leftover::kSomething);
+  EXPECT_EQ(Left(around, "another seed"), Leftover::kNothing);
 }
 
 }  // namespace

@@ -14,14 +14,12 @@
 #include "limequat/ima/boot_aggregate.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/digest_map.h"
+#include "limequat/policy/dsse.h"
 #include "limequat/policy/policy_document.h"
 
 namespace limequat::policy {
 
 namespace {
-
-// How many listed paths are tried before expressions count as excluding everything.
-constexpr std::size_t kPathsTried = 10'000;
 
 const json::Value& Member(const json::Value& object, std::string_view name) {
   return *object.as_object()->Find(name);  // the schema was checked
@@ -85,18 +83,6 @@ std::vector<std::string> Unevaluated(const json::Value& policy) {
   return names;
 }
 
-bool ExcludesEverything(const ExcludeList& excludes, const DigestMap& digests,
-                        std::string_view seed) {
-  if (!excludes.ExcludesEverySystemPath(seed)) return false;
-  std::size_t tried = 0;
-  bool all = true;
-  digests.ForEachPath([&](std::string_view path) {
-    all = path == ima::kBootAggregate || excludes.Match(path) == Exclusion::kExcluded;
-    return all && ++tried < kPathsTried;
-  });
-  return all;
-}
-
 }  // namespace
 
 struct RuntimePolicy::Impl {
@@ -105,6 +91,8 @@ struct RuntimePolicy::Impl {
   ExcludeList excludes;
   bool excludes_everything = false;
   std::vector<std::string> unevaluated;
+  std::string name;
+  std::uint64_t release = 0;
   std::string why_it_says_nothing;  // empty: it says something
 };
 
@@ -112,16 +100,33 @@ RuntimePolicy::RuntimePolicy(std::unique_ptr<const Impl> impl) : impl_(std::move
 RuntimePolicy::~RuntimePolicy() = default;
 
 Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::Parse(std::string_view json) {
+  return ParseAs(crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(json)), json);
+}
+
+Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::Parse(
+    const VerifiedEnvelope& envelope) {
+  return ParseAs(envelope.hash(), envelope.payload());
+}
+
+Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto::Digest& hash,
+                                                                    std::string_view json) {
   LQ_ASSIGN_OR_RETURN(const json::Value policy, ReadPolicyJson(json));
   auto impl = std::make_unique<Impl>();
-  impl->hash = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(json));
+  impl->hash = hash;
   LQ_ASSIGN_OR_RETURN(impl->digests,
                       ReadDigests(*Member(policy, "digests").as_object(), SeedFrom(impl->hash)));
   const std::vector<std::string> expressions = ReadStrings(Member(policy, "excludes"));
   LQ_ASSIGN_OR_RETURN(impl->excludes, ExcludeList::Compile(expressions));
-  impl->excludes_everything =
-      ExcludesEverything(impl->excludes, impl->digests.map, impl->hash.hex());
+  LQ_ASSIGN_OR_RETURN(const Leftover left,
+                      impl->excludes.WhatIsLeft(impl->hash.hex(), [&](const auto& each) {
+                        impl->digests.map.ForEachPath(each);
+                      }));
+  impl->excludes_everything = left == Leftover::kNothing;
   impl->unevaluated = Unevaluated(policy);
+  impl->release = *Member(policy, "release").as_uint64();
+  if (const json::Value* name = Member(policy, "meta").as_object()->Find("name")) {
+    if (name->as_string() != nullptr) impl->name = *name->as_string();
+  }
 
   const std::int64_t generator = *Member(Member(policy, "meta"), "generator").as_int64();
   if (generator <= 1) {
@@ -136,6 +141,8 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::Parse(std::string_vi
 }
 
 const crypto::Digest& RuntimePolicy::hash() const { return impl_->hash; }
+const std::string& RuntimePolicy::name() const { return impl_->name; }
+std::uint64_t RuntimePolicy::release() const { return impl_->release; }
 std::size_t RuntimePolicy::paths() const { return impl_->digests.map.size(); }
 std::size_t RuntimePolicy::digests() const { return impl_->digests.count; }
 bool RuntimePolicy::says_nothing() const { return !impl_->why_it_says_nothing.empty(); }

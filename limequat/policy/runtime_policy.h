@@ -5,7 +5,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,8 @@ namespace limequat::policy {
 // Limits of a runtime policy; beyond them it is refused as malformed. See
 // exclude_list.h for those of the exclude expressions.
 inline constexpr std::size_t kMaxPolicyBytes = 64U << 20U;
+
+class VerifiedEnvelope;
 
 // What a policy says about a path.
 enum class PathAnswer {
@@ -43,10 +47,12 @@ class RuntimePolicy {
   // 128 lower-case hex digits in pairs, an invalid expression (quirk Q19: Keylime
   // stores it and ignores all expressions), limits. Never partly applied.
   static Result<std::shared_ptr<const RuntimePolicy>> Parse(std::string_view json);
+  // The policy that a signed envelope holds; its hash is that of the envelope.
+  static Result<std::shared_ptr<const RuntimePolicy>> Parse(const VerifiedEnvelope& envelope);
 
   ~RuntimePolicy();
 
-  // SHA-256 of the text it was parsed from.
+  // SHA-256 of the text it came as: of the envelope, if it was signed.
   const crypto::Digest& hash() const;
   std::size_t paths() const;
   std::size_t digests() const;
@@ -60,6 +66,12 @@ class RuntimePolicy {
   bool excludes_everything() const;
   const std::vector<std::string>& unevaluated() const;
 
+  // What a signed policy says of itself (attack A11): the name it is for, "" if it names
+  // none (`meta.name`, which Keylime ignores), and a number that rises with each version
+  // (`release`, 0 in what Keylime's tools write).
+  const std::string& name() const;
+  std::uint64_t release() const;
+
   // Digests are compared as bytes; their size tells the algorithm, as in Keylime.
   PathAnswer Look(std::string_view path, ByteView digest) const;
   // The digests listed for `path`, lower-case hex; at most `limit`.
@@ -71,6 +83,8 @@ class RuntimePolicy {
 
  private:
   struct Impl;
+  static Result<std::shared_ptr<const RuntimePolicy>> ParseAs(const crypto::Digest& hash,
+                                                              std::string_view json);
   explicit RuntimePolicy(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;
 };
@@ -95,6 +109,12 @@ class RuntimePolicyBuilder {
   std::set<std::string, std::less<>> excludes_;
 };
 
+// The policy `json` with `name` and `release`, as far as they are given, put into it:
+// for the signer, before signing. Everything else stays, in its order. Errors as of
+// RuntimePolicy::Parse.
+Result<std::string> LabelPolicy(std::string_view json, const std::optional<std::string>& name,
+                                std::optional<std::uint64_t> release);
+
 // Keeps every digest of `base` and adds those of `other`; excludes, keyrings, buffers
 // and ignored keyrings are united. For a roll-out in which old and new programs are
 // both good until a reboot. Errors as of RuntimePolicy::Parse; kConflict
@@ -102,5 +122,9 @@ class RuntimePolicyBuilder {
 // kMalformed ("policy.exclude_everything") if their expressions together match every
 // path. The time stamp is that of `other`.
 Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string_view other_json);
+// The same of any number of policies, at least one. Associative: policies may be merged
+// in groups and the results merged, unless a group by itself excludes everything. The
+// error names the policy by its number, from 1.
+Result<std::string> MergeRuntimePolicies(std::span<const std::string_view> policies);
 
 }  // namespace limequat::policy
