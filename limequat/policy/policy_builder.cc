@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -38,7 +39,8 @@ Status Agree(std::string& kept, const std::string& value, std::string_view what)
   return {};
 }
 
-// Adds a policy that RuntimePolicy::Parse accepts.
+}  // namespace
+
 Status AddPolicy(std::string_view text, PolicyDocument& out) {
   LQ_RETURN_IF_ERROR(RuntimePolicy::Parse(text));
   LQ_ASSIGN_OR_RETURN(const json::Value policy, ReadPolicyJson(text));
@@ -53,13 +55,19 @@ Status AddPolicy(std::string_view text, PolicyDocument& out) {
       Agree(out.log_hash, *Member(ima, "log_hash_alg").as_string(), "ima.log_hash_alg"));
   LQ_RETURN_IF_ERROR(Agree(out.verification_keys, *Member(policy, "verification-keys").as_string(),
                            "verification-keys"));
+  // A policy without it accepts more than one with it: it is not dropped.
+  const json::Value& dm_policy = Member(ima, "dm_policy");
+  if (!out.dm_policy.is_null() && !dm_policy.is_null() && out.dm_policy != dm_policy) {
+    return Conflict("policy.merge", "the policies differ in ima.dm_policy");
+  }
+  if (out.dm_policy.is_null()) out.dm_policy = dm_policy;
   const json::Value* timestamp = Member(policy, "meta").as_object()->Find("timestamp");
-  if (timestamp != nullptr) out.timestamp = *timestamp->as_string();
+  const std::string* time = timestamp == nullptr ? nullptr : timestamp->as_string();
+  if (time != nullptr && !time->empty()) out.timestamp = *time;
   return {};
 }
 
-// What we write passes the same checks as the policies of others.
-Result<std::string> WriteChecked(const PolicyDocument& document) {
+Result<std::string> WriteCheckedPolicy(const PolicyDocument& document) {
   std::string text = WritePolicyDocument(document);
   LQ_ASSIGN_OR_RETURN(const auto policy, RuntimePolicy::Parse(text));
   if (policy->excludes_everything()) {
@@ -68,8 +76,6 @@ Result<std::string> WriteChecked(const PolicyDocument& document) {
   }
   return text;
 }
-
-}  // namespace
 
 void RuntimePolicyBuilder::AddDigest(std::string_view path, std::string_view digest_hex) {
   std::string name(path);
@@ -98,16 +104,38 @@ Result<std::string> RuntimePolicyBuilder::ToJson(std::string_view timestamp,
   document.digests = digests_;
   document.excludes = excludes_;
   document.log_hash = crypto::HashName(log_hash);
-  return WriteChecked(document);
+  return WriteCheckedPolicy(document);
+}
+
+Result<std::string> LabelPolicy(std::string_view json, const std::optional<std::string>& name,
+                                std::optional<std::uint64_t> release) {
+  LQ_ASSIGN_OR_RETURN(json::Value policy, ReadPolicyJson(json));
+  json::Object& members = *policy.as_object();
+  if (name) {
+    json::Object meta = *Member(policy, "meta").as_object();
+    meta.Set("name", *name);
+    members.Set("meta", std::move(meta));
+  }
+  if (release) members.Set("release", *release);
+  std::string text = json::Serialize(policy);
+  LQ_RETURN_IF_ERROR(RuntimePolicy::Parse(text));
+  return text;
 }
 
 Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string_view other_json) {
+  return MergeRuntimePolicies(std::array{base_json, other_json});
+}
+
+Result<std::string> MergeRuntimePolicies(std::span<const std::string_view> policies) {
   PolicyDocument document;
-  if (Status added = AddPolicy(base_json, document); !added)
-    return std::move(added).error().In("base policy");
-  if (Status added = AddPolicy(other_json, document); !added)
-    return std::move(added).error().In("other policy");
-  return WriteChecked(document);
+  std::size_t number = 0;
+  for (const std::string_view policy : policies) {
+    ++number;
+    if (Status added = AddPolicy(policy, document); !added) {
+      return std::move(added).error().In(fmt::format("policy {}", number));
+    }
+  }
+  return WriteCheckedPolicy(document);
 }
 
 }  // namespace limequat::policy

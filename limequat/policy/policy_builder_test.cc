@@ -125,6 +125,35 @@ TEST(MergePolicies, KeepsWhatThisVersionDoesNotEvaluate) {
   }
 }
 
+TEST(MergePolicies, TakesANullForNoTimeStamp) {
+  RuntimePolicyBuilder builder;
+  builder.AddDigest("/a", kOne);
+  std::string text = Built(builder);
+  const std::string stamp = '"' + std::string(kTime) + '"';
+  text.replace(text.find(stamp), stamp.size(), "null");
+  const auto merged = MergeRuntimePolicies(Built(builder), text);
+  ASSERT_TRUE(merged) << merged.error().message;
+  EXPECT_THAT(*merged, HasSubstr(stamp));
+}
+
+TEST(LabelPolicy, PutsNameAndReleaseIntoThePolicy) {
+  RuntimePolicyBuilder builder;
+  builder.AddDigest("/a", kOne);
+  const auto labelled = LabelPolicy(Built(builder), "web", 7);
+  ASSERT_TRUE(labelled) << labelled.error().message;
+  const auto policy = RuntimePolicy::Parse(*labelled);
+  ASSERT_TRUE(policy);
+  EXPECT_EQ((*policy)->name(), "web");
+  EXPECT_EQ((*policy)->release(), 7U);
+  EXPECT_THAT((*policy)->DigestsOf("/a"), ElementsAre(kOne));
+  const auto plain = RuntimePolicy::Parse(Built(builder));
+  EXPECT_EQ((*plain)->name(), "");
+  EXPECT_EQ((*plain)->release(), 0U);
+  EXPECT_EQ(LabelPolicy(Built(builder), std::nullopt, std::nullopt), Built(builder));
+  EXPECT_EQ(LabelPolicy("{}", "web", 7).error().id, "policy.schema");
+  EXPECT_EQ(LabelPolicy(Built(builder), std::string(256, 'n'), 7).error().id, "policy.name");
+}
+
 // Each of the two leaves something to be checked; both together do not.
 TEST(MergePolicies, Attack_A10_ExpressionsThatTogetherExcludeEverything) {
   RuntimePolicyBuilder base;
@@ -144,10 +173,10 @@ TEST(MergePolicies, ErrorsNameTheSide) {
   const auto bad_base = MergeRuntimePolicies("{}", Built(builder));
   ASSERT_FALSE(bad_base);
   EXPECT_EQ(bad_base.error().id, "policy.schema");
-  EXPECT_THAT(bad_base.error().message, HasSubstr("base policy"));
+  EXPECT_THAT(bad_base.error().message, HasSubstr("policy 1"));
   const auto bad_other = MergeRuntimePolicies(Built(builder), "{}");
   ASSERT_FALSE(bad_other);
-  EXPECT_THAT(bad_other.error().message, HasSubstr("other policy"));
+  EXPECT_THAT(bad_other.error().message, HasSubstr("policy 2"));
 }
 
 TEST(MergePolicies, DifferingListHashIsAConflict) {

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kAnyCount = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kLastGenerator = 3;
+constexpr std::size_t kMaxPolicyName = 255;
 constexpr std::array<std::string_view, 4> kLogHashes = {"sha1", "sha256", "sha384", "sha512"};
 
 Error BadSchema(std::string message) { return Malformed("policy.schema", std::move(message)); }
@@ -33,6 +34,11 @@ Status CheckMeta(const json::Value& meta) {
   in.Int("version", 0, kAnyCount);
   in.Int("generator", 0, kLastGenerator);
   in.OptionalString("timestamp");
+  // Ours: Keylime allows members of any name.
+  if (in.OptionalString("name").value_or("").size() > kMaxPolicyName) {
+    return Malformed("policy.name",
+                     fmt::format("meta.name has more than {} bytes", kMaxPolicyName));
+  }
   return CheckReader(in);
 }
 
@@ -135,14 +141,16 @@ Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path
 
 std::string WritePolicyDocument(const PolicyDocument& document) {
   return json::Serialize(json::Object{
-      {"meta", json::Object{{"version", 1}, {"generator", 3}, {"timestamp", document.timestamp}}},
+      {"meta",
+       json::Object{
+           {"version", 1}, {"generator", document.generator}, {"timestamp", document.timestamp}}},
       {"release", document.release},
       {"digests", ToObject(document.digests)},
       {"excludes", ToArray(document.excludes)},
       {"keyrings", ToObject(document.keyrings)},
       {"ima", json::Object{{"ignored_keyrings", ToArray(document.ignored_keyrings)},
                            {"log_hash_alg", document.log_hash},
-                           {"dm_policy", nullptr}}},
+                           {"dm_policy", document.dm_policy}}},
       {"ima-buf", ToObject(document.buffers)},
       {"verification-keys", document.verification_keys}});
 }

@@ -28,6 +28,7 @@ Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path
 // A policy for writing: everything sorted and once.
 using DigestsByName = std::map<std::string, std::set<std::string>, std::less<>>;
 struct PolicyDocument {
+  std::uint64_t generator = 3;
   std::string timestamp;
   std::uint64_t release = 0;
   DigestsByName digests;
@@ -35,11 +36,22 @@ struct PolicyDocument {
   DigestsByName keyrings;
   std::set<std::string, std::less<>> ignored_keyrings;
   std::string log_hash;
+  json::Value dm_policy;
   DigestsByName buffers;
   std::string verification_keys;
 };
 
+// Adds a policy that RuntimePolicy::Parse accepts to `out`: the union, the highest
+// release, the last time stamp. kConflict ("policy.merge") if the two differ in what has
+// one value; then `out` is undefined.
+Status AddPolicy(std::string_view text, PolicyDocument& out);
+
 // One line in the members and types of `keylime-policy create runtime`.
 std::string WritePolicyDocument(const PolicyDocument& document);
+
+// The same, if it passes the checks that the policies of others pass, and its
+// expressions leave something to check (attack A10: kMalformed,
+// "policy.exclude_everything").
+Result<std::string> WriteCheckedPolicy(const PolicyDocument& document);
 
 }  // namespace limequat::policy

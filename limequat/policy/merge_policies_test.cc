@@ -1,0 +1,152 @@
+// Properties of merging, over policies made at random from a fixed seed.
+
+#include <array>
+#include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/policy/runtime_policy.h"
+
+namespace limequat::policy {
+namespace {
+
+// Few names and digests, so that policies overlap.
+class PolicyMaker {
+ public:
+  std::string Make() {
+    std::string text = R"({"meta":{"version":1,"generator":3)";
+    if (Chance(2)) text += R"(,"timestamp":")" + std::to_string(Below(100)) + '"';
+    text += R"(},"release":)" + std::to_string(Below(4)) + R"(,"digests":)" + Lists("/usr/bin/");
+    text += R"(,"excludes":)" + Strings({"/tmp/.*", "/var/log", "/run", "/home/[^/]*/x"});
+    text += R"(,"keyrings":)" + Lists(".ring") + R"(,"ima":{"ignored_keyrings":)" +
+            Strings({".a", ".b"}) + R"(,"log_hash_alg":"sha1","dm_policy":)";
+    text += Chance(4) ? R"({"version":1})" : "null";
+    text += R"(},"ima-buf":)" + Lists("buffer") + R"(,"verification-keys":)";
+    text += Chance(4) ? R"("{\"pubkeys\":[],\"keyids\":[]}")" : R"("")";
+    return text + "}";
+  }
+
+ private:
+  std::size_t Below(std::size_t bound) { return random_() % bound; }
+  bool Chance(std::size_t one_in) { return Below(one_in) == 0; }
+
+  std::string Lists(std::string_view prefix) {
+    std::string text = "{";
+    for (const char name : std::string_view("abcd")) {
+      if (!Chance(2)) continue;
+      if (text.size() > 1) text += ',';
+      text += '"' + std::string(prefix) + name + R"(":[)";
+      const std::size_t count = 1 + Below(3);
+      for (std::size_t i = 0; i < count; ++i) {
+        text += (i == 0 ? "\"" : ",\"") +
+                std::string(Chance(2) ? 40 : 64, static_cast<char>('1' + Below(3))) + '"';
+      }
+      text += ']';
+    }
+    return text + "}";
+  }
+
+  std::string Strings(std::vector<std::string_view> from) {
+    std::string text = "[";
+    for (const std::string_view each : from) {
+      if (Chance(2)) text += (text.size() > 1 ? ",\"" : "\"") + std::string(each) + '"';
+    }
+    return text + "]";
+  }
+
+  std::mt19937 random_{20'261'125};  // NOLINT(bugprone-random-generator-seed): repeatable
+};
+
+std::string Merged(std::vector<std::string_view> policies) {
+  const auto merged = MergeRuntimePolicies(policies);
+  EXPECT_TRUE(merged) << merged.error().message;
+  return merged.value_or("");
+}
+
+constexpr int kRounds = 300;
+
+TEST(MergePolicies, IsAssociative) {
+  PolicyMaker maker;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::array policies = {maker.Make(), maker.Make(), maker.Make()};
+    const auto& [a, b, c] = policies;
+    const std::string all = Merged({a, b, c});
+    ASSERT_EQ(Merged({Merged({a, b}), c}), all) << a << '\n' << b << '\n' << c;
+    ASSERT_EQ(Merged({a, Merged({b, c})}), all) << a << '\n' << b << '\n' << c;
+  }
+}
+
+TEST(MergePolicies, TheOrderMattersForTheTimeStampOnly) {
+  PolicyMaker maker;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string a = maker.Make();
+    const std::string b = maker.Make();
+    const auto without_time = [](std::string text) {
+      const std::size_t at = text.find("\"timestamp\"");
+      return text.erase(at, text.find('}', at) - at);
+    };
+    ASSERT_EQ(without_time(Merged({a, b})), without_time(Merged({b, a})));
+  }
+}
+
+TEST(MergePolicies, IsIdempotent) {
+  PolicyMaker maker;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string once = Merged({maker.Make()});
+    ASSERT_EQ(Merged({once, once}), once);
+  }
+}
+
+// No order or combination of policies makes an unlisted digest good.
+TEST(MergePolicies, ListsWhatOneOfThemListsAndNothingElse) {
+  PolicyMaker maker;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::array texts = {maker.Make(), maker.Make(), maker.Make()};
+    const auto merged = RuntimePolicy::Parse(Merged({texts[0], texts[1], texts[2]}));
+    ASSERT_TRUE(merged);
+    std::set<std::string> unevaluated;
+    std::vector<std::shared_ptr<const RuntimePolicy>> parts;
+    for (const std::string& text : texts) parts.push_back(*RuntimePolicy::Parse(text));
+    for (const auto& part : parts) {
+      unevaluated.insert(part->unevaluated().begin(), part->unevaluated().end());
+    }
+    EXPECT_EQ(
+        std::set<std::string>((*merged)->unevaluated().begin(), (*merged)->unevaluated().end()),
+        unevaluated);
+    for (const char name : std::string_view("abcde")) {
+      const std::string path = std::string("/usr/bin/") + name;
+      for (const char digit : std::string_view("1234")) {
+        for (const std::size_t size : {40U, 64U}) {
+          const Bytes digest = *HexDecode(std::string(size, digit));
+          bool listed = false;
+          for (const auto& part : parts) {
+            listed = listed || part->Look(path, digest) == PathAnswer::kListed;
+          }
+          ASSERT_EQ((*merged)->Look(path, digest) == PathAnswer::kListed, listed);
+        }
+      }
+    }
+  }
+}
+
+TEST(MergePolicies, RefusesToDropWhatTheyDifferIn) {
+  const auto with = [](std::string_view dm, std::string_view keys) {
+    return R"({"meta":{"version":1,"generator":3},"release":0,"digests":{},"excludes":[],"keyrings":{},"ima":{"ignored_keyrings":[],"log_hash_alg":"sha1","dm_policy":)" +
+           std::string(dm) + R"(},"ima-buf":{},"verification-keys":)" + std::string(keys) + "}";
+  };
+  const std::string one = with(R"({"version":1})", R"("")");
+  const std::string two = with(R"({"version":2})", R"("")");
+  const auto merged = MergeRuntimePolicies(one, two);
+  ASSERT_FALSE(merged);
+  EXPECT_EQ(merged.error().id, "policy.merge");
+  const auto kept = RuntimePolicy::Parse(Merged({with("null", R"("")"), one}));
+  EXPECT_EQ((*kept)->unevaluated(), std::vector<std::string>{"ima.dm_policy"});
+}
+
+}  // namespace
+}  // namespace limequat::policy

@@ -1,0 +1,226 @@
+#include "limequat/policy/policy_lint.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/crypto/digest.h"
+#include "limequat/ima/boot_aggregate.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/exclude_list.h"
+#include "limequat/policy/policy_document.h"
+#include "limequat/policy/runtime_policy.h"
+
+namespace limequat::policy {
+
+namespace {
+
+constexpr std::size_t kExamples = 5;
+constexpr std::size_t kShown = 128;
+
+constexpr std::array<std::string_view, 8> kMembers = {
+    "meta", "release", "digests", "excludes", "keyrings", "ima", "ima-buf", "verification-keys"};
+constexpr std::array<std::string_view, 4> kMetaMembers = {"version", "generator", "timestamp",
+                                                          "name"};
+constexpr std::array<std::string_view, 3> kImaMembers = {"ignored_keyrings", "log_hash_alg",
+                                                         "dm_policy"};
+// Where the programs and libraries of a system lie.
+constexpr std::array<std::string_view, 12> kProgramFolders = {
+    "/bin",     "/sbin",      "/lib",         "/lib64",         "/usr/bin",        "/usr/sbin",
+    "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/local/bin", "/usr/local/sbin", "/boot"};
+
+// Counts what is wrong and keeps the first examples of it.
+class Examples {
+ public:
+  void Add(std::string_view example) {
+    if (count_++ >= kExamples) return;
+    shown_ += fmt::format("{}'{}'", shown_.empty() ? "" : ", ", EscapeForDisplay(example, kShown));
+  }
+  // "3 paths have only SHA-1 digests: 'a', 'b', 'c'"
+  Finding Judge(std::string_view check, std::string_view what, Cause cause) const {
+    if (count_ == 0) return Passed(check);
+    return Failed(check,
+                  fmt::format("{} {}: {}{}", count_, what, shown_, count_ > kExamples ? ", …" : ""),
+                  cause);
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::string shown_;
+};
+
+const json::Object* ObjectAt(const json::Object& from, std::string_view name) {
+  const json::Value* value = from.Find(name);
+  return value == nullptr ? nullptr : value->as_object();
+}
+
+void AddUnknown(const json::Object* object, std::span<const std::string_view> known,
+                std::string_view prefix, Examples& out) {
+  if (object == nullptr) return;
+  for (const auto& [name, value] : *object) {
+    if (std::ranges::find(known, name) == known.end()) out.Add(fmt::format("{}{}", prefix, name));
+  }
+}
+
+Finding CheckMembers(const json::Object& policy) {
+  Examples unknown;
+  AddUnknown(&policy, kMembers, "", unknown);
+  AddUnknown(ObjectAt(policy, "meta"), kMetaMembers, "meta.", unknown);
+  AddUnknown(ObjectAt(policy, "ima"), kImaMembers, "ima.", unknown);
+  return unknown.Judge("policy.check.members", "members that nobody evaluates",
+                       Cause::kConfiguration);
+}
+
+// What is wrong with the lists of digests of a policy, by name.
+struct DigestProblems {
+  Examples malformed{};
+  Examples weak{};
+  Examples repeated{};
+
+  void Add(std::string_view prefix, const json::Object* lists) {
+    if (lists == nullptr) return;
+    for (const auto& [name, list] : *lists) AddList(fmt::format("{}{}", prefix, name), list);
+  }
+
+ private:
+  void AddList(const std::string& name, const json::Value& list) {
+    const json::Array* array = list.as_array();
+    if (array == nullptr || array->empty()) return malformed.Add(name);
+    std::set<std::string_view> seen;
+    bool is_malformed = false;
+    bool is_strong = false;
+    bool is_repeated = false;
+    for (const json::Value& value : *array) {
+      const auto digest = DecodePolicyDigest(value, name);
+      is_malformed = is_malformed || !digest;
+      is_strong =
+          is_strong || (digest && digest->size() > DigestSize(crypto::HashAlgorithm::kSha1));
+      is_repeated =
+          is_repeated || (value.as_string() != nullptr && !seen.insert(*value.as_string()).second);
+    }
+    if (is_malformed) malformed.Add(name);
+    if (!is_strong && !is_malformed) weak.Add(name);
+    if (is_repeated) repeated.Add(name);
+  }
+};
+
+// What is wrong with the expressions, one by one.
+struct ExcludeProblems {
+  Examples invalid{};
+  Examples all{};
+  Examples programs{};
+
+  void Add(const json::Array* excludes, std::string_view seed, Examples& repeated) {
+    if (excludes == nullptr) return;
+    std::set<std::string_view> seen;
+    for (const json::Value& value : *excludes) {
+      const std::string* text = value.as_string();
+      if (text == nullptr) continue;  // the schema says so
+      if (!seen.insert(*text).second) {
+        repeated.Add(*text);
+      } else {
+        AddOne(*text, seed);
+      }
+    }
+  }
+
+ private:
+  void AddOne(const std::string& expression, std::string_view seed) {
+    const auto compiled = ExcludeList::Compile(std::span(&expression, 1));
+    if (!compiled) {
+      invalid.Add(fmt::format("{}: {}", expression, compiled.error().message));
+      return;
+    }
+    const auto left = compiled->WhatIsLeft(seed);
+    if (!left) {
+      invalid.Add(fmt::format("{}: {}", expression, left.error().message));
+    } else if (*left == Leftover::kNothing) {
+      all.Add(expression);
+    } else if (ExcludesAFolderOfPrograms(*compiled, seed)) {
+      programs.Add(expression);
+    }
+  }
+
+  // Names made from `seed` that no author can have had in mind.
+  static bool ExcludesAFolderOfPrograms(const ExcludeList& list, std::string_view seed) {
+    return std::ranges::any_of(kProgramFolders, [&](std::string_view folder) {
+      return list.Match(fmt::format("{}/{}", folder, seed.substr(0, 12))) == Exclusion::kExcluded &&
+             list.Match(fmt::format("{}/{}.so.1", folder, seed.substr(12, 9))) ==
+                 Exclusion::kExcluded;
+    });
+  }
+};
+
+// `parsed`: the whole policy, as a machine would be held to it.
+Finding CheckSaysSomething(const Result<std::shared_ptr<const RuntimePolicy>>& parsed) {
+  constexpr std::string_view kCheck = "policy.check.says_something";
+  if (!parsed) return NotEvaluated(kCheck, "it is no policy");
+  if (!(*parsed)->says_nothing()) return Passed(kCheck);
+  return Failed(kCheck, (*parsed)->why_it_says_nothing(), Cause::kConfiguration);
+}
+
+Finding CheckEvaluated(const Result<std::shared_ptr<const RuntimePolicy>>& parsed) {
+  constexpr std::string_view kCheck = "policy.check.evaluated";
+  if (!parsed) return NotEvaluated(kCheck, "it is no policy");
+  const std::vector<std::string>& names = (*parsed)->unevaluated();
+  if (names.empty()) return Passed(kCheck);
+  return Failed(kCheck, fmt::format("this version does not evaluate {}", fmt::join(names, ", ")),
+                Cause::kConfiguration);
+}
+
+}  // namespace
+
+Result<Findings> CheckRuntimePolicy(std::string_view text) {
+  if (text.size() > kMaxPolicyBytes) {
+    return Malformed("policy.limit",
+                     fmt::format("a policy of {} bytes; at most {}", text.size(), kMaxPolicyBytes));
+  }
+  auto document = json::Parse(text, {.max_bytes = kMaxPolicyBytes});
+  if (!document) return Malformed("policy.json", std::move(document).error().message);
+  const json::Object* policy = document->as_object();
+  if (policy == nullptr) {
+    return Malformed("policy.json", fmt::format("it is a JSON {}", document->type_name()));
+  }
+  const auto parsed = RuntimePolicy::Parse(text);
+  const std::string seed = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(text)).hex();
+
+  DigestProblems digests;
+  digests.Add("", ObjectAt(*policy, "digests"));
+  digests.Add("keyrings.", ObjectAt(*policy, "keyrings"));
+  digests.Add("ima-buf.", ObjectAt(*policy, "ima-buf"));
+  ExcludeProblems excludes;
+  const json::Value* expressions = policy->Find("excludes");
+  excludes.Add(expressions == nullptr ? nullptr : expressions->as_array(), seed, digests.repeated);
+
+  return Findings{
+      parsed ? Passed("policy.check.schema")
+             : Failed("policy.check.schema", parsed.error().message, Cause::kConfiguration),
+      CheckMembers(*policy),
+      digests.malformed.Judge("policy.check.digests", "names with a malformed digest, or none",
+                              Cause::kConfiguration),
+      digests.weak.Judge("policy.check.weak_digests", "names have only SHA-1 digests",
+                         Cause::kConfiguration),
+      digests.repeated.Judge("policy.check.repeated", "digests or expressions are listed twice",
+                             Cause::kConfiguration),
+      excludes.invalid.Judge("policy.check.excludes", "expressions are invalid",
+                             Cause::kConfiguration),
+      excludes.all.Judge("policy.check.exclude_all", "expressions match every path",
+                         Cause::kConfiguration),
+      excludes.programs.Judge("policy.check.exclude_programs",
+                              "expressions match a whole folder of programs",
+                              Cause::kConfiguration),
+      CheckSaysSomething(parsed),
+      CheckEvaluated(parsed)};
+}
+
+}  // namespace limequat::policy
