@@ -94,6 +94,17 @@ void Bind(Settings& settings, VerifierConfig& config) {
   config.max_ima_list_bytes = static_cast<std::size_t>(bytes);
   if (config.late_after <= config.interval)
     settings.Problem("late_after", "it must be longer than interval");
+  settings.Section("policy");
+  settings.Paths("signing_keys", config.policy_keys, Required::kNo,
+                 "public keys, PEM: policies must be signed with them");
+  settings.Paths("signing_trust", config.policy_trust, Required::kNo,
+                 "roots of certificates that may sign policies");
+  auto threshold = static_cast<std::int64_t>(config.policy_threshold);
+  settings.Number("signing_threshold", threshold, 1, 64,
+                  "how many distinct keys must have signed a policy");
+  config.policy_threshold = static_cast<std::size_t>(threshold);
+  settings.Flag("require_signature", config.require_signed_policies,
+                "refuse policies that are not signed, even if no key is listed here");
   settings.Section("notify");
   settings.Text("webhook", config.webhook,
                 "http or https URL that failure, recovery and silence are posted to; empty: none");

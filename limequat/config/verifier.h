@@ -31,6 +31,11 @@ struct VerifierConfig {
   Duration late_after = std::chrono::seconds(10);  // must be longer than interval
   Duration max_retry_interval = std::chrono::seconds(60);
   std::size_t max_ima_list_bytes = 64U << 20U;
+  // Whose signatures policies need; empty: only what a request asks for.
+  std::vector<std::filesystem::path> policy_keys;   // public keys, PEM
+  std::vector<std::filesystem::path> policy_trust;  // roots of signers' certificates, PEM
+  std::size_t policy_threshold = 1;                 // distinct keys that must have signed
+  bool require_signed_policies = false;
   std::string webhook;  // http or https URL; "": none
   std::vector<std::filesystem::path> webhook_ca;
   Duration webhook_timeout = std::chrono::seconds(10);

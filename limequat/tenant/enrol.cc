@@ -36,6 +36,7 @@ wire::EnrolRequest RequestFor(const wire::RegistrarAgent& agent, const AddOption
   request.tpm_policy.mask |= tpm::PcrSet::Of(tpm::kImaPcr).bits();
   request.metadata = "{}";
   request.runtime_policy = options.policy_text;
+  request.runtime_policy_key = options.policy_key;
   request.accept_hash_algs = {"sha512", "sha384", "sha256"};
   if (options.waive_sha1) request.accept_hash_algs.emplace_back("sha1");
   request.accept_enc_algs = {"rsa", "ecc"};

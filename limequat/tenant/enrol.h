@@ -17,6 +17,8 @@ struct AddOptions {
   // neither: the machine is unpoliced.
   std::string policy_name{};
   std::optional<std::string> policy_text{};
+  // Public key (PEM) with which policy_text, an envelope then, must verify.
+  std::optional<std::string> policy_key{};
   bool approve_current_boot = false;
   bool waive_identity = false;  // enrol although the EK certificate could not be verified
   bool waive_sha1 = false;

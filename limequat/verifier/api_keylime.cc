@@ -89,6 +89,33 @@ Result<Response> Show(const ApiParts& parts, const Request& request) {
   return Reply(200, "Success", wire::WriteAgentStatus(FullStatus(*state, parts)));
 }
 
+// Keylime's answers to policies that nobody vouches for (5.7).
+std::optional<Response> SignatureError(const Error& error) {
+  if (error.id == "policy.signature.present") return Reply(400, "Runtime policy is not signed!");
+  if (error.code != ErrorCode::kUntrusted) return std::nullopt;
+  if (error.id == "policy.signature.key") {
+    return Reply(401, "Runtime policy signature verification required but no key was given!");
+  }
+  if (error.id == "policy.signature") {
+    return Reply(401, "Runtime policy failed DSSE signature verification!");
+  }
+  return std::nullopt;
+}
+
+// Lets the policy of an enrolment in, sent along or named; nullptr for none. A key in
+// the request is compared with both.
+Result<std::shared_ptr<const policy::RuntimePolicy>> AdmitPolicy(
+    const ApiParts& parts, const wire::EnrolRequest& request) {
+  const Time now = Now();
+  if (request.runtime_policy) {
+    return parts.policies.Admit(*request.runtime_policy, request.runtime_policy_key, now);
+  }
+  if (!request.runtime_policy_key || request.runtime_policy_name.empty()) return nullptr;
+  LQ_ASSIGN_OR_RETURN(const auto stored, parts.store.FindPolicy(request.runtime_policy_name));
+  if (!stored) return nullptr;  // the fleet says so
+  return parts.policies.Admit(stored->body, request.runtime_policy_key, now);
+}
+
 // The policy of an enrolment: named, sent along, or Keylime's empty one (none).
 std::optional<Fleet::PolicyChoice> ChoiceOf(const wire::AgentId& id, wire::EnrolRequest& request) {
   if (request.runtime_policy) {
@@ -103,6 +130,7 @@ std::optional<Fleet::PolicyChoice> ChoiceOf(const wire::AgentId& id, wire::Enrol
 
 // Status and text as Keylime's verifier gives them (2.2.3).
 Response EnrolError(const Error& error) {
+  if (auto refused = SignatureError(error)) return *std::move(refused);
   switch (error.code) {
     case ErrorCode::kNotFound:
     case ErrorCode::kConflict:
@@ -133,6 +161,9 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request, Context& c
       .waivers = {}};
   auto enrolment = MakeEnrolment(*id, *message, extras);
   if (!enrolment) return EnrolError(enrolment.error());
+  // Held until the fleet holds it.
+  const auto policy = AdmitPolicy(parts, *message);
+  if (!policy) return EnrolError(policy.error());
   const Status enrolled = parts.fleet.Enrol(*std::move(enrolment), ChoiceOf(*id, *message));
   if (!enrolled) return EnrolError(enrolled.error());
   return Reply(200, "Success");

@@ -151,6 +151,61 @@ TEST_F(KeylimeApiTest, PolicyByName) {
   EXPECT_EQ(Get("/v2.6/agents/m3").Int({"results", "has_runtime_policy"}), 0);
 }
 
+// --- signed policies (5.5, 5.7) -------------------------------------------------------
+
+std::string SignedWith(const crypto::PrivateKey& key, std::string_view policy) {
+  return policy::WriteEnvelope(policy::kKeylimePayloadType, policy,
+                               {*policy::SignPayload(policy::kKeylimePayloadType, policy, key)});
+}
+
+TEST_F(KeylimeApiTest, TakesASignedPolicyWithItsKey) {
+  const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
+  wire::EnrolRequest request = RequestFor(agent_);
+  const std::string envelope = SignedWith(key, *request.runtime_policy);
+  request.runtime_policy = envelope;
+  request.runtime_policy_key = key.public_key().ToPem();
+  request.runtime_policy_name = "base";
+  ASSERT_EQ(Enrolled("m1", request), "200 Success");
+  ASSERT_TRUE(Becomes("m1", Integrity::kPass)) << "by what the envelope holds";
+  // It is stored as it came; the checksum is over the envelope (5.4).
+  const auto stored = store().FindPolicy("base");
+  ASSERT_TRUE(stored && *stored);
+  EXPECT_EQ((*stored)->body, envelope);
+  EXPECT_EQ((*stored)->hash, crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(envelope)));
+  Stop();
+  ASSERT_TRUE(Becomes("m1", Integrity::kPass)) << "after a restart, without the key";
+  // By name, with and without the key.
+  request.runtime_policy.reset();
+  EXPECT_EQ(Enrolled("m2", request), "200 Success");
+  request.runtime_policy_key.reset();
+  EXPECT_EQ(Enrolled("m3", request), "200 Success");
+  request.runtime_policy_key =
+      crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key().ToPem();
+  EXPECT_EQ(Enrolled("m4", request), "401 Runtime policy failed DSSE signature verification!");
+}
+
+TEST_F(KeylimeApiTest, Quirk_Q11_Attack_A11_RefusesPoliciesThatNobodyVouchesFor) {
+  const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
+  const auto other = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
+  const std::string plain = *RequestFor(agent_).runtime_policy;
+  wire::EnrolRequest request = RequestFor(agent_);
+  request.runtime_policy = SignedWith(key, plain);
+  EXPECT_EQ(Enrolled("m1", request),
+            "401 Runtime policy signature verification required but no key was given!");
+  request.runtime_policy_key = other.public_key().ToPem();
+  EXPECT_EQ(Enrolled("m1", request), "401 Runtime policy failed DSSE signature verification!");
+  request.runtime_policy = plain;
+  EXPECT_EQ(Enrolled("m1", request), "400 Runtime policy is not signed!");
+  request.runtime_policy = SignedWith(key, plain);
+  request.runtime_policy_key = "no key";
+  EXPECT_TRUE(Enrolled("m1", request).starts_with("400 Runtime policy is malformatted: "));
+  request.runtime_policy = SignedWith(key, "{}");
+  request.runtime_policy_key = key.public_key().ToPem();
+  EXPECT_TRUE(Enrolled("m1", request).starts_with("400 Runtime policy is malformatted: "));
+  EXPECT_EQ(fleet().size(), 0U);
+  EXPECT_TRUE(store().ListPolicies()->empty());
+}
+
 TEST_F(KeylimeApiTest, WhatIsRefusedAndHow) {
   const auto told = [&](std::string_view id, std::string body) {
     return Post(fmt::format("/v2.6/agents/{}", id), std::move(body)).Told();

@@ -91,10 +91,16 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request) {
       .waivers = {.sha1 = own.waive_sha1, .boot_aggregate_bank = own.waive_boot_aggregate_bank}};
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, MakeEnrolment(id, message, extras));
   std::optional<Fleet::PolicyChoice> policy;
+  std::shared_ptr<const policy::RuntimePolicy> sent;  // held until the fleet holds it
   if (!own.policy_name.empty()) {
+    if (message.runtime_policy_key) {
+      return Malformed("verifier.enrol.policy_key",
+                       "a key is for a policy that is sent along, not for one that was pushed");
+    }
     policy = Fleet::PolicyChoice{.name = own.policy_name, .body = {}};
   } else if (message.runtime_policy) {
-    LQ_ASSIGN_OR_RETURN(const auto sent, parts.policies.Get(*message.runtime_policy));
+    LQ_ASSIGN_OR_RETURN(
+        sent, parts.policies.Admit(*message.runtime_policy, message.runtime_policy_key, Now()));
     LQ_RETURN_IF_ERROR(CheckSaysSomething(*sent));
     policy = Fleet::PolicyChoice{.name = id.text(), .body = std::move(message.runtime_policy)};
   }

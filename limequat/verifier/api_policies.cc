@@ -1,3 +1,4 @@
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -5,6 +6,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/json/value.h"
 #include "limequat/verifier/api.h"
+#include "limequat/verifier/clock.h"
 #include "limequat/wire/agent_id.h"
 
 // /api/v1/policies: named runtime policies.
@@ -19,7 +21,7 @@ using http::Response;
 
 Result<Response> Push(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
-  LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Get(request.body));
+  LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Admit(request.body, std::nullopt, Now()));
   LQ_RETURN_IF_ERROR(CheckSaysSomething(*policy));
   LQ_ASSIGN_OR_RETURN(const std::size_t machines,
                       parts.fleet.PushPolicy(name.text(), request.body));

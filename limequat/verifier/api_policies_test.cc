@@ -67,5 +67,40 @@ TEST_F(PoliciesApiTest, UnknownPolicy) {
   EXPECT_EQ(Get("/api/v1/policies/base").Error(), "404 verifier.unknown_policy");
 }
 
+// --- signed policies ------------------------------------------------------------------
+
+std::string Labelled(std::string_view name, std::uint64_t release) {
+  return *policy::LabelPolicy(PolicyListing("/usr/bin/a"), std::string(name), release);
+}
+
+TEST_F(PoliciesApiTest, Attack_A11_ASignedPolicyNeedsAKeyOfTheVerifier) {
+  const auto key = crypto::PrivateKey::GenerateEd25519();
+  const std::string policy = PolicyListing("/usr/bin/a");
+  const std::string envelope =
+      policy::WriteEnvelope(policy::kKeylimePayloadType, policy,
+                            {*policy::SignPayload(policy::kKeylimePayloadType, policy, key)});
+  EXPECT_EQ(Put("/api/v1/policies/base", envelope).Error(), "403 policy.signature.key");
+  EXPECT_TRUE(store().ListPolicies()->empty());
+}
+
+TEST_F(PoliciesApiTest, Attack_A11_APolicyIsForItsNameOnly) {
+  EXPECT_EQ(Put("/api/v1/policies/base", Labelled("web", 1)).Error(), "403 verifier.policy_name");
+  EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 1)).status, 200);
+}
+
+TEST_F(PoliciesApiTest, Attack_A11_TheReleaseOfAPolicyRises) {
+  ASSERT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/b")).status, 200);
+  ASSERT_EQ(Put("/api/v1/policies/web", Labelled("web", 7)).status, 200);
+  EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 7)).status, 200) << "the same once more";
+  EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 6)).Error(), "409 verifier.policy_release");
+  EXPECT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/b")).Error(),
+            "409 verifier.policy_release")
+      << "one without a label";
+  std::string same_release = Labelled("web", 7);
+  same_release.replace(same_release.find("/usr/bin/a"), 10, "/usr/bin/c");
+  EXPECT_EQ(Put("/api/v1/policies/web", same_release).Error(), "409 verifier.policy_release");
+  EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 8)).status, 200);
+}
+
 }  // namespace
 }  // namespace limequat::verifier

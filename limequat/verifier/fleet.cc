@@ -12,6 +12,17 @@
 
 namespace limequat::verifier {
 
+namespace {
+
+Status CheckIsFor(const policy::RuntimePolicy& policy, std::string_view name) {
+  if (policy.name().empty() || policy.name() == name) return {};
+  return Untrusted("verifier.policy_name",
+                   fmt::format("the policy was made for the name {}, not {}",
+                               EscapeForDisplay(policy.name(), 128), EscapeForDisplay(name, 128)));
+}
+
+}  // namespace
+
 Fleet::Fleet(FleetParts parts, FleetOptions options) : parts_(parts), options_(options) {}
 
 Fleet::~Fleet() {
@@ -32,7 +43,7 @@ Status Fleet::Start() {
   for (StoredMachine& stored : loaded.machines) {
     if (stored.policy_hash) {
       LQ_ASSIGN_OR_RETURN(auto body, parts_.store.FindPolicyByHash(*stored.policy_hash));
-      auto policy = body ? parts_.policies.Get(body->body)
+      auto policy = body ? parts_.policies.GetStored(body->body)
                          : Result<std::shared_ptr<const policy::RuntimePolicy>>(NotFound(
                                "verifier.policy_lost", "its policy is not in the database"));
       if (!policy) {
@@ -103,9 +114,10 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> Fleet::BindLocked(const Pol
       return NotFound("verifier.unknown_policy",
                       fmt::format("Could not find IMA policy with name {}!",
                                   EscapeForDisplay(choice.name, 128)));
-    return parts_.policies.Get(stored->body);
+    return parts_.policies.GetStored(stored->body);
   }
   LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(*choice.body));
+  LQ_RETURN_IF_ERROR(CheckIsFor(*policy, choice.name));
   if (stored && stored->hash != policy->hash())
     return Conflict("verifier.policy_exists",
                     fmt::format("IMA policy with name {} already exists. Please use a different "
@@ -133,7 +145,23 @@ Status Fleet::Remove(const wire::AgentId& id) {
 Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body) {
   const std::lock_guard administration(administration_);
   LQ_ASSIGN_OR_RETURN(const auto policy, parts_.policies.Get(body));
+  LQ_RETURN_IF_ERROR(CheckSuccession(name, *policy));
   return PushPolicyLocked(name, body, policy);
+}
+
+// A policy that says for which name it was made, and in which order its versions came,
+// is held to it (attack A11): an old one that was signed once does not come back.
+Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy& next) {
+  LQ_RETURN_IF_ERROR(CheckIsFor(next, name));
+  LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindPolicy(name));
+  if (!stored || stored->hash == next.hash()) return {};
+  LQ_ASSIGN_OR_RETURN(const auto present, parts_.policies.GetStored(stored->body));
+  if (present->name().empty()) return {};
+  if (!next.name().empty() && next.release() > present->release()) return {};
+  return Conflict("verifier.policy_release",
+                  fmt::format("the present policy {} is release {} of it; the next one must be "
+                              "labelled so too, with a higher number",
+                              EscapeForDisplay(name, 128), present->release()));
 }
 
 Result<std::size_t> Fleet::PushPolicyLocked(

@@ -59,7 +59,9 @@ class Fleet {
   // first, or a name that exists, or nothing: then the machine is unpoliced. kConflict
   // ("verifier.enrolled") if it exists, ("verifier.policy_exists") if the name has other
   // content: an enrolment never changes what other machines are held against. kNotFound
-  // ("verifier.unknown_policy"), kMalformed for a policy that is none, kUnavailable
+  // ("verifier.unknown_policy"), kMalformed for a policy that is none, kUntrusted for an
+  // envelope that PolicyShelf::Admit did not let in before, or ("verifier.policy_name")
+  // for a policy that is made for another name, kUnavailable
   // ("verifier.full") beyond FleetOptions::max_machines. Nothing is changed then.
   struct PolicyChoice {
     std::string name;
@@ -70,7 +72,9 @@ class Fleet {
   // kNotFound ("verifier.unknown_agent").
   Status Remove(const wire::AgentId& id);
   // Stores the policy under its name and appraises the whole list of every machine
-  // bound to it again. kMalformed if it is none. The number of machines.
+  // bound to it again. kMalformed and kUntrusted as in Enrol; kConflict
+  // ("verifier.policy_release") if the present policy says which release it is and the
+  // next one is no later one. The number of machines.
   Result<std::size_t> PushPolicy(std::string_view name, std::string_view body);
   // Counts the open incidents anew, after one was closed, of every machine with
   // this name or this EK.
@@ -89,6 +93,7 @@ class Fleet {
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
   // The policy that an enrolment chose, stored under its name.
   Result<std::shared_ptr<const policy::RuntimePolicy>> BindLocked(const PolicyChoice& choice);
+  Status CheckSuccession(std::string_view name, const policy::RuntimePolicy& next);
   // `policy` is what `body` says.
   Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body,
                                        const std::shared_ptr<const policy::RuntimePolicy>& policy);

@@ -2,25 +2,112 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "limequat/base/result_macros.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/crypto/key.h"
 
 namespace limequat::verifier {
 
-Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Get(std::string_view body) {
-  std::string hash = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(body)).hex();
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = by_hash_.find(hash); found != by_hash_.end()) {
-      if (auto policy = found->second.lock()) return policy;
+namespace {
+
+std::string HashOf(std::string_view body) {
+  return crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(body)).hex();
+}
+
+// What did not pass, in one sentence.
+Error NotSignedSo(const Findings& findings, std::string_view whose) {
+  std::string why;
+  for (const Finding& finding : findings) {
+    if (!finding.passed()) why += fmt::format("{}{}", why.empty() ? "" : "; ", finding.detail);
+  }
+  return Untrusted("policy.signature",
+                   fmt::format("the policy does not verify with {}: {}", whose, why));
+}
+
+Result<policy::TrustedSigners> SignerOf(const std::string& pem) {
+  auto key = crypto::PublicKey::FromPem(pem);
+  if (!key) {
+    return Malformed("policy.signature.key", "runtime_policy_key: " + key.error().message);
+  }
+  if (const Status fits = policy::CheckSigningKey(*key); !fits) {
+    return Malformed("policy.signature.key", "runtime_policy_key: " + fits.error().message);
+  }
+  policy::TrustedSigners signers;
+  signers.keys = {*std::move(key)};
+  return signers;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Admit(
+    std::string_view body, const std::optional<std::string>& key, Time now) {
+  const auto envelope = policy::UnverifiedEnvelope::Parse(body);
+  const bool asks = signing_.required || !signing_.signers.empty() || key.has_value();
+  if (!envelope && !asks) return Get(body);
+  if (!envelope) return Untrusted("policy.signature.present", "the policy is not signed");
+  if (signing_.signers.empty() && !key) {
+    return Untrusted("policy.signature.key",
+                     "the policy is signed, and no key is known to verify it with: configure "
+                     "policy.signing_keys, or send the key along");
+  }
+  std::optional<policy::VerifiedEnvelope> verified;
+  if (!signing_.signers.empty()) {
+    policy::TrustedSigners signers = signing_.signers;
+    signers.at = now;
+    auto verification = policy::VerifyEnvelope(*envelope, signers);
+    if (!verification.envelope) {
+      return NotSignedSo(verification.findings, "the keys of this verifier");
     }
+    verified = std::move(verification.envelope);
+  }
+  if (key) {
+    LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signer, SignerOf(*key));
+    auto verification = policy::VerifyEnvelope(*envelope, signer);
+    if (!verification.envelope) {
+      return NotSignedSo(verification.findings, "the key that came along");
+    }
+    verified = std::move(verification.envelope);
+  }
+  if (auto known = Find(envelope->hash().hex())) return known;
+  LQ_ASSIGN_OR_RETURN(auto policy, policy::RuntimePolicy::Parse(*verified));
+  return Keep(std::move(policy));
+}
+
+Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Get(std::string_view body) {
+  if (auto known = Find(HashOf(body))) return known;
+  if (policy::UnverifiedEnvelope::Parse(body)) {
+    return Untrusted("policy.signature", "the policy is signed, and was not verified");
   }
   // Parsed without the lock: a large policy must not hold up the others. Two threads
   // may parse the same content; the first one stays.
   LQ_ASSIGN_OR_RETURN(auto policy, policy::RuntimePolicy::Parse(body));
+  return Keep(std::move(policy));
+}
+
+Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::GetStored(std::string_view body) {
+  if (auto known = Find(HashOf(body))) return known;
+  auto envelope = policy::UnverifiedEnvelope::Parse(body);
+  if (!envelope) return Get(body);
+  LQ_ASSIGN_OR_RETURN(
+      auto policy,
+      policy::RuntimePolicy::Parse(
+          policy::VerifiedEnvelope::AssumeVerifiedBeforeStoring(*std::move(envelope))));
+  return Keep(std::move(policy));
+}
+
+std::shared_ptr<const policy::RuntimePolicy> PolicyShelf::Find(const std::string& hash) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_hash_.find(hash);
+  return found == by_hash_.end() ? nullptr : found->second.lock();
+}
+
+std::shared_ptr<const policy::RuntimePolicy> PolicyShelf::Keep(
+    std::shared_ptr<const policy::RuntimePolicy> policy) {
   const std::lock_guard lock(mutex_);
   std::erase_if(by_hash_, [](const auto& entry) { return entry.second.expired(); });
-  auto& slot = by_hash_[std::move(hash)];
+  auto& slot = by_hash_[policy->hash().hex()];
   if (auto first = slot.lock()) return first;
   slot = policy;
   return policy;

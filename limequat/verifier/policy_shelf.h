@@ -3,22 +3,59 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "limequat/base/result.h"
+#include "limequat/base/time.h"
+#include "limequat/policy/dsse.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::verifier {
+
+// What this verifier's own configuration asks of policies that somebody sends.
+struct PolicySigning {
+  // With any of them, a policy must be signed so; `at` has no meaning.
+  policy::TrustedSigners signers{};
+  // A policy that is not signed is refused even if no key is known.
+  bool required = false;
+};
 
 // Parsed policies, one object for each content, shared by all machines bound to it.
 // A policy is kept as long as a machine holds it. Thread-safe.
 class PolicyShelf {
  public:
-  // The parsed form of `body`. Errors are those of RuntimePolicy::Parse.
+  PolicyShelf() = default;
+  explicit PolicyShelf(PolicySigning signing) : signing_(std::move(signing)) {}
+
+  // The parsed form of a policy that somebody sends, `body` and the public key `key`
+  // (PEM) with it: the one way in. Fails closed (attack A11): an envelope must verify
+  // with the configured keys and with the one that came along, whichever there are; where
+  // there is any, a policy that is not signed is refused. A key that comes along with a
+  // request is no root: it never stands for a configured one. Certificates are judged
+  // as of `now`.
+  //
+  // kUntrusted ("policy.signature.key": none is known, "policy.signature": not signed so,
+  // "policy.signature.present": not signed at all), kMalformed ("policy.signature.key")
+  // for a key that is none, and the errors of RuntimePolicy::Parse.
+  Result<std::shared_ptr<const policy::RuntimePolicy>> Admit(std::string_view body,
+                                                             const std::optional<std::string>& key,
+                                                             Time now);
+  // The parsed form of `body`: of a plain policy, or of an envelope that Admit let in and
+  // that somebody still holds; kUntrusted ("policy.signature") for another envelope.
+  // Errors are those of RuntimePolicy::Parse.
   Result<std::shared_ptr<const policy::RuntimePolicy>> Get(std::string_view body);
+  // The same of a policy out of our database, into which only Admit lets any: an
+  // envelope is not verified again.
+  Result<std::shared_ptr<const policy::RuntimePolicy>> GetStored(std::string_view body);
 
  private:
+  std::shared_ptr<const policy::RuntimePolicy> Find(const std::string& hash);
+  std::shared_ptr<const policy::RuntimePolicy> Keep(
+      std::shared_ptr<const policy::RuntimePolicy> policy);
+
+  const PolicySigning signing_{};
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const policy::RuntimePolicy>> by_hash_;
 };

@@ -48,6 +48,24 @@ Result<http::ClientOptions> LoadClient(const config::VerifierConfig& config) {
   return options;
 }
 
+Result<PolicySigning> LoadSigning(const config::VerifierConfig& config) {
+  PolicySigning signing;
+  signing.required = config.require_signed_policies;
+  signing.signers.threshold = config.policy_threshold;
+  for (const std::filesystem::path& file : config.policy_keys) {
+    LQ_ASSIGN_OR_RETURN(const std::string pem, config::ReadTextFile(file, kMaxKeyFile));
+    auto key = crypto::PublicKey::FromPem(pem);
+    if (!key) return std::move(key).error().In(file.string());
+    if (Status fits = policy::CheckSigningKey(*key); !fits) {
+      return std::move(fits).error().In(file.string());
+    }
+    signing.signers.keys.push_back(*std::move(key));
+  }
+  LQ_ASSIGN_OR_RETURN(signing.signers.anchors,
+                      config::LoadTrusted(config.policy_trust, config.lab));
+  return signing;
+}
+
 std::chrono::milliseconds Milliseconds(Duration duration) {
   return std::chrono::ceil<std::chrono::milliseconds>(duration);
 }
@@ -77,7 +95,8 @@ Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime,
                                                 const config::VerifierConfig& config) {
   LQ_ASSIGN_OR_RETURN(http::ServerTls tls, LoadTls(config));
   LQ_ASSIGN_OR_RETURN(const http::ClientOptions client, LoadClient(config));
-  auto service = std::unique_ptr<Service>(new Service());
+  LQ_ASSIGN_OR_RETURN(PolicySigning signing, LoadSigning(config));
+  auto service = std::unique_ptr<Service>(new Service(std::move(signing)));
   LQ_ASSIGN_OR_RETURN(service->store_, Store::Open(config.database_url));
   service->fleet_runtime_ = std::make_unique<http::Runtime>(FleetThreads());
   LQ_ASSIGN_OR_RETURN(service->client_, http::Client::Create(*service->fleet_runtime_, client));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "limequat/base/result.h"
 #include "limequat/config/verifier.h"
@@ -28,7 +29,7 @@ class Service {
   Fleet& fleet() { return *fleet_; }
 
  private:
-  Service() = default;
+  explicit Service(PolicySigning signing) : policies_(std::move(signing)) {}
   // Destroyed from the last: listener, fleet, notices, client, threads, database.
   std::unique_ptr<Store> store_;
   // The fleet's own threads: however many answers come, the API and its health routes
