@@ -9,9 +9,12 @@
 #include "limequat/cli/connection.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/machine_view.h"
+#include "limequat/cli/policy_edit.h"
+#include "limequat/cli/policy_signers.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/signed_policy.h"
 #include "limequat/wire/enrolment.h"
 #include "limequat/wire/own_api.h"
 
@@ -29,6 +32,20 @@ Result<wire::TpmPolicy> ReadTpmPolicy(const std::string& text) {
   if (text.starts_with('{')) return wire::ParseTpmPolicy(text);
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(text, kMaxSmallInput));
   return wire::ParseTpmPolicy(content);
+}
+
+// Fails here, with the reason, on what the verifier would refuse.
+Status CheckSignature(const std::string& text, const std::optional<std::string>& key,
+                      tenant::AddOptions& add) {
+  if (!key) return {};
+  LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signers,
+                      LoadSigners({.keys = {*key}, .trust = {}, .threshold = {}}, Time()));
+  LQ_ASSIGN_OR_RETURN(const policy::SignedPolicy policy, policy::ReadSignedPolicy(text, signers));
+  for (const Finding& finding : policy.findings) {
+    if (!finding.passed()) return Untrusted("cli.policy_signature", finding.detail);
+  }
+  add.policy_key = signers.keys.front().ToPem();
+  return {};
 }
 
 std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, const Look& look) {
@@ -54,9 +71,14 @@ Result<Ending> AgentAdd::Run(Console& console) const {
   if (policy_file && !options.policy_name.empty()) {
     return UsageError("give --policy or --policy-file, not both");
   }
+  if (!policy_file && (policy_key || policy_checksum)) {
+    return UsageError("--policy-key and --policy-checksum are about --policy-file");
+  }
   tenant::AddOptions add = options;
   if (policy_file) {
     LQ_ASSIGN_OR_RETURN(add.policy_text, ReadInput(*policy_file, kMaxPolicyInput));
+    LQ_RETURN_IF_ERROR(CheckChecksum(*policy_file, *add.policy_text, policy_checksum));
+    LQ_RETURN_IF_ERROR(CheckSignature(*add.policy_text, policy_key, add));
   }
   if (tpm_policy) {
     LQ_ASSIGN_OR_RETURN(add.tpm_policy, ReadTpmPolicy(*tpm_policy));

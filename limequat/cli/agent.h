@@ -6,6 +6,7 @@
 
 #include "limequat/base/result.h"
 #include "limequat/cli/console.h"
+#include "limequat/crypto/digest.h"
 #include "limequat/tenant/enrol.h"
 #include "limequat/wire/agent_id.h"
 
@@ -16,8 +17,10 @@ namespace limequat::cli {
 struct AgentAdd {
   std::optional<std::filesystem::path> config;
   std::string id;
-  std::optional<std::string> policy_file;  // instead of options.policy_name
-  std::optional<std::string> tpm_policy;   // JSON, or the file that holds it
+  std::optional<std::string> policy_file;         // instead of options.policy_name
+  std::optional<std::string> policy_key;          // public key (PEM) that signed policy_file
+  std::optional<crypto::Digest> policy_checksum;  // SHA-256 that policy_file must have
+  std::optional<std::string> tpm_policy;          // JSON, or the file that holds it
   tenant::AddOptions options;
 
   Result<Ending> Run(Console& console) const;

@@ -1,6 +1,6 @@
 #include "limequat/cli/appraise_ima.h"
 
-#include <memory>
+#include <utility>
 
 #include "limequat/appraise/ima_appraisal.h"
 #include "limequat/base/result_macros.h"
@@ -8,27 +8,39 @@
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
-#include "limequat/policy/runtime_policy.h"
+#include "limequat/policy/signed_policy.h"
 
 namespace limequat::cli {
 
 namespace {
 
+// The list is not held against a policy that nobody vouches for.
+VerdictDocument NotVouchedFor(policy::SignedPolicy policy, Time at) {
+  VerdictDocument verdict = DocumentOf(appraise::Appraisal{
+      .findings = std::move(policy.findings), .policed = true, .evaluated_at = at});
+  verdict.document.Set("signatures", ToJson(policy.signatures));
+  return verdict;
+}
+
 Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
+  LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
   LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(asked.policy, kMaxPolicyInput));
-  auto policy = policy::RuntimePolicy::Parse(text);
-  if (!policy) return std::move(policy).error().In(Shown(asked.policy));
+  auto read = policy::ReadSignedPolicy(text, signers);
+  if (!read) return std::move(read).error().In(Shown(asked.policy));
+  if (read->policy == nullptr) return NotVouchedFor(*std::move(read), asked.at);
+  const policy::RuntimePolicy& policy = *read->policy;
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(asked.list, kMaxListInput));
   const ByteView list = AsBytes(content);
   std::optional<appraise::PcrClaim> claim;
   if (asked.pcr) claim = appraise::PcrClaim{.value = *asked.pcr};
   LQ_ASSIGN_OR_RETURN(
-      const appraise::Appraisal appraisal,
-      appraise::AppraiseImaList(list, asked.format.value_or(ima::DetectFormat(list)), **policy,
-                                claim, asked.at));
+      appraise::Appraisal appraisal,
+      appraise::AppraiseImaList(list, asked.format.value_or(ima::DetectFormat(list)), policy, claim,
+                                asked.at));
+  for (Finding& finding : read->findings) appraise::Add(appraisal, std::move(finding));
   VerdictDocument verdict = DocumentOf(appraisal);
-  if ((*policy)->says_nothing()) {
-    verdict.document.Set("unpoliced_because", (*policy)->why_it_says_nothing());
+  if (policy.says_nothing()) {
+    verdict.document.Set("unpoliced_because", policy.why_it_says_nothing());
   }
   return verdict;
 }

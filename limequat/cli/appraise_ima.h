@@ -6,6 +6,7 @@
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
 #include "limequat/cli/console.h"
+#include "limequat/cli/policy_signers.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/ima/list.h"
 
@@ -15,7 +16,8 @@ namespace limequat::cli {
 // nothing says that the list is a machine's: the verdict is about the list alone.
 struct AppraiseIma {
   std::string list;
-  std::string policy;
+  std::string policy;                 // plain, or signed
+  SignerOptions signers;              // with any of them, the policy must be signed (attack A11)
   std::optional<crypto::Digest> pcr;  // PCR 10 of a bank, from a verified quote
   std::optional<ima::Format> format;
   bool all = false;

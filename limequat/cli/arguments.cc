@@ -127,6 +127,25 @@ Result<crypto::HashAlgorithm> ParseHash(std::string_view text) {
   return *hash;
 }
 
+Result<crypto::Digest> ParseSha256(std::string_view text) {
+  auto digest = crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, text);
+  if (!digest) {
+    return UsageError(
+        fmt::format("{} is not a SHA-256 digest: 64 hexadecimal digits", Quoted(text)));
+  }
+  return *digest;
+}
+
+Result<std::uint64_t> ParseRelease(std::string_view text) {
+  return ParseNumber(text, 1, std::numeric_limits<std::int64_t>::max());
+}
+
+Result<std::size_t> ParseThreshold(std::string_view text) {
+  constexpr std::uint64_t kMost = 64;
+  LQ_ASSIGN_OR_RETURN(const std::uint64_t number, ParseNumber(text, 1, kMost));
+  return static_cast<std::size_t>(number);
+}
+
 Result<std::optional<ima::Format>> ParseImaFormat(std::string_view text) {
   if (text == "auto") return std::optional<ima::Format>();
   if (text == "ascii") return std::optional(ima::Format::kAscii);

@@ -33,6 +33,9 @@ Result<tpm::PcrSelection> ParsePcrSelection(std::string_view text);
 // "sha256:HEX"
 Result<crypto::Digest> ParseBankDigest(std::string_view text);
 Result<crypto::HashAlgorithm> ParseHash(std::string_view text);
+Result<crypto::Digest> ParseSha256(std::string_view text);  // hexadecimal
+Result<std::uint64_t> ParseRelease(std::string_view text);  // of a policy: from 1
+Result<std::size_t> ParseThreshold(std::string_view text);  // of signatures: 1-64
 // "ascii" or "binary"; nullopt for "auto".
 Result<std::optional<ima::Format>> ParseImaFormat(std::string_view text);
 // "0-7,14"

@@ -57,6 +57,21 @@ constexpr CheckMeaning kCatalogue[] = {
     {"ima.unquoted",
      "The list has entries that the quoted value does not cover; they were not looked at."},
     {"policy.unevaluated", "The policy asks for something that this version cannot evaluate."},
+    {"policy.signature.present", "A policy that must be signed is not signed."},
+    {"policy.signature.payload_type", "The envelope does not hold what is expected in it."},
+    {"policy.signature.threshold", "Not enough of the trusted keys have signed the policy."},
+    {"policy.check.schema", "The file is not a runtime policy of version 1."},
+    {"policy.check.members", "The policy has members that nobody evaluates."},
+    {"policy.check.digests",
+     "Digests of the policy are not 40 to 128 lower-case hexadecimal digits."},
+    {"policy.check.weak_digests", "Paths of the policy have only SHA-1 digests."},
+    {"policy.check.repeated", "The policy lists something twice."},
+    {"policy.check.excludes", "Exclude expressions of the policy are invalid, or take too long."},
+    {"policy.check.exclude_all", "An exclude expression of the policy matches every path."},
+    {"policy.check.exclude_programs",
+     "An exclude expression of the policy matches a whole folder of programs."},
+    {"policy.check.says_something", "The policy leaves nothing to check."},
+    {"policy.check.evaluated", "The policy has parts that this version does not evaluate."},
 };
 
 }  // namespace

@@ -90,7 +90,10 @@ void DeclareAppraise(CLI::App& root, CommandLine& line) {
       "Exit status: 0 trustworthy, 1 not (or unpoliced), 3 malformed.");
   AddValue(app, "LOG", command.list, ParseText, "", "IMA list, or - for standard input")
       ->required();
-  AddValue(app, "--policy", command.policy, ParseText, "FILE", "runtime policy (JSON)")->required();
+  AddValue(app, "--policy", command.policy, ParseText, "FILE",
+           "runtime policy (JSON), or a signed one")
+      ->required();
+  AddSigners(app, command.signers, "policy-");
   AddValue(app, "--pcr", command.pcr, ParseBankDigest, "BANK:HEX",
            "PCR 10 of a verified quote, to which the list must lead");
   AddValue(app, "--format", command.format, ParseImaFormat, "FORMAT", kFormatAbout);

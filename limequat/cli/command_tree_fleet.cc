@@ -62,6 +62,10 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
       ->excludes(named);
   AddValue(app, "--tpm-policy", command.tpm_policy, ParseText, "JSON|FILE",
            R"(values that PCRs must have: {"14": ["HEX", ...]})");
+  AddValue(app, "--policy-key", command.policy_key, ParseText, "FILE",
+           "public key (PEM) that signed --policy-file, which is an envelope then");
+  AddValue(app, "--policy-checksum", command.policy_checksum, ParseSha256, "HEX",
+           "the policy's file must have this SHA-256");
   app.add_flag("--approve-current-boot", options.approve_current_boot,
                "its PCRs 0-9 of now become the approved boot baseline");
   app.add_flag("--waive-identity", options.waive_identity,
@@ -155,6 +159,7 @@ void DeclarePolicyCreate(CLI::App& policy, CommandLine& line) {
 void DeclarePolicy(CLI::App& root, CommandLine& line) {
   CLI::App& policy = DeclareGroup(root, "policy", "What may run on machines");
   DeclarePolicyCreate(policy, line);
+  DeclarePolicyFiles(policy, line);
   constexpr const char* kNameAbout = "the policy's name";
   auto push =
       Declare<PolicyPush>(policy, line, "push", "Give the verifier a policy under a name",

@@ -14,6 +14,7 @@
 
 #include "limequat/cli/arguments.h"
 #include "limequat/cli/command_line.h"
+#include "limequat/cli/policy_signers.h"
 
 namespace limequat::cli {
 
@@ -96,7 +97,12 @@ inline CLI::App& DeclareGroup(CLI::App& parent, const std::string& name, const s
   return app;
 }
 
+// Options that name whose signatures on a policy count: --PREFIXkey, --PREFIXtrust and
+// --PREFIXthreshold.
+void AddSigners(CLI::App& app, SignerOptions& signers, const std::string& prefix);
+
 // What the commands of each file add to the tree.
+void DeclarePolicyFiles(CLI::App& policy, CommandLine& line);
 void DeclareEvidenceCommands(CLI::App& root, CommandLine& line);
 void DeclareFleetCommands(CLI::App& root, CommandLine& line);
 

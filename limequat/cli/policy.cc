@@ -1,5 +1,6 @@
 #include "limequat/cli/policy.h"
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/dsse.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
@@ -30,6 +32,14 @@ std::string Describe(const std::string& name, const policy::RuntimePolicy& polic
                       {"not evaluated", Cell(unevaluated, Tint::kWarning)},
                       {"says nothing", Cell(policy.why_it_says_nothing(), Tint::kWarning)}},
                      look, 2);
+}
+
+// The verifier checked the signatures before it took the policy.
+Result<std::shared_ptr<const policy::RuntimePolicy>> ParseStored(const std::string& body) {
+  auto envelope = policy::UnverifiedEnvelope::Parse(body);
+  if (!envelope) return policy::RuntimePolicy::Parse(body);
+  return policy::RuntimePolicy::Parse(
+      policy::VerifiedEnvelope::AssumeVerifiedBeforeStoring(*std::move(envelope)));
 }
 
 }  // namespace
@@ -72,7 +82,7 @@ Result<Ending> PolicyShow::Run(Console& console) const {
     return Ending::kDone;
   }
   LQ_ASSIGN_OR_RETURN(const json::Value document, json::Parse(body));
-  LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(body));
+  LQ_ASSIGN_OR_RETURN(const auto policy, ParseStored(body));
   LQ_RETURN_IF_ERROR(
       console.Show(document, [&] { return Describe(name, *policy, console.look()); }));
   return Ending::kDone;

@@ -180,7 +180,7 @@ class CompletionTest(CliTest):
 class FindingsDocumentTest(CliTest):
     """docs/findings.md and `explain` know every check that the sources have."""
 
-    _LITERAL = re.compile(r'(?:Failed|Passed|NotEvaluated)\(\s*"([^"]+)"|Check\w* = "([^"]+)"|AddFailure\(\s*entry,\s*"([^"]+)"')
+    _LITERAL = re.compile(r'(?:Failed|Passed|NotEvaluated|Judge)\(\s*"([^"]+)"|Check\w* = "([^"]+)"|AddFailure\(\s*entry,\s*"([^"]+)"')
     _DERIVED = ("tpm.ekcert.chain", "tpm.ekcert.validity")   # made from a prefix by crypto::VerifyChain
     _NAME = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 

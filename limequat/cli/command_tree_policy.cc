@@ -1,0 +1,126 @@
+// Commands that make, sign and look at policies: no network, no state.
+
+#include "limequat/cli/command_tree_internal.h"
+#include "limequat/cli/policy_edit.h"
+#include "limequat/cli/policy_signature.h"
+
+namespace limequat::cli {
+
+namespace {
+
+constexpr const char* kOutputAbout = "where the policy goes; default: standard output";
+constexpr const char* kChecksumAbout = "the file must have this SHA-256";
+
+void DeclareConvert(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicyConvert>(
+      policy, line, "convert", "An allow-list or an old policy as a runtime policy",
+      "  limequat policy convert allowlist.txt --exclude-list exclude.txt --output policy.json\n\n"
+      "Takes flat lists (digest and path a line), JSON allow-lists (`hashes`) and runtime\n"
+      "policies of any version. What cannot be converted is an error, with its line.");
+  command.now = Now();
+  AddValue(app, "FILE", command.file, ParseText, "", "the list, or - for standard input")
+      ->required();
+  AddValue(app, "--exclude-list", command.exclude_list, ParseText, "FILE",
+           "expressions, one a line; # begins a comment");
+  AddValue(app, "--checksum", command.checksum, ParseSha256, "HEX", kChecksumAbout);
+  AddValue(app, "--output", command.output, ParseText, "FILE", kOutputAbout);
+}
+
+void DeclareMerge(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicyMerge>(
+      policy, line, "merge", "One policy of several: what any of them lists is good",
+      "  limequat policy merge base.json web.json --output policy.json\n\n"
+      "Digests, expressions, keyrings and buffers are united; the order and the grouping of\n"
+      "the policies do not matter, but for the time stamp, which is the last one's.");
+  AddValues(app, "FILE", command.files, ParseText, "", "runtime policies")
+      ->required()
+      ->expected(-1);
+  AddValue(app, "--output", command.output, ParseText, "FILE", kOutputAbout);
+}
+
+void DeclareDiff(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicyDiffer>(
+      policy, line, "diff", "What another policy asks of machines",
+      "  limequat policy diff old.json new.json\n\n"
+      "Time stamps, order and repetitions make no difference. Of envelopes, what they hold\n"
+      "is compared; their signatures are not looked at. Exit status: 0, same or not.");
+  AddValue(app, "BEFORE", command.first, ParseText, "", "runtime policy, or -")->required();
+  AddValue(app, "AFTER", command.second, ParseText, "", "runtime policy, or -")->required();
+}
+
+void DeclareCheck(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicyCheck>(
+      policy, line, "check", "What is wrong or weak in a runtime policy",
+      "  limequat policy check policy.json\n\n"
+      "Exit status: 0 nothing, 1 something, 3 no policy at all (the place is named).");
+  AddValue(app, "FILE", command.file, ParseText, "", "runtime policy, or - for standard input")
+      ->required();
+  AddValue(app, "--checksum", command.checksum, ParseSha256, "HEX", kChecksumAbout);
+  app.add_flag("--all", command.all, "show every finding");
+}
+
+void DeclareCheckSignature(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicyCheckSignature>(
+      policy, line, "check-signature", "Whether enough trusted keys signed an envelope (DSSE)",
+      "  limequat policy check-signature policy.dsse.json --key alice.pem --key bob.pem \\\n"
+      "    --threshold 2\n\n"
+      "A certificate in the envelope counts only if it leads to one of --trust. Exit status:\n"
+      "0 signed, 1 not, 3 malformed.");
+  AddValue(app, "ENVELOPE", command.envelope, ParseText, "",
+           "signed policy, or - for standard input")
+      ->required();
+  AddSigners(app, command.signers, "");
+  AddValues(app, "--payload-type", command.payload_types, ParseText, "TYPE",
+            "what may be signed; default: application/vnd.keylime+json");
+  app.add_flag("--all", command.all, "show every finding");
+}
+
+void DeclareSign(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicySign>(
+      policy, line, "sign", "Sign a policy, or add a signature to a signed one (DSSE)",
+      "  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem\n"
+      "  limequat policy sign policy.json --key key.pem --output policy.dsse.json\n"
+      "  limequat policy sign policy.dsse.json --key second.pem --output policy.dsse.json\n\n"
+      "Keys: ECDSA on P-256, P-384, P-521 (the only ones Keylime verifies), Ed25519, RSA from\n"
+      "2048 bits (PSS), as PEM (PKCS#8, SEC 1, PKCS#1) that only its owner may read. The\n"
+      "passphrase of an encrypted key is asked for on the terminal.");
+  AddValue(app, "FILE", command.file, ParseText, "", "runtime policy or envelope, or -")
+      ->required();
+  AddValue(app, "--key", command.key, ParseText, "FILE", "private key")->required();
+  AddValue(app, "--passphrase-file", command.passphrase_file, ParseText, "FILE",
+           "passphrase of the key, instead of asking");
+  AddValue(app, "--key-id", command.key_id, ParseText, "TEXT",
+           "how the key is called; default: SHA-256 of its public half, as Keylime has it");
+  AddValue(app, "--certificate", command.certificate, ParseText, "FILE",
+           "send this certificate of the key along, with those above it");
+  AddValue(app, "--name", command.name, ParsePolicyName, "NAME",
+           "sign it for this name only: put into the policy");
+  AddValue(app, "--release", command.release, ParseRelease, "NUMBER",
+           "its version, which must rise: put into the policy");
+  AddValue(app, "--payload-type", command.payload_type, ParseText, "TYPE",
+           "sign FILE as something else than a runtime policy");
+  AddValue(app, "--output", command.output, ParseText, "FILE",
+           "where the envelope goes; default: standard output");
+}
+
+}  // namespace
+
+void AddSigners(CLI::App& app, SignerOptions& signers, const std::string& prefix) {
+  AddValues(app, "--" + prefix + "key", signers.keys, ParseText, "FILE",
+            "public key (PEM) whose signature counts; may be given again");
+  AddValues(app, "--" + prefix + "trust", signers.trust, ParseText, "FILE",
+            "root (PEM) for certificates in the envelope; may be given again");
+  AddValue(app, "--" + prefix + "threshold", signers.threshold, ParseThreshold, "N",
+           "how many distinct keys must have signed; default: 1");
+}
+
+void DeclarePolicyFiles(CLI::App& policy, CommandLine& line) {
+  DeclareConvert(policy, line);
+  DeclareMerge(policy, line);
+  DeclareDiff(policy, line);
+  DeclareCheck(policy, line);
+  DeclareSign(policy, line);
+  DeclareCheckSignature(policy, line);
+}
+
+}  // namespace limequat::cli

@@ -1,0 +1,146 @@
+// limequat policy diff and check.
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/appraise/appraisal.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/input.h"
+#include "limequat/cli/policy_edit.h"
+#include "limequat/cli/text.h"
+#include "limequat/cli/usage.h"
+#include "limequat/cli/verdict.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/dsse.h"
+#include "limequat/policy/policy_diff.h"
+#include "limequat/policy/policy_lint.h"
+
+namespace limequat::cli {
+
+namespace {
+
+// How many names of one list are shown to people.
+constexpr std::size_t kFew = 20;
+
+json::Array ToArray(const std::vector<std::string>& texts) {
+  json::Array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+json::Object ToJson(const policy::ListChange& change) {
+  return {{"added", ToArray(change.added)}, {"removed", ToArray(change.removed)}};
+}
+
+json::Object ToJson(const std::vector<policy::NamedChange>& changes) {
+  json::Object object;
+  for (const policy::NamedChange& change : changes) {
+    json::Object lists = ToJson(change.digests);
+    lists.Set("change", !change.was_listed ? "new" : !change.is_listed ? "gone" : "changed");
+    object.Set(change.name, std::move(lists));
+  }
+  return object;
+}
+
+json::Object ToJson(const policy::PolicyDiff& diff) {
+  json::Object values;
+  for (const policy::ValueChange& change : diff.values) {
+    values.Set(change.member, json::Object{{"before", change.before}, {"after", change.after}});
+  }
+  return {{"same", diff.same()},
+          {"digests", ToJson(diff.digests)},
+          {"excludes", ToJson(diff.excludes)},
+          {"keyrings", ToJson(diff.keyrings)},
+          {"ima-buf", ToJson(diff.buffers)},
+          {"ignored_keyrings", ToJson(diff.ignored_keyrings)},
+          {"values", std::move(values)}};
+}
+
+// Lines of people's text; what does not fit is counted.
+class Lines {
+ public:
+  void Add(char sign, std::string_view what, std::string_view name) {
+    if (count_++ < kFew) text_ += fmt::format("{} {} {}\n", sign, what, EscapeForDisplay(name));
+  }
+  std::string Text() const {
+    if (count_ <= kFew) return text_;
+    return text_ + fmt::format("  … and {} more (all with -o json)\n", count_ - kFew);
+  }
+
+ private:
+  std::string text_;
+  std::size_t count_ = 0;
+};
+
+std::string ForPeople(const std::vector<policy::NamedChange>& changes, std::string_view what) {
+  Lines lines;
+  for (const policy::NamedChange& change : changes) {
+    lines.Add(!change.was_listed ? '+' : !change.is_listed ? '-' : '~', what, change.name);
+  }
+  return lines.Text();
+}
+
+std::string ForPeople(const policy::ListChange& change, std::string_view what) {
+  Lines lines;
+  for (const std::string& name : change.removed) lines.Add('-', what, name);
+  for (const std::string& name : change.added) lines.Add('+', what, name);
+  return lines.Text();
+}
+
+std::string ForPeople(const policy::PolicyDiff& diff) {
+  if (diff.same()) return "the policies ask the same of machines\n";
+  std::string text = ForPeople(diff.digests, "path") + ForPeople(diff.excludes, "exclude") +
+                     ForPeople(diff.keyrings, "keyring") + ForPeople(diff.buffers, "buffer") +
+                     ForPeople(diff.ignored_keyrings, "ignored keyring");
+  for (const policy::ValueChange& change : diff.values) {
+    text += fmt::format("~ {}: {} -> {}\n", change.member, EscapeForDisplay(change.before, 128),
+                        EscapeForDisplay(change.after, 128));
+  }
+  return text;
+}
+
+struct Opened {
+  std::string text;
+  bool is_signed = false;
+};
+
+// The policy itself, out of its envelope if it is in one: to look at.
+Result<Opened> ReadPolicyText(const std::string& file,
+                              const std::optional<crypto::Digest>& checksum) {
+  LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(file, kMaxPolicyInput));
+  LQ_RETURN_IF_ERROR(CheckChecksum(file, text, checksum));
+  if (const auto envelope = policy::UnverifiedEnvelope::Parse(text)) {
+    return Opened{.text = std::string(envelope->unverified_payload()), .is_signed = true};
+  }
+  return Opened{.text = std::move(text)};
+}
+
+Result<VerdictDocument> Evaluate(const PolicyCheck& asked) {
+  LQ_ASSIGN_OR_RETURN(const Opened opened, ReadPolicyText(asked.file, asked.checksum));
+  auto findings = policy::CheckRuntimePolicy(opened.text);
+  if (!findings) return std::move(findings).error().In(Shown(asked.file));
+  VerdictDocument verdict = DocumentOf(appraise::Appraisal{
+      .findings = *std::move(findings), .policed = true, .evaluated_at = asked.at});
+  verdict.document.Set("signed", opened.is_signed);
+  return verdict;
+}
+
+}  // namespace
+
+Result<Ending> PolicyDiffer::Run(Console& console) const {
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({first, second}));
+  LQ_ASSIGN_OR_RETURN(const Opened before, ReadPolicyText(first, std::nullopt));
+  LQ_ASSIGN_OR_RETURN(const Opened after, ReadPolicyText(second, std::nullopt));
+  LQ_ASSIGN_OR_RETURN(const policy::PolicyDiff diff,
+                      policy::DiffRuntimePolicies(before.text, after.text));
+  LQ_RETURN_IF_ERROR(console.Show(ToJson(diff), [&] { return ForPeople(diff); }));
+  return Ending::kDone;
+}
+
+Result<Ending> PolicyCheck::Run(Console& console) const {
+  return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at});
+}
+
+}  // namespace limequat::cli

@@ -1,0 +1,99 @@
+#include "limequat/cli/policy_edit.h"
+
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/input.h"
+#include "limequat/cli/policy_create.h"
+#include "limequat/cli/text.h"
+#include "limequat/cli/usage.h"
+#include "limequat/config/files.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/allow_list.h"
+#include "limequat/policy/runtime_policy.h"
+
+namespace limequat::cli {
+
+namespace {
+
+bool KeepsToStandardOutput(const std::optional<std::string>& output) {
+  return !output || *output == "-";
+}
+
+Status CheckOutput(const std::optional<std::string>& output, const Console& console) {
+  if (KeepsToStandardOutput(output) && console.for_people()) {
+    return UsageError("name a file with --output, or send the policy on with -o json");
+  }
+  return {};
+}
+
+// The policy as the result, or into its file and `about` it as the result.
+Result<Ending> Deliver(const std::string& text, const std::optional<std::string>& output,
+                       json::Object about, Console& console) {
+  if (KeepsToStandardOutput(output)) {
+    LQ_RETURN_IF_ERROR(console.Write(text));
+    return Ending::kDone;
+  }
+  LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(text));
+  LQ_RETURN_IF_ERROR(config::WriteFileAtomically(*output, text, 0644));
+  about.Set("file", *output);
+  about.Set("sha256", policy->hash().hex());
+  about.Set("paths", std::uint64_t{policy->paths()});
+  about.Set("digests", std::uint64_t{policy->digests()});
+  LQ_RETURN_IF_ERROR(console.Show(about, [&] {
+    return fmt::format("{}: {} paths, {} digests\n", Shown(*output), policy->paths(),
+                       policy->digests());
+  }));
+  return Ending::kDone;
+}
+
+}  // namespace
+
+Status CheckChecksum(const std::string& file, const std::string& text,
+                     const std::optional<crypto::Digest>& expected) {
+  if (!expected) return {};
+  const crypto::Digest found = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(text));
+  if (found == *expected) return {};
+  return Untrusted("cli.checksum", fmt::format("{} has the SHA-256 {}, expected {}", Shown(file),
+                                               found.hex(), expected->hex()));
+}
+
+Result<Ending> PolicyConvert::Run(Console& console) const {
+  LQ_RETURN_IF_ERROR(CheckOutput(output, console));
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, exclude_list.value_or("")}));
+  LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
+  LQ_RETURN_IF_ERROR(CheckChecksum(file, text, checksum));
+  std::string excludes;
+  if (exclude_list) {
+    LQ_ASSIGN_OR_RETURN(excludes, ReadInput(*exclude_list, kMaxPolicyInput));
+  }
+  auto converted = policy::ConvertPolicy(text, excludes, PolicyTimestamp(now));
+  if (!converted) return std::move(converted).error().In(Shown(file));
+  json::Array notes;
+  for (const std::string& note : converted->notes) {
+    console.Note("limequat: " + note);
+    notes.emplace_back(note);
+  }
+  return Deliver(converted->json, output,
+                 {{"form", policy::PolicyFormName(converted->form)}, {"notes", std::move(notes)}},
+                 console);
+}
+
+Result<Ending> PolicyMerge::Run(Console& console) const {
+  LQ_RETURN_IF_ERROR(CheckOutput(output, console));
+  std::vector<std::string> texts;
+  std::size_t left = kMaxPolicyInput;
+  for (const std::string& file : files) {
+    LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(file, left));
+    left -= text.size();
+    texts.push_back(std::move(text));
+  }
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  LQ_ASSIGN_OR_RETURN(const std::string merged, policy::MergeRuntimePolicies(views));
+  return Deliver(merged, output, {{"merged", std::uint64_t{files.size()}}}, console);
+}
+
+}  // namespace limequat::cli

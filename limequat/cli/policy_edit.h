@@ -1,0 +1,58 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limequat/base/result.h"
+#include "limequat/base/time.h"
+#include "limequat/cli/console.h"
+#include "limequat/crypto/digest.h"
+
+namespace limequat::cli {
+
+// What `policy convert`, `merge`, `diff` and `check` do with files: no network, no state.
+
+// limequat policy convert: an allow-list or an old policy as a runtime policy.
+struct PolicyConvert {
+  std::string file;
+  std::optional<std::string> exclude_list;
+  std::optional<crypto::Digest> checksum;  // SHA-256 that `file` must have
+  std::optional<std::string> output;       // absent or "-": the policy is the result
+  Time now{};
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// limequat policy merge: everything that any of several policies lists.
+struct PolicyMerge {
+  std::vector<std::string> files;
+  std::optional<std::string> output;
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// limequat policy diff: ends with 0 whether they differ or not (`same` tells).
+struct PolicyDiffer {
+  std::string first;
+  std::string second;
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// limequat policy check: what is wrong or weak in a policy. Of an envelope, what it
+// holds is checked, and nothing is said of its signatures.
+struct PolicyCheck {
+  std::string file;
+  std::optional<crypto::Digest> checksum;
+  bool all = false;
+  Time at{};
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// kUntrusted ("cli.checksum") unless `text` has the SHA-256 `expected`, if one is given.
+Status CheckChecksum(const std::string& file, const std::string& text,
+                     const std::optional<crypto::Digest>& expected);
+
+}  // namespace limequat::cli

@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/input.h"
+#include "limequat/cli/passphrase.h"
+#include "limequat/cli/policy_signature.h"
+#include "limequat/cli/text.h"
+#include "limequat/cli/usage.h"
+#include "limequat/config/files.h"
+#include "limequat/crypto/certificate.h"
+#include "limequat/crypto/key.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/runtime_policy.h"
+
+namespace limequat::cli {
+
+namespace {
+
+bool KeepsToStandardOutput(const PolicySign& asked) {
+  return !asked.output || *asked.output == "-";
+}
+
+// What is to be signed, and who signed it before.
+struct ToSign {
+  std::string payload_type;
+  std::string payload;
+  std::vector<policy::EnvelopeSignature> signatures;
+};
+
+Status CheckUsage(const PolicySign& asked, const Console& console) {
+  if (asked.key_id && asked.certificate) {
+    return UsageError("give --key-id or --certificate, not both");
+  }
+  if (asked.payload_type && (asked.name || asked.release)) {
+    return UsageError("--name and --release are for runtime policies, not for another type");
+  }
+  if (KeepsToStandardOutput(asked) && console.for_people()) {
+    return UsageError("name a file with --output, or send the envelope on with -o json");
+  }
+  return {};
+}
+
+Result<crypto::PrivateKey> ReadKey(const PolicySign& asked) {
+  LQ_ASSIGN_OR_RETURN(const std::string pem, config::ReadSecretFile(asked.key, kMaxSmallInput));
+  if (!crypto::PrivateKey::IsEncrypted(pem)) {
+    auto key = crypto::PrivateKey::FromPem(pem);
+    if (!key) return std::move(key).error().In(Shown(asked.key));
+    return key;
+  }
+  LQ_ASSIGN_OR_RETURN(const Secret passphrase, ReadPassphrase(asked.key, asked.passphrase_file));
+  auto key = crypto::PrivateKey::FromEncryptedPem(pem, passphrase);
+  if (!key) return std::move(key).error().In(Shown(asked.key));
+  return key;
+}
+
+// As Keylime's x509 signatures have it: base64 of PEM text, the signer's first.
+Result<std::string> KeyIdFrom(const PolicySign& asked, const crypto::PublicKey& key) {
+  if (!asked.certificate) return asked.key_id.value_or("");
+  LQ_ASSIGN_OR_RETURN(const std::string pem, ReadInput(*asked.certificate, kMaxSmallInput));
+  auto chain = crypto::Certificate::AllFromPem(pem, policy::kMaxEnvelopeCertificates);
+  if (!chain) return std::move(chain).error().In(Shown(*asked.certificate));
+  if (chain->empty()) {
+    return Malformed("cli.certificate",
+                     fmt::format("{} holds no certificate", Shown(*asked.certificate)));
+  }
+  LQ_ASSIGN_OR_RETURN(const crypto::PublicKey certified, chain->front().public_key());
+  if (certified != key) {
+    return Malformed("cli.certificate", fmt::format("the first certificate of {} is for another "
+                                                    "key than the one that signs",
+                                                    Shown(*asked.certificate)));
+  }
+  std::string text;
+  for (const crypto::Certificate& certificate : *chain) text += certificate.ToPem();
+  return Base64Encode(AsBytes(text));
+}
+
+Result<ToSign> TakeEnvelope(const PolicySign& asked, const policy::UnverifiedEnvelope& envelope) {
+  if (asked.name || asked.release) {
+    return UsageError("--name and --release change what others have signed: sign anew");
+  }
+  if (asked.payload_type && *asked.payload_type != envelope.payload_type()) {
+    return UsageError(fmt::format("the envelope's payload type is {}, not {}",
+                                  Shown(envelope.payload_type()), Shown(*asked.payload_type)));
+  }
+  return ToSign{.payload_type = envelope.payload_type(),
+                .payload = std::string(envelope.unverified_payload()),
+                .signatures = envelope.signatures()};
+}
+
+// A policy that this version does not take is not signed either.
+Status CheckPolicy(std::string_view payload) {
+  LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(payload));
+  if (!policy->excludes_everything()) return {};
+  return Malformed("policy.exclude_everything",
+                   "the exclude expressions match every path: such a policy checks nothing");
+}
+
+Result<ToSign> ReadPayload(const PolicySign& asked) {
+  LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(asked.file, kMaxPolicyInput));
+  ToSign to_sign;
+  if (const auto envelope = policy::UnverifiedEnvelope::Parse(text)) {
+    LQ_ASSIGN_OR_RETURN(to_sign, TakeEnvelope(asked, *envelope));
+  } else {
+    to_sign.payload_type = asked.payload_type.value_or(std::string(policy::kKeylimePayloadType));
+    to_sign.payload = std::move(text);
+    if (asked.name || asked.release) {
+      LQ_ASSIGN_OR_RETURN(to_sign.payload,
+                          policy::LabelPolicy(to_sign.payload, asked.name, asked.release));
+    }
+  }
+  if (to_sign.payload_type == policy::kKeylimePayloadType) {
+    if (Status good = CheckPolicy(to_sign.payload); !good) {
+      return std::move(good).error().In(Shown(asked.file));
+    }
+  }
+  return to_sign;
+}
+
+Status CheckNotSignedYet(const std::string& text, const crypto::PublicKey& key) {
+  auto envelope = policy::UnverifiedEnvelope::Parse(text);
+  if (!envelope) return std::move(envelope).error();
+  policy::TrustedSigners signers;
+  signers.keys = {key};
+  signers.payload_types = {envelope->payload_type()};
+  if (!policy::VerifyEnvelope(*std::move(envelope), signers).envelope) return {};
+  return Conflict("policy.signed_already",
+                  "this key has signed it already: a second signature would count for nothing");
+}
+
+Result<std::string> MakeEnvelope(const PolicySign& asked, const crypto::PrivateKey& key,
+                                 ToSign& to_sign) {
+  if (!to_sign.signatures.empty()) {
+    LQ_RETURN_IF_ERROR(CheckNotSignedYet(
+        policy::WriteEnvelope(to_sign.payload_type, to_sign.payload, to_sign.signatures),
+        key.public_key()));
+  }
+  LQ_ASSIGN_OR_RETURN(const std::string key_id, KeyIdFrom(asked, key.public_key()));
+  LQ_ASSIGN_OR_RETURN(policy::EnvelopeSignature signature,
+                      policy::SignPayload(to_sign.payload_type, to_sign.payload, key, key_id));
+  to_sign.signatures.push_back(std::move(signature));
+  std::string text =
+      policy::WriteEnvelope(to_sign.payload_type, to_sign.payload, to_sign.signatures);
+  // Within the limits of those who read it.
+  LQ_RETURN_IF_ERROR(policy::UnverifiedEnvelope::Parse(text));
+  return text;
+}
+
+}  // namespace
+
+Result<Ending> PolicySign::Run(Console& console) const {
+  LQ_RETURN_IF_ERROR(CheckUsage(*this, console));
+  LQ_ASSIGN_OR_RETURN(ToSign to_sign, ReadPayload(*this));
+  LQ_ASSIGN_OR_RETURN(const crypto::PrivateKey signer, ReadKey(*this));
+  LQ_ASSIGN_OR_RETURN(const std::string text, MakeEnvelope(*this, signer, to_sign));
+  if (KeepsToStandardOutput(*this)) {
+    LQ_RETURN_IF_ERROR(console.Write(text + "\n"));
+    return Ending::kDone;
+  }
+  LQ_RETURN_IF_ERROR(config::WriteFileAtomically(*output, text, 0644));
+  const auto hash = [](std::string_view bytes) {
+    return crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(bytes)).hex();
+  };
+  const std::string by = policy::KeyIdOf(signer.public_key());
+  const json::Object document{{"file", *output},
+                              {"sha256", hash(text)},
+                              {"payload_type", to_sign.payload_type},
+                              {"payload_sha256", hash(to_sign.payload)},
+                              {"signer", by},
+                              {"signatures", std::uint64_t{to_sign.signatures.size()}}};
+  LQ_RETURN_IF_ERROR(console.Show(document, [&] {
+    return fmt::format("{}: signed by {} ({})\n", Shown(*output), by,
+                       Counted(to_sign.signatures.size(), "signature"));
+  }));
+  return Ending::kDone;
+}
+
+}  // namespace limequat::cli
