@@ -7,6 +7,7 @@ names; the machine, the servers and the agent are started once.
 import hashlib
 import json
 import shutil
+import subprocess
 import tempfile
 import time
 import unittest
@@ -203,6 +204,25 @@ class TenantCommands:
         self.tenant.check("regdelete", "-u", AGENT_ID)
         self.assertEqual(last_json(self.tenant.check("reglist")), {"uuids": []})
         self.assertEqual(self.tenant.run("status", "-u", AGENT_ID)[0], 1)
+
+
+class SignedPolicy:
+    """Mixed in: the tenant enrols the machine again with a policy that is signed."""
+
+    def test_7_tenant_enrols_with_a_signed_policy(self):
+        key, public, envelope = (self.folder / name for name in ("policy.key", "policy.pem", "policy.dsse.json"))
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key], check=True,
+                       capture_output=True)
+        subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True, capture_output=True)
+        key.chmod(0o600)
+        subprocess.run([program("limequat"), "policy", "sign", self.machine.write_runtime_policy(), "--key", key, "--output", envelope],
+                       check=True, capture_output=True)
+        self.tenant.check("delete", "-u", AGENT_ID)
+        self.tenant.check("add", "-u", AGENT_ID, "-t", "127.0.0.1", "-tp", self.relay.port,
+                          "--runtime-policy", envelope, "--runtime-policy-sig-key", public)
+        status = self.wait_for_attestations(2, "the machine attests under a signed policy")
+        self.assertEqual(status["attestation_status"], "PASS")
+        self.assertEqual(status["has_runtime_policy"], 1)
 
 
 class RestartedAgent:

@@ -5,8 +5,8 @@ import scenario
 
 class KeylimeTenantAtLimequat(
         scenario.LimequatSite, scenario.WatchedPolling, scenario.TenantCommands, scenario.RestartedAgent,
-        scenario.AgentScenario):
-    programs = ("limequat-agent", "limequat-registrar", "limequat-verifier")
+        scenario.SignedPolicy, scenario.AgentScenario):
+    programs = ("limequat", "limequat-agent", "limequat-registrar", "limequat-verifier")
 
     @classmethod
     def make_agent(cls, port, contact_port):
