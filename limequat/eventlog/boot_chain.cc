@@ -6,7 +6,7 @@
 
 #include "limequat/eventlog/content.h"
 #include "limequat/eventlog/event_data.h"
-#include "limequat/eventlog/known_data_internal.h"
+#include "limequat/eventlog/known_data.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::eventlog {

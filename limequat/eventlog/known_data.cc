@@ -1,4 +1,4 @@
-#include "limequat/eventlog/known_data_internal.h"
+#include "limequat/eventlog/known_data.h"
 
 namespace limequat::eventlog {
 

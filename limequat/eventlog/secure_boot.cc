@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
-#include "limequat/eventlog/known_data_internal.h"
+#include "limequat/eventlog/known_data.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::eventlog {

@@ -9,7 +9,7 @@
 
 #include "limequat/base/check.h"
 #include "limequat/base/result_macros.h"
-#include "limequat/eventlog/known_data_internal.h"
+#include "limequat/eventlog/known_data.h"
 #include "limequat/eventlog/replay.h"
 
 namespace limequat::eventlog {
@@ -75,8 +75,8 @@ std::optional<VerifiedRecord> VerifiedRecords::Next() {
 // The only maker of a VerifiedLog.
 class LogVerifier {
  public:
-  LogVerifier(const BootLogs& logs, const tpm::VerifiedQuote& quote, HashAlgorithm bank)
-      : logs_(logs), quote_(quote), bank_(bank), replay_({bank}) {}
+  LogVerifier(const BootLogs& logs, const tpm::PcrValues& values, HashAlgorithm bank)
+      : logs_(logs), values_(values), bank_(bank), replay_({bank}) {}
 
   // Read the logs to their ends, in this order.
   Status ReadFirmware();
@@ -95,7 +95,7 @@ class LogVerifier {
   bool Replays(std::uint32_t pcr) const;
 
   BootLogs logs_;
-  const tpm::VerifiedQuote& quote_;
+  const tpm::PcrValues& values_;  // signed, or vouched for by the caller
   HashAlgorithm bank_;
   Replay replay_;
   std::uint64_t measured_ = 0;  // events that some bank was extended with
@@ -145,7 +145,7 @@ Status LogVerifier::ReadUserSpace() {
 }
 
 bool LogVerifier::HasSignedValue(std::uint32_t pcr) const {
-  const Digest* signed_value = quote_.Pcr(bank_, pcr);
+  const Digest* signed_value = values_.Find(bank_, pcr);
   return signed_value != nullptr && *signed_value == replay_.Pcr(bank_, pcr);
 }
 
@@ -168,7 +168,7 @@ Finding LogVerifier::CheckBank() const {
     return NotEvaluated(kCheckBank, fmt::format("the event log has no digests of {}", name),
                         Cause::kFirmware);
   }
-  const Digest* pcr0 = quote_.Pcr(bank_, 0);
+  const Digest* pcr0 = values_.Find(bank_, 0);
   if (pcr0 != nullptr && pcr0->IsZero()) {
     return Failed(kCheckBank, fmt::format("nothing extends the {} bank: its PCR 0 is zero", name));
   }
@@ -182,7 +182,7 @@ Finding LogVerifier::CheckStartup() const {
 }
 
 Finding LogVerifier::CheckBoot(tpm::PcrSet covered) const {
-  const tpm::PcrSet compared = replay_.Extended(bank_) & quote_.pcrs().Numbers(bank_);
+  const tpm::PcrSet compared = replay_.Extended(bank_) & values_.Numbers(bank_);
   if (compared.empty()) {
     return NotEvaluated(kCheckBoot, "the quote covers no PCR that the event log extends");
   }
@@ -202,16 +202,16 @@ Finding LogVerifier::CheckBoot(tpm::PcrSet covered) const {
 // firmware and no proof: what else was measured and not logged would look the same to a
 // program that repairs. Case: go-attestation ebs_event_missing.
 bool LogVerifier::LacksExitBootServices(std::uint32_t pcr) const {
-  if (pcr != kExitPcr || !quote_.Pcr(bank_, pcr)) return false;
+  if (pcr != kExitPcr || !values_.Find(bank_, pcr)) return false;
   Digest value = replay_.Pcr(bank_, pcr);
   for (const std::string_view action : {kActionExit, kActionExitDone}) {
     value = crypto::Extend(value, crypto::Hash(bank_, AsBytes(action)).bytes());
   }
-  return value == *quote_.Pcr(bank_, pcr);
+  return value == *values_.Find(bank_, pcr);
 }
 
 Finding LogVerifier::CheckPcr(std::uint32_t pcr, tpm::PcrSet covered) const {
-  const Digest* signed_value = quote_.Pcr(bank_, pcr);
+  const Digest* signed_value = values_.Find(bank_, pcr);
   Finding finding;
   if (signed_value == nullptr) {
     finding = NotEvaluated(kCheckReplay,
@@ -252,12 +252,17 @@ LogVerification LogVerifier::Conclude(tpm::PcrSet required) {
   return result;
 }
 
-Result<LogVerification> VerifyLog(const BootLogs& logs, const tpm::VerifiedQuote& quote,
-                                  HashAlgorithm bank, tpm::PcrSet required) {
-  LogVerifier verifier(logs, quote, bank);
+Result<LogVerification> VerifyLogByValues(const BootLogs& logs, const tpm::PcrValues& values,
+                                          HashAlgorithm bank, tpm::PcrSet required) {
+  LogVerifier verifier(logs, values, bank);
   LQ_RETURN_IF_ERROR(verifier.ReadFirmware());
   LQ_RETURN_IF_ERROR(verifier.ReadUserSpace());
   return verifier.Conclude(required);
+}
+
+Result<LogVerification> VerifyLog(const BootLogs& logs, const tpm::VerifiedQuote& quote,
+                                  HashAlgorithm bank, tpm::PcrSet required) {
+  return VerifyLogByValues(logs, quote.pcrs(), bank, required);
 }
 
 Result<LogVerification> VerifyLog(ByteView log, const tpm::VerifiedQuote& quote, HashAlgorithm bank,

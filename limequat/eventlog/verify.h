@@ -160,5 +160,10 @@ Result<LogVerification> VerifyLog(const BootLogs& logs, const tpm::VerifiedQuote
 // The same without a log of user space.
 Result<LogVerification> VerifyLog(ByteView log, const tpm::VerifiedQuote& quote,
                                   crypto::HashAlgorithm bank, tpm::PcrSet required);
+// The same against values that no quote of this call signs: for a command whose user
+// says where they come from. The log that comes out is worth what the values are worth;
+// where a quote is at hand, this is the wrong function. `values` may be hostile.
+Result<LogVerification> VerifyLogByValues(const BootLogs& logs, const tpm::PcrValues& values,
+                                          crypto::HashAlgorithm bank, tpm::PcrSet required);
 
 }  // namespace limequat::eventlog

@@ -83,6 +83,18 @@ TEST(VerifyLog, EverythingReplays) {
   EXPECT_THAT(Covered(result), ElementsAre(1, 2, 3, 4));
 }
 
+TEST(VerifyLogByValues, HoldsTheLogAgainstThemAsAgainstAQuote) {
+  const LogBuilder log = GoodLog();
+  tpm::PcrValues values = MachineOf(log.bytes());
+  values.Set(1, Digest(kSha256));
+  const BootLogs logs{.firmware = log.bytes(), .user_space = {}};
+  const auto result = VerifyLogByValues(logs, values, kSha256, kPcrs);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(ReplayOf(*result, 0)->outcome, Outcome::kPassed);
+  EXPECT_EQ(ReplayOf(*result, 1)->outcome, Outcome::kFailed);
+  EXPECT_THAT(Covered(*result), ElementsAre(1, 4));
+}
+
 TEST(VerifyLog, EventsShowWhatTheirDigestCovers) {
   const LogBuilder log = GoodLog();
   const auto result = Verify(log.bytes(), MachineOf(log.bytes()));

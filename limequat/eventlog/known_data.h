@@ -7,8 +7,8 @@
 
 #include "limequat/eventlog/verify.h"
 
-// For this module: data that the profile defines, so that a digest tells what it is of
-// whatever the log says.
+// Data that the profile defines, so that a digest tells what it is of whatever the log
+// says.
 namespace limequat::eventlog {
 
 enum class Separator : std::uint8_t { kNormal, kError };
