@@ -2,13 +2,13 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "limequat/base/result.h"
+#include "limequat/policy/expression.h"
 
 namespace limequat::policy {
 
@@ -34,10 +34,8 @@ enum class Leftover { kNothing, kSomething };
 // them in the joined form), and an invalid expression is refused when it is read,
 // where Keylime ignores the whole list at each appraisal (quirk Q19).
 //
-// What is invalid in Python is invalid here, although PCRE2 has a meaning for it:
-// `\h`, `\Q`, `(*ACCEPT)`, `(?R)`, `(?|`. Not supported: the flags `a`, `L` and `x`,
-// `\N{...}`. Classes such as `\w` follow Unicode in both, by slightly different
-// tables. A path that is not UTF-8 is excluded by nothing: Python never sees one.
+// Expression tells what an expression may hold. A path that is not UTF-8 is excluded by
+// nothing: Python never sees one.
 class ExcludeList {
  public:
   // kMalformed ("policy.exclude", with the expression's number and place), or
@@ -67,9 +65,8 @@ class ExcludeList {
   Result<Leftover> WhatIsLeft(std::string_view seed, const Listed& listed = {}) const;
 
  private:
-  struct Expression;
   class Trial;
-  std::vector<std::unique_ptr<const Expression>> expressions_;
+  std::vector<Expression> expressions_;
 };
 
 }  // namespace limequat::policy

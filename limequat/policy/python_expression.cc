@@ -54,7 +54,7 @@ class Translator {
   }
   void PutCode(std::uint32_t code) { out_ += fmt::format("\\x{{{:x}}}", code); }
   Error Bad(std::string_view why) const {
-    return Malformed("policy.exclude", fmt::format("{} before position {}", why, at_));
+    return Malformed("policy.expression", fmt::format("{} before position {}", why, at_));
   }
 
   Status Item() {

@@ -80,7 +80,7 @@ TEST(PythonExpression, WhatPythonRefusesOrIsNotSupported) {
       continue;
     }
     ASSERT_FALSE(pcre) << bad;
-    EXPECT_EQ(pcre.error().id, "policy.exclude") << bad;
+    EXPECT_EQ(pcre.error().id, "policy.expression") << bad;
     EXPECT_EQ(pcre.error().code, ErrorCode::kMalformed) << bad;
   }
 }
