@@ -25,8 +25,8 @@ void CheckKeys(const std::vector<policy::ReferenceKey>& keys) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto reference = policy::BootReference::Parse(AsText(ByteView(data, size)));
   if (!reference) return 0;
-  for (const auto* keys : {&reference->pk, &reference->kek, &reference->db, &reference->dbx,
-                           &reference->vendor_db}) {
+  for (const auto* keys :
+       {&reference->pk, &reference->kek, &reference->db, &reference->dbx, &reference->vendor_db}) {
     CheckKeys(*keys);
   }
   for (const policy::ReferenceDigests& digests : reference->mokdig) {

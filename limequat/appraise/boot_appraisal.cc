@@ -86,8 +86,9 @@ void AppraiseCovered(const BootCriteria& criteria, const eventlog::VerifiedLog& 
     case BootPolicy::kMeasuredOnly:
       AppraiseMeasured(log, out);
       out.policed = true;
-      Add(out, Passed(kCheckPolicy, "measured-only: what was started was measured; whether it is "
-                                    "good was not asked"));
+      Add(out, Passed(kCheckPolicy,
+                      "measured-only: what was started was measured; whether it is "
+                      "good was not asked"));
       break;
     case BootPolicy::kAcceptAll:
     case BootPolicy::kRejectAll:
@@ -98,7 +99,8 @@ void AppraiseCovered(const BootCriteria& criteria, const eventlog::VerifiedLog& 
 // No PCR replays, so that no rule has anything to look at.
 void AppraiseNothing(const BootCriteria& criteria, Appraisal& out) {
   constexpr std::string_view kWhy = "no PCR is covered, so there is nothing to look at";
-  if (criteria.policy == BootPolicy::kMeasuredOnly) Add(out, NotEvaluated(kCheckPolicy, std::string(kWhy)));
+  if (criteria.policy == BootPolicy::kMeasuredOnly)
+    Add(out, NotEvaluated(kCheckPolicy, std::string(kWhy)));
   if (criteria.policy != BootPolicy::kExample) return;
   for (const std::string_view check : policy::ExampleChecks()) {
     Add(out, NotEvaluated(check, std::string(kWhy)));
@@ -130,8 +132,9 @@ Result<BootAppraisal> AppraiseBootLog(ByteView log, const std::optional<tpm::Pcr
     result.bank = bank;
   }
   if (!result.bank) {
-    Add(out, NotEvaluated("eventlog.bank", pcrs ? "there are no PCR values to compare with"
-                                                : "the event log has no bank that can be computed"));
+    Add(out,
+        NotEvaluated("eventlog.bank", pcrs ? "there are no PCR values to compare with"
+                                           : "the event log has no bank that can be computed"));
     return result;
   }
   tpm::PcrValues values;

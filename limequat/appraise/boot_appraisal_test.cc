@@ -48,8 +48,7 @@ tpm::PcrValues MachineOf(ByteView log) { return MachineOf(log, {HashAlgorithm::k
 BootAppraisal Appraise(ByteView log, const std::optional<tpm::PcrValues>& pcrs,
                        BootPolicy policy = BootPolicy::kExample,
                        const policy::BootReference* reference = &Good()) {
-  auto result =
-      AppraiseBootLog(log, pcrs, {.policy = policy, .reference = reference}, kNow);
+  auto result = AppraiseBootLog(log, pcrs, {.policy = policy, .reference = reference}, kNow);
   EXPECT_TRUE(result) << result.error().message;
   return result ? *std::move(result) : BootAppraisal();
 }

@@ -146,6 +146,15 @@ Result<std::size_t> ParseThreshold(std::string_view text) {
   return static_cast<std::size_t>(number);
 }
 
+Result<policy::BootPolicy> ParseBootPolicy(std::string_view text) {
+  const auto policy = policy::BootPolicyFromName(text);
+  if (!policy) {
+    return UsageError(fmt::format("{} is not one of example, measured-only, accept-all, reject-all",
+                                  Quoted(text)));
+  }
+  return *policy;
+}
+
 Result<std::optional<ima::Format>> ParseImaFormat(std::string_view text) {
   if (text == "auto") return std::optional<ima::Format>();
   if (text == "ascii") return std::optional(ima::Format::kAscii);

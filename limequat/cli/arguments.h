@@ -10,6 +10,7 @@
 #include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/ima/list.h"
+#include "limequat/policy/boot_policy.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::cli {
@@ -36,6 +37,8 @@ Result<crypto::HashAlgorithm> ParseHash(std::string_view text);
 Result<crypto::Digest> ParseSha256(std::string_view text);  // hexadecimal
 Result<std::uint64_t> ParseRelease(std::string_view text);  // of a policy: from 1
 Result<std::size_t> ParseThreshold(std::string_view text);  // of signatures: 1-64
+// "example", "measured-only", "accept-all", "reject-all".
+Result<policy::BootPolicy> ParseBootPolicy(std::string_view text);
 // "ascii" or "binary"; nullopt for "auto".
 Result<std::optional<ima::Format>> ParseImaFormat(std::string_view text);
 // "0-7,14"

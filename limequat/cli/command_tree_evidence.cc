@@ -1,5 +1,6 @@
 // Commands that look at evidence: no network, no state.
 
+#include "limequat/cli/appraise_boot.h"
 #include "limequat/cli/appraise_ima.h"
 #include "limequat/cli/command_tree_internal.h"
 #include "limequat/cli/inspect_eventlog.h"
@@ -81,8 +82,28 @@ void DeclareVerify(CLI::App& root, CommandLine& line) {
   app.add_flag("--all", command.all, kAllAbout);
 }
 
+void DeclareAppraiseBoot(CLI::App& appraise, CommandLine& line) {
+  auto [app, command] = Declare<AppraiseBoot>(
+      appraise, line, "boot", "A firmware's event log against a measured-boot policy",
+      "  limequat appraise boot binary_bios_measurements --reference refstate.json \\\n"
+      "    --pcrs pcrs.json\n\n"
+      "Exit status: 0 trustworthy, 1 not (or unpoliced), 3 malformed.");
+  AddValue(app, "LOG", command.log, ParseText, "", "event log of firmware, or - for standard input")
+      ->required();
+  AddValue(app, "--reference", command.reference, ParseText, "FILE",
+           "reference state (JSON, as Keylime's create_mb_refstate writes it)");
+  AddValue(app, "--policy", command.policy, ParseBootPolicy, "NAME",
+           "example, measured-only, accept-all or reject-all; default: example with a "
+           "reference state, else reject-all");
+  AddValue(app, "--pcrs", command.pcrs, ParseText, "FILE",
+           "PCR values of a verified quote, to which the log must lead: JSON map, or the blob "
+           "of tpm2_quote -o");
+  app.add_flag("--all", command.all, kAllAbout);
+}
+
 void DeclareAppraise(CLI::App& root, CommandLine& line) {
   CLI::App& appraise = DeclareGroup(root, "appraise", "Appraise evidence by a policy");
+  DeclareAppraiseBoot(appraise, line);
   auto [app, command] = Declare<AppraiseIma>(
       appraise, line, "ima", "An IMA list against a runtime policy",
       "  limequat appraise ima ascii_runtime_measurements --policy policy.json \\\n"

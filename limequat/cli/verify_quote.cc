@@ -9,6 +9,8 @@
 #include "limequat/appraise/appraisal.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/input.h"
+#include "limequat/cli/pcr_input.h"
+#include "limequat/cli/pcr_input.h"
 #include "limequat/cli/quote_json.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
@@ -56,20 +58,6 @@ Result<AttestationKey> ReadKey(const std::string& path) {
   return AttestationKey{.key = area.key(), .attributes = tpm::CheckAttestationKey(area)};
 }
 
-// Binary values may begin like JSON: they are taken for it only if they are.
-Result<tpm::PcrValues> ReadPcrValues(const std::string& content,
-                                     const tpm::PcrSelection& signed_selection) {
-  const std::size_t first = content.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos || content[first] != '{') {
-    return tpm::ParsePcrFile(AsBytes(content), signed_selection);
-  }
-  Result<json::Value> document = json::Parse(content);
-  if (document) return tpm::PcrValues::FromJson(*document);
-  Result<tpm::PcrValues> values = tpm::ParsePcrFile(AsBytes(content), signed_selection);
-  if (!values) return std::move(document).error();
-  return values;
-}
-
 // Takes the findings of checks that nobody asked for out of `findings`.
 json::Array TakeNotRequired(const VerifyQuote& asked, Findings& findings) {
   json::Array names;
@@ -94,7 +82,7 @@ Result<VerdictDocument> Evaluate(const VerifyQuote& asked) {
   LQ_ASSIGN_OR_RETURN(const tpm::UnverifiedQuote quote, tpm::ParseQuoteAttest(AsBytes(attest)));
   std::optional<tpm::PcrValues> values;
   if (asked.pcrs) {
-    LQ_ASSIGN_OR_RETURN(values, ReadPcrValues(pcrs, quote.selection));
+    LQ_ASSIGN_OR_RETURN(values, ParsePcrValues(pcrs, quote.selection));
   }
   LQ_ASSIGN_OR_RETURN(
       const tpm::Signature signature,

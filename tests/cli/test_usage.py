@@ -186,7 +186,7 @@ class FindingsDocumentTest(CliTest):
 
     def checks_of_the_sources(self) -> set[str]:
         found = set(self._DERIVED)
-        for path in (ROOT / "limequat").rglob("*.cc"):
+        for path in (ROOT / "limequat").rglob("*.[ch]*"):
             if path.stem.endswith("_test") or "testing" in path.parts or path.parts[-2] in ("cli", "http"):
                 continue
             for match in self._LITERAL.finditer(path.read_text()):

@@ -1,0 +1,65 @@
+#include "limequat/cli/appraise_boot.h"
+
+#include <utility>
+
+#include "limequat/appraise/boot_appraisal.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/input.h"
+#include "limequat/cli/pcr_input.h"
+#include "limequat/cli/text.h"
+#include "limequat/cli/usage.h"
+#include "limequat/cli/verdict.h"
+#include "limequat/policy/boot_reference.h"
+
+namespace limequat::cli {
+
+namespace {
+
+using policy::BootPolicy;
+
+Result<policy::BootReference> ReadReference(const std::string& path) {
+  LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(path, kMaxPolicyInput));
+  auto reference = policy::BootReference::Parse(text);
+  if (!reference) return std::move(reference).error().In(Shown(path));
+  return reference;
+}
+
+BootPolicy PolicyOf(const AppraiseBoot& asked) {
+  if (asked.policy) return *asked.policy;
+  return asked.reference ? BootPolicy::kExample : BootPolicy::kRejectAll;
+}
+
+Result<VerdictDocument> Evaluate(const AppraiseBoot& asked) {
+  appraise::BootCriteria criteria{.policy = PolicyOf(asked), .reference = nullptr};
+  std::optional<policy::BootReference> reference;
+  if (asked.reference) {
+    LQ_ASSIGN_OR_RETURN(reference, ReadReference(*asked.reference));
+    criteria.reference = &*reference;
+  }
+  std::optional<tpm::PcrValues> pcrs;
+  if (asked.pcrs) {
+    LQ_ASSIGN_OR_RETURN(pcrs, ReadPcrValues(*asked.pcrs));
+  }
+  LQ_ASSIGN_OR_RETURN(const std::string log, ReadInput(asked.log, kMaxLogInput));
+  LQ_ASSIGN_OR_RETURN(const appraise::BootAppraisal result,
+                      appraise::AppraiseBootLog(AsBytes(log), pcrs, criteria, asked.at));
+  VerdictDocument verdict = DocumentOf(result.appraisal);
+  verdict.document.Set("policy", policy::BootPolicyName(criteria.policy));
+  if (result.bank) verdict.document.Set("bank", crypto::HashName(*result.bank));
+  json::Array not_required;
+  if (!pcrs) not_required = {"eventlog.boot", "eventlog.replay"};
+  verdict.document.Set("not_required", std::move(not_required));
+  return verdict;
+}
+
+}  // namespace
+
+Result<Ending> AppraiseBoot::Run(Console& console) const {
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({log, reference.value_or(""), pcrs.value_or("")}));
+  if (policy == BootPolicy::kExample && !reference) {
+    return UsageError("the policy example needs a --reference");
+  }
+  return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at});
+}
+
+}  // namespace limequat::cli

@@ -1,0 +1,31 @@
+#include "limequat/cli/pcr_input.h"
+
+#include <utility>
+
+#include "limequat/base/bytes.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/cli/input.h"
+#include "limequat/json/value.h"
+
+namespace limequat::cli {
+
+Result<tpm::PcrValues> ParsePcrValues(const std::string& content,
+                                      const tpm::PcrSelection& signed_selection) {
+  const std::size_t first = content.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos || content[first] != '{') {
+    return tpm::ParsePcrFile(AsBytes(content), signed_selection);
+  }
+  Result<json::Value> document = json::Parse(content);
+  if (document) return tpm::PcrValues::FromJson(*document);
+  // Binary values may begin like JSON.
+  Result<tpm::PcrValues> values = tpm::ParsePcrFile(AsBytes(content), signed_selection);
+  if (!values) return std::move(document).error();
+  return values;
+}
+
+Result<tpm::PcrValues> ReadPcrValues(const std::string& path) {
+  LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(path, kMaxSmallInput));
+  return ParsePcrValues(content, {});
+}
+
+}  // namespace limequat::cli
