@@ -10,7 +10,6 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/pcr_input.h"
-#include "limequat/cli/pcr_input.h"
 #include "limequat/cli/quote_json.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
