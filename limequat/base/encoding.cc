@@ -14,16 +14,22 @@ constexpr std::string_view kBase64Alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::int8_t kNone = -1;
 
-constexpr std::array<std::int8_t, 256> kHexValue = [] {
-  std::array<std::int8_t, 256> table{};
+// What a hexadecimal digit adds to a byte as its first or its second; negative for other
+// characters.
+using HexTable = std::array<std::int16_t, 256>;
+constexpr HexTable MakeHexTable(int unit) {
+  HexTable table{};
   table.fill(kNone);
-  for (std::size_t i = 0; i < 10; ++i) table['0' + i] = static_cast<std::int8_t>(i);
-  for (std::size_t i = 0; i < 6; ++i) {
-    table['a' + i] = static_cast<std::int8_t>(10 + i);
-    table['A' + i] = static_cast<std::int8_t>(10 + i);
+  for (int i = 0; i < 16; ++i) {
+    const auto value = static_cast<std::int16_t>(i * unit);
+    const char digit = kHexDigits[static_cast<std::size_t>(i)];
+    table[static_cast<std::uint8_t>(digit)] = value;
+    if (i >= 10) table[static_cast<std::uint8_t>(digit - 'a' + 'A')] = value;
   }
   return table;
-}();
+}
+constexpr HexTable kHexFirst = MakeHexTable(16);
+constexpr HexTable kHexSecond = MakeHexTable(1);
 
 constexpr std::array<std::int8_t, 256> kBase64Value = [] {
   std::array<std::int8_t, 256> table{};
@@ -34,7 +40,8 @@ constexpr std::array<std::int8_t, 256> kBase64Value = [] {
   return table;
 }();
 
-std::int8_t Look(const std::array<std::int8_t, 256>& table, char c) {
+template <class Number>
+Number Look(const std::array<Number, 256>& table, char c) {
   return table[static_cast<std::uint8_t>(c)];
 }
 
@@ -66,10 +73,9 @@ bool HexDecodeTo(std::string_view text, std::span<std::uint8_t> out) {
   // One test behind the loop: kNone has the sign bit, which no digit has.
   int seen = 0;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = Look(kHexValue, text[2 * i]);
-    const int low = Look(kHexValue, text[2 * i + 1]);
-    seen |= high | low;
-    out[i] = static_cast<std::uint8_t>((high << 4) | low);
+    const int value = Look(kHexFirst, text[2 * i]) | Look(kHexSecond, text[2 * i + 1]);
+    seen |= value;
+    out[i] = static_cast<std::uint8_t>(value);
   }
   return seen >= 0;
 }

@@ -1,6 +1,8 @@
 #include "limequat/base/encoding.h"
 
 #include <array>
+#include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -46,6 +48,38 @@ TEST(Hex, DecodesIntoASpanOfExactlyTheSize) {
 }
 
 // RFC 4648, section 10.
+TEST(Hex, DecodesEveryLength) {
+  const Bytes all = AllBytes();
+  for (std::size_t size = 0; size <= all.size(); ++size) {
+    const ByteView bytes = ByteView(all).last(size);
+    const Result<Bytes> back = HexDecode(HexEncode(bytes));
+    ASSERT_TRUE(back) << size;
+    EXPECT_EQ(*back, ToBytes(bytes));
+  }
+}
+
+// Digits are decoded several at a time: none vouches for its neighbour.
+TEST(Hex, LooksAtEveryCharacterInEveryPlace) {
+  constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
+  for (std::size_t size = 1; size <= 13; ++size) {
+    for (std::size_t place = 0; place < 2 * size; ++place) {
+      for (int c = 0; c < 256; ++c) {
+        std::string text(2 * size, 'f');
+        text[place] = static_cast<char>(c);
+        const std::size_t digit = kDigits.find(text[place]);
+        Bytes out(size);
+        ASSERT_EQ(HexDecodeTo(text, out), digit != std::string_view::npos) << text;
+        if (digit == std::string_view::npos) continue;
+        const std::size_t value = digit < 16 ? digit : digit - 6;
+        Bytes expected(size, 0xff);
+        expected[place / 2] =
+            static_cast<std::uint8_t>(place % 2 == 0 ? value << 4U | 0x0fU : 0xf0U | value);
+        ASSERT_EQ(out, expected) << text;
+      }
+    }
+  }
+}
+
 TEST(Base64, EncodesTheVectorsOfTheStandard) {
   EXPECT_EQ(Base64Encode(AsBytes("")), "");
   EXPECT_EQ(Base64Encode(AsBytes("f")), "Zg==");
