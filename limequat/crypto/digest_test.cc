@@ -148,6 +148,23 @@ TEST(Hasher, TakesAMessageInPieces) {
   }
 }
 
+// Hash calls the provider itself, Hasher goes through EVP.
+TEST(Hash, GivesWhatHasherGivesForEveryLength) {
+  Bytes message;
+  for (const HashAlgorithm algorithm : kAll) {
+    for (std::size_t size = 0; size <= 300; ++size) {
+      message.resize(size, static_cast<std::uint8_t>(size));
+      const Digest want = Hasher(algorithm).Update(message).Finish();
+      ASSERT_EQ(Hash(algorithm, message), want) << size;
+      const Digest current = Hash(algorithm, AsBytes("pcr"));
+      ASSERT_EQ(Extend(current, message),
+                Hasher(algorithm).Update(current.bytes()).Update(message).Finish())
+          << size;
+    }
+    message.clear();
+  }
+}
+
 TEST(Hasher, DoesNotDisturbHash) {
   Hasher hasher(HashAlgorithm::kSha256);
   hasher.Update(AsBytes("a"));
