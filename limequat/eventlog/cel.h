@@ -38,7 +38,8 @@ const crypto::Digest* FindDigest(const CelRecord& record, crypto::HashAlgorithm 
 Event AsEvent(const CelRecord& record);
 
 // Reads such a log record by record: JSON texts, each between U+001E and a line feed
-// (RFC 7464). Memory: one record of at most kMaxCelRecord bytes. Next fails with
+// (RFC 7464). Memory: six times the longest record, which has at most kMaxCelRecord
+// bytes, whatever the log's size. Next fails with
 // kMalformed, stays there and fails again: "eventlog.cel.truncated" (no line feed at
 // the end), "eventlog.cel.record" (no U+001E in front, too long, no JSON, members of
 // other types, a PCR above 23, an algorithm twice, a digest of another size).

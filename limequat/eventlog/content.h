@@ -43,7 +43,7 @@ MeasuredPart FindMeasuredPart(const Event& event, crypto::HashAlgorithm bank);
 // What the data of an event says, for people and tools that look at it. Members that
 // the digest covers are in `measured`, the others in `untrusted`; both are empty if
 // the data is not what the type promises. Text is escaped for display and never
-// shortened; memory is linear in the data. Whether the digest itself is covered is
+// shortened; memory: at most 32 times the data and 4 KiB. Whether the digest itself is covered is
 // another question (VerifiedLog).
 struct Content {
   MeasuredPart part = MeasuredPart::kNothing;

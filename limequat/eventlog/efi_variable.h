@@ -11,7 +11,8 @@
 namespace limequat::eventlog {
 
 // What the events of UEFI variables carry. Views point into the input. All input is
-// hostile; a value says nothing about what the event's digest covers.
+// hostile; a value says nothing about what the event's digest covers. Memory: at most
+// four times the input and 512 bytes.
 
 // UEFI_VARIABLE_DATA (PFP 1.06, 10.4.4.1).
 struct EfiVariable {
@@ -24,7 +25,7 @@ struct EfiVariable {
 };
 // kMalformed ("eventlog.efi_variable"): lengths that the event does not hold, a name
 // longer than kMaxVariableName characters, more than kMaxVariableTrailing bytes behind
-// the data. Memory: the name.
+// the data.
 inline constexpr std::size_t kMaxVariableName = 1024;
 inline constexpr std::size_t kMaxVariableTrailing = 7;
 Result<EfiVariable> ParseEfiVariable(ByteView data);
@@ -45,7 +46,7 @@ struct SignatureList {
 };
 // The lists of PK, KEK, db, dbx and their like; none for an empty variable.
 // kMalformed ("eventlog.signature_list"): sizes that contradict each other or the
-// input. Memory: at most 48 bytes for 16 of the input.
+// input.
 Result<std::vector<SignatureList>> ParseSignatureLists(ByteView data);
 
 // EFI_LOAD_OPTION (UEFI 2.10, 3.1.3), the value of Boot####.

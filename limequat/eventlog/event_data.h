@@ -12,6 +12,7 @@ namespace limequat::eventlog {
 
 // Structures that events carry (PFP 1.06, section 10.4). Views point into the input.
 // All input is hostile; errors are kMalformed ("eventlog.event_data") with the field.
+// Memory: at most three times the input and 512 bytes.
 // A value says nothing about what the event's digest covers; where the profile says
 // that it is the hash of something else, the members are named untrusted.
 
@@ -39,7 +40,7 @@ Result<FirmwareBlob> ParseFirmwareBlob(ByteView data);
 Result<FirmwareBlob> ParseFirmwareBlob2(ByteView data);
 
 // UEFI_HANDOFF_TABLE_POINTERS, and POINTERS2 with its description: the digest is of
-// the tables. Memory: 24 bytes for each 24 of the input.
+// the tables.
 struct HandoffTable {
   Guid untrusted_vendor;
   std::uint64_t untrusted_address = 0;
@@ -66,7 +67,6 @@ struct Gpt {
   std::uint64_t last_usable_block = 0;
   std::vector<GptPartition> partitions;
 };
-// Memory: at most 192 bytes for each 128 of the input.
 Result<Gpt> ParseGpt(ByteView data);
 
 // TCG_PCClientTaggedEvent.

@@ -27,9 +27,10 @@ enum class Registers : std::uint8_t { kTpm, kCcel };
 std::string_view RegistersName(Registers registers);  // "tpm", "ccel"
 
 // Reads a TCG event log (binary_bios_measurements, a CCEL, a WBCL) record by record
-// without copying it. Memory: one record's views and at most Notes::kLimit notes,
-// whatever the log's size; no record costs an allocation. Time is linear. Hostile
-// input; nothing of what comes out is trusted (VerifyLog makes it so).
+// without copying it, and no record costs an allocation. Memory, whatever the log's
+// size: 1 KiB, and Notes::kLimit notes of a log that gives cause for them, half a
+// mebibyte. Time is linear. Hostile input; nothing of what comes out is trusted
+// (VerifyLog makes it so).
 //
 // Open fails with kMalformed if there is nothing to read: "eventlog.empty" (no bytes,
 // or only padding), "eventlog.truncated" or "eventlog.spec_id.*" (the first record),

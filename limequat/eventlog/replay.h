@@ -30,7 +30,7 @@ std::vector<crypto::HashAlgorithm> ReplayedBanks(const std::vector<DigestAlgorit
 // decide here although nothing covers them: what they decide shows in PCR 0, whose
 // value is compared with a signed one.
 //
-// A value; memory is fixed by the number of banks. Notes: "eventlog.startup_locality"
+// A value; memory: 2 KiB for each bank, and notes as LogReader. Notes: "eventlog.startup_locality"
 // (out of place, repeated, or a locality that cannot start a TPM), "eventlog.pcr" (a
 // number that no PCR has; the event extends nothing).
 class Replay {

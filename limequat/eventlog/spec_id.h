@@ -44,7 +44,7 @@ struct SpecId {
 // Whether `data` begins with the signature of a Spec ID event of any kind.
 bool IsSpecId(ByteView data);
 
-// The data of a Spec ID event. Hostile input; memory is bounded by kMaxAlgorithms.
+// The data of a Spec ID event. Hostile input; memory: 1 KiB.
 // kMalformed: "eventlog.spec_id.signature", "eventlog.spec_id.truncated",
 // "eventlog.spec_id.algorithms" (none, more than kMaxAlgorithms, one twice, a size
 // that is not the registry's), "eventlog.spec_id.vendor_info" (longer than the event,

@@ -28,7 +28,7 @@ std::string SipaEventName(std::uint32_t type);
 
 // The events of `data` in its order, aggregations unfolded. Hostile input; kMalformed
 // ("eventlog.sipa"): an event longer than what it is in, or deeper than
-// kMaxSipaDepth. Memory: at most 24 bytes for each 8 of the input and level.
+// kMaxSipaDepth. Memory: at most eight times the input and 512 bytes.
 inline constexpr int kMaxSipaDepth = 4;
 Result<std::vector<SipaEvent>> ParseSipaEvents(ByteView data);
 

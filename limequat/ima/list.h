@@ -26,9 +26,10 @@ inline constexpr std::size_t kMaxTemplateData = 1U << 20U;
 // feeds.
 inline constexpr std::size_t kMaxLinesOfRecord = 64;
 
-// Reads a list record by record without copying it: memory is bounded by one
-// record (three times kMaxTemplateData), whatever the list's size, and no record costs
-// an allocation of its own. Other templates than those of Template::FromName are
+// Reads a list record by record without copying it, and no record costs an allocation
+// of its own. Memory, whatever the list's size: of the ASCII form one and a half times
+// its longest line, which is at most 3 * kMaxTemplateData and 1 KiB; of the binary form
+// 1 KiB. Other templates than those of Template::FromName are
 // kUnsupported ("ima.template") by name, at their record.
 //
 // Errors are kMalformed ("ima.ascii.*", "ima.binary.*") with the record's index and

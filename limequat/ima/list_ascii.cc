@@ -223,7 +223,11 @@ Status ListReader::ReadTexts(std::string_view text, Entry& entry) {
   if (split == Split::kTooFew) return TooFewFields();
   if (split == Split::kTooMany) LQ_RETURN_IF_ERROR(SplitAroundName(text, fields, texts));
   const std::size_t bound = text.size() + fields.size() * kFieldOverhead;
-  if (template_data_.size() < bound) template_data_.resize(bound);
+  if (template_data_.size() < bound) {
+    // No two buffers at a time, and not one for each of many growing records.
+    template_data_ = Bytes();
+    template_data_.resize(bound + bound / 2);
+  }
   if (template_.is_legacy()) return ReadLegacyTexts(texts[0], texts[1], entry);
   Cursor cursor(template_data_);
   for (std::size_t i = 0; i < fields.size(); ++i) {

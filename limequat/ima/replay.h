@@ -65,7 +65,8 @@ class Replay {
 // `start.entries()`) lead from `start` to `quoted`; 0 if `start` is there already.
 // The *longest* prefix is not searched: PCR values do not repeat unless the hash is
 // broken. nullopt if none does. Parse errors behind the match are ignored (nothing
-// unquoted may have an effect, attack A06), before it they are returned.
+// unquoted may have an effect, attack A06), before it they are returned. Memory: that
+// of a ListReader, whatever the list's size.
 struct Prefix {
   std::uint64_t entries = 0;  // from the list's beginning
   std::size_t bytes = 0;      // offset behind the last of them

@@ -35,8 +35,7 @@ struct UnverifiedQuote {
 // PCR twice, trailing bytes. kUnsupported ("tpm.attest.type"): any other
 // attestation type, by name (Certify, CertifyCreation, NV, time, ... are not
 // quotes, whatever tpm2_checkquote 5.4 says), and select sizes above 3 bytes that
-// select PCRs above 23.
-// Memory: the variable parts once, at most the size of `attest`.
+// select PCRs above 23. Memory: at most twice the input and 512 bytes.
 Result<UnverifiedQuote> ParseQuoteAttest(ByteView attest);
 // The inverse, for tests and tools.
 Bytes WriteQuoteAttest(const UnverifiedQuote& quote);

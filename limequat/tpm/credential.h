@@ -20,7 +20,7 @@ Result<Credential> MakeCredential(const PublicArea& ek, ByteView name, ByteView 
 
 // The credential file of tpm2-tools that Keylime's registrar answers with
 // (keylime-server-protocol, 1.7), and its inverse for the agent (hostile input;
-// kMalformed "tpm.credential_blob.*").
+// kMalformed "tpm.credential_blob.*"; memory: at most twice the input and 512 bytes).
 Bytes WriteCredentialBlob(const Credential& credential);
 Result<Credential> ParseCredentialBlob(ByteView blob);
 

@@ -60,7 +60,7 @@ struct BankSelection {
 };
 using PcrSelection = std::vector<BankSelection>;
 
-// "sha256:0-7,10" or several joined by '+'. kMalformed ("tpm.pcr_selection").
+// "sha256:0-7,10" or several joined by '+'. kMalformed ("tpm.pcr_selection"). Memory: 1 KiB.
 Result<PcrSelection> ParsePcrSelectionText(std::string_view text);
 
 // Values of PCRs by bank and number. Where they come from decides what they are
@@ -75,7 +75,7 @@ class PcrValues {
   // {"sha256": {"0": "…"}}: the form of every command and API.
   json::Value ToJson() const;
   // The inverse; hostile input. kMalformed ("tpm.pcr_values"): unknown bank, number above 23, wrong
-  // length.
+  // length. Memory: 24 KiB.
   static Result<PcrValues> FromJson(const json::Value& value);
   friend bool operator==(const PcrValues&, const PcrValues&) = default;
 
@@ -98,7 +98,8 @@ class PcrValues {
 // each list of at most eight digests (keylime-agent-protocol, 5.5). Hostile input:
 // consumed exactly; kMalformed ("tpm.pcr_blob.*"). A selection that names a PCR
 // twice, a digest whose size is not its bank's, fewer or more digests than
-// selected: refused. Digests go to the selection in its order.
+// selected: refused. Digests go to the selection in its order. Memory: at most twice
+// the input and 2 KiB.
 // Versions before 4.1 wrote the memory as it was: big-endian on such machines.
 struct PcrBlob {
   PcrSelection selection;

@@ -30,7 +30,8 @@ enum ObjectAttribute : std::uint32_t {
 
 // A public area (TPMT_PUBLIC, part 2, 12.2.4) of an RSA or ECC key (P-256, P-384,
 // P-521, SM2). Parsing proves nothing: attributes count only once a TPM has shown that
-// it holds the key (activation) or signed its name.
+// it holds the key (activation) or signed its name. Memory: at most twice the input and
+// 1 KiB, besides OpenSSL's for the key.
 class PublicArea {
  public:
   // TPM2B_PUBLIC: size first, and nothing behind it. Hostile input; kMalformed

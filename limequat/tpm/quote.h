@@ -90,7 +90,8 @@ Result<QuoteVerification> VerifyQuote(const crypto::PublicKey& ak, ByteView mess
 
 // The quote string of Keylime's agents: 'r' BASE64(TPMS_ATTEST) ':'
 // BASE64(TPMT_SIGNATURE) ':' BASE64(PCR blob), possibly followed by further fields
-// (keylime-server-protocol, 4.1). Hostile input; kMalformed ("tpm.quote_string.*").
+// (keylime-server-protocol, 4.1). Hostile input; kMalformed ("tpm.quote_string.*"). Memory:
+// at most twice the input and 2 KiB.
 struct QuoteString {
   Bytes attest;
   Bytes signature;

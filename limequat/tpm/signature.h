@@ -17,7 +17,7 @@ struct Signature {
 };
 
 // Hostile input. kMalformed ("tpm.signature.*"), kUnsupported for other schemes
-// and hashes. Trailing bytes are malformed.
+// and hashes. Trailing bytes are malformed. Memory: at most twice the input and 512 bytes.
 Result<Signature> ParseSignature(ByteView signature);
 // Files of unknown origin: a TPMT_SIGNATURE, or the bare signature that OpenSSL and
 // `tpm2_quote -f plain` write: RSASSA, as long as the modulus of `key`, or the DER form of
