@@ -1,14 +1,13 @@
 // policy::ConvertPolicy: a list (up to the first line of three dashes) and an exclude
 // list (behind it).
 
-#include "limequat/policy/allow_list.h"
-
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "limequat/base/bytes.h"
 #include "limequat/base/check.h"
+#include "limequat/policy/allow_list.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat {

@@ -1,8 +1,6 @@
 // policy::UnverifiedEnvelope::Parse, VerifyEnvelope and ReadSignedPolicy of a hostile
 // envelope.
 
-#include "limequat/policy/dsse.h"
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "limequat/base/check.h"
+#include "limequat/policy/dsse.h"
 #include "limequat/policy/signed_policy.h"
 
 namespace limequat {

@@ -57,8 +57,7 @@ TEST(PolicyShelf, LetsInWhatTheKeyOfTheRequestSigned) {
   const auto policy = shelf.Admit(envelope, PemOf(Theirs()), Time());
   ASSERT_TRUE(policy) << policy.error().message;
   EXPECT_EQ((*policy)->paths(), 1U);
-  EXPECT_EQ((*policy)->hash(),
-            crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(envelope)));
+  EXPECT_EQ((*policy)->hash(), crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(envelope)));
 }
 
 TEST(PolicyShelf, Attack_A11_RefusesWhatNobodyVouchesFor) {
