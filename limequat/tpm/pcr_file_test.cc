@@ -155,6 +155,19 @@ TEST(PcrFileTest, DamagedImage) {
   Bytes image = WritePcrBlob(Selection(), Values());
   image[0] = 17;
   ExpectError(image, "tpm.pcr_blob.banks");
+  // What is wrong is told of the image, which its size says it is.
+  Bytes select = WritePcrBlob(Selection(), Values());
+  select[6] = 5;
+  ExpectError(select, "tpm.pcr_blob.select_size");
+}
+
+TEST(PcrFileTest, ListOfEightMarshaledDigests) {
+  ByteWriter out;
+  out.U32Be(1).U16Be(0x0004).U8(1).U8(0xff).U32Be(1).U32Be(8);
+  for (int i = 0; i < 8; ++i) out.SizedU16Be(Bytes(20, 0x13));
+  const auto values = ParsePcrFile(out.bytes(), {});
+  ASSERT_TRUE(values.has_value()) << values.error().message;
+  EXPECT_EQ(values->Numbers(HashAlgorithm::kSha1), PcrSet::Range(0, 7));
 }
 
 constexpr std::size_t kBareSize = 20 + 20 + 32 + 32;

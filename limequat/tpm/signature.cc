@@ -92,7 +92,7 @@ std::optional<std::pair<ByteView, ByteView>> ReadDerSignature(ByteView der) {
 }
 
 bool FitsCurve(ByteView number, crypto::Curve curve) {
-  return !number.empty() && number.size() <= crypto::CurveBytes(curve);
+  return number.size() <= crypto::CurveBytes(curve);
 }
 
 }  // namespace
