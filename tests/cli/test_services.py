@@ -1,16 +1,21 @@
 """What the services do with the limits that they are started under."""
 
+import base64
+import http.client
+import json
 import re
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
-from cli_testing import LIMEQUAT, CliTest
+from cli_testing import DATA, LIMEQUAT, CliTest
 
 _SECONDS = 30
 
@@ -28,12 +33,12 @@ class DescriptorsTest(CliTest):
         holder = tempfile.TemporaryDirectory(prefix="limequat-services-")
         self.addCleanup(holder.cleanup)
         self.site = Path(holder.name) / "site"
-        registrar, registrar_tls, verifier = free_ports(3)
+        registrar, registrar_tls, self.verifier_port = free_ports(3)
         self.assertEqual(self.run_limequat("init", "--all-in-one", self.site, "--lab", "--registrar-port", registrar,
-                                           "--registrar-tls-port", registrar_tls, "--verifier-port", verifier).status, 0)
+                                           "--registrar-tls-port", registrar_tls, "--verifier-port", self.verifier_port).status, 0)
 
-    def start(self, service: str, soft: int, hard: int) -> str:
-        """The log of a service that was started under these limits, and ended when it was up."""
+    def start(self, service: str, soft: int, hard: int, up: Callable[[], None] = lambda: None) -> str:
+        """The log of a service that was started under these limits, and ended after `up`, which is called when it serves."""
         log = self.site / f"{service}.log"
         program = LIMEQUAT.with_name(f"limequat-{service}")
         with log.open("wb") as out:
@@ -47,6 +52,7 @@ class DescriptorsTest(CliTest):
                 self.assertIsNone(process.poll(), log.read_text())
                 self.assertLess(time.monotonic(), end, log.read_text())
                 time.sleep(0.01)
+            up()
             limits = Path(f"/proc/{process.pid}/limits").read_text()
         finally:
             process.send_signal(signal.SIGTERM)
@@ -64,6 +70,30 @@ class DescriptorsTest(CliTest):
         for service in ("registrar", "verifier"):
             said = self.start(service, 256, 511)
             self.assertTrue(re.search(r"WARN\s+program\.few_descriptors .*limit=511 .*needed=512", said), said)
+
+    def enrol(self) -> None:
+        """Puts a machine into the running verifier, as Keylime's tenant would. Nobody answers for it."""
+        context = ssl.create_default_context(cafile=self.site / "operator" / "servers-ca.pem")
+        context.load_cert_chain(self.site / "operator" / "operator.pem", self.site / "operator" / "operator.key")
+        quote = DATA / "quote" / "vm_tcb-ng-61_rsassa-sha256_0_1_2_3_4_5_6_7_8_9_10"
+        body = {
+            "cloudagent_ip": "127.0.0.1", "cloudagent_port": free_ports(1)[0], "tpm_policy": "{}", "metadata": "{}", "mb_policy": None,
+            "mb_policy_name": "", "runtime_policy": "", "ima_sign_verification_keys": "", "revocation_key": "",
+            "accept_tpm_hash_algs": ["sha256"], "accept_tpm_encryption_algs": ["rsa"], "accept_tpm_signing_algs": ["rsassa"],
+            "ak_tpm": base64.b64encode((quote / "ak.tpm2b_public").read_bytes()).decode(),
+            "mtls_cert": (self.site / "verifier" / "server.pem").read_text(), "supported_version": "2.5",
+        }
+        connection = http.client.HTTPSConnection("127.0.0.1", self.verifier_port, context=context, timeout=_SECONDS)
+        connection.request("POST", "/v2.5/agents/machine-1", json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 200, answer.read())
+        connection.close()
+
+    def test_each_machine_needs_one(self) -> None:
+        self.assertNotIn("program.few_descriptors", self.start("verifier", 256, 512, self.enrol))
+        said = self.start("verifier", 256, 512)
+        self.assertTrue(re.search(r"WARN\s+program\.few_descriptors .*limit=512 .*needed=513 machines=1 ", said), said)
+        self.assertNotIn("program.few_descriptors", self.start("verifier", 256, 513))
 
 
 if __name__ == "__main__":
