@@ -49,6 +49,25 @@ TEST_F(CertificatesTest, ReadsEveryCertificateOfEveryFileInOrder) {
   EXPECT_EQ(read->at(2).common_name(), "c");
 }
 
+TEST_F(CertificatesTest, VendorCertificatesOfAFileOrAFolder) {
+  const std::string pem = Pem("a", false);
+  const auto file = Write("a", pem);
+  const Bytes der = crypto::Certificate::FromPem(pem)->ToDer();
+  Write("b.der", std::string(AsText(der)));
+  Write("c.txt", "no certificate");
+  std::filesystem::create_directory(folder_ / "below");
+  Write("below/d", Pem("d", false));
+  EXPECT_EQ(LoadVendorCertificates(file)->certificates.size(), 1U);
+  const auto loaded = LoadVendorCertificates(folder_);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->certificates.size(), 2U) << "subfolders are left alone";
+  ASSERT_EQ(loaded->unreadable.size(), 1U);
+  EXPECT_THAT(loaded->unreadable[0].message, ::testing::HasSubstr("c.txt"));
+  EXPECT_FALSE(LoadVendorCertificates(folder_ / "c.txt"));
+  EXPECT_FALSE(LoadVendorCertificates(folder_ / "none"));
+  EXPECT_EQ(FilesOf(folder_, 2)->size(), 2U);
+}
+
 TEST_F(CertificatesTest, ErrorsNameTheFile) {
   const auto good = Write("good", Pem("a", false));
   for (const auto& bad : {Write("empty", ""), Write("text", "no certificate"), folder_ / "none"}) {

@@ -14,6 +14,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/crypto/certificate_internal.h"
+#include "limequat/crypto/certificate_notes_internal.h"
 #include "limequat/crypto/key_internal.h"
 
 namespace limequat::crypto {
@@ -23,8 +24,12 @@ namespace {
 // Far above any certificate in the field; OpenSSL's work grows faster than the size.
 constexpr std::size_t kMaxDerBytes = 128U << 10U;
 
-using ExtendedKeyUsagePtr = std::unique_ptr<EXTENDED_KEY_USAGE, Releases<EXTENDED_KEY_USAGE_free>>;
-using ObjectPtr = std::unique_ptr<ASN1_OBJECT, Releases<ASN1_OBJECT_free>>;
+using AnyPtr = std::unique_ptr<ASN1_TYPE, Releases<ASN1_TYPE_free>>;
+
+Status CheckSize(ByteView der) {
+  if (der.size() <= kMaxDerBytes) return {};
+  return Malformed("crypto.certificate.size", fmt::format("a certificate of {} bytes", der.size()));
+}
 
 // RFC 5280, 4.2: a second extension of one kind would be seen by some readers only.
 bool HasRepeatedExtension(const X509* x509) {
@@ -50,26 +55,44 @@ void DecodeOaepKey(X509* x509) {
   LQ_CHECK(d2i_X509_PUBKEY(&info, &at, static_cast<long>(spki.size())) != nullptr);
 }
 
-std::string NameText(const X509_NAME* name) {
-  const ErrorQueueScope scope;
-  const BioPtr bio(BIO_new(BIO_s_mem()));
-  LQ_CHECK(bio != nullptr);
-  // These flags escape everything outside printable ASCII: nothing in a name can
-  // reach a terminal or imitate another name.
-  if (X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) {
-    const unsigned char* der = nullptr;
-    std::size_t size = 0;
-    if (X509_NAME_get0_der(name, &der, &size) != 1) return "#";
-    return "#" + HexEncode(ByteView(der, size));
+// What was made of the bytes `der` by reading `form`, which is either the same or a form
+// of it that OpenSSL reads.
+Result<X509Ptr> ReadX509(ByteView form) {
+  const unsigned char* at = form.data();
+  X509Ptr x509(d2i_X509(nullptr, &at, static_cast<long>(form.size())));
+  if (x509 == nullptr)
+    return Malformed("crypto.certificate.der", "not an X.509 certificate in DER");
+  if (at != form.data() + form.size()) {
+    return Malformed("crypto.certificate.trailing", "bytes follow the certificate");
   }
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &text);
-  return std::string(text, static_cast<std::size_t>(size));
+  return x509;
+}
+
+Result<Certificate::Impl> Describe(X509Ptr x509, ByteView der) {
+  const std::optional<Time> not_before = TimeOf(X509_get0_notBefore(x509.get()));
+  const std::optional<Time> not_after = TimeOf(X509_get0_notAfter(x509.get()));
+  if (!not_before || !not_after) {
+    return Malformed("crypto.certificate.time", "a validity period that is no time");
+  }
+  if (HasRepeatedExtension(x509.get())) {
+    return Malformed("crypto.certificate.extension", "two extensions of one kind");
+  }
+  ASN1_OBJECT* key_algorithm = nullptr;
+  LQ_CHECK(X509_PUBKEY_get0_param(&key_algorithm, nullptr, nullptr, nullptr,
+                                  X509_get_X509_PUBKEY(x509.get())) == 1);
+  std::string algorithm_name = ObjectName(key_algorithm);
+  DecodeOaepKey(x509.get());
+  // Fills OpenSSL's cache of extensions while no other thread sees the object.
+  X509_check_purpose(x509.get(), -1, 0);
+  return Certificate::Impl{.x509 = std::move(x509),
+                           .der = ToBytes(der),
+                           .not_before = *not_before,
+                           .not_after = *not_after,
+                           .key_algorithm = std::move(algorithm_name),
+                           .signed_part = {}};
 }
 
 }  // namespace
-
-std::string SubjectText(const X509* x509) { return NameText(X509_get_subject_name(x509)); }
 
 std::optional<Time> TimeOf(const ASN1_TIME* time) {
   std::tm parts{};
@@ -82,43 +105,24 @@ std::optional<Time> TimeOf(const ASN1_TIME* time) {
          std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec);
 }
 
-std::string OidText(const ASN1_OBJECT* object) {
-  const int size = OBJ_obj2txt(nullptr, 0, object, 1);
-  if (size <= 0) return {};
-  std::string text(static_cast<std::size_t>(size) + 1, '\0');
-  OBJ_obj2txt(text.data(), size + 1, object, 1);
-  text.pop_back();
-  return text;
-}
-
 Result<Certificate> Certificate::FromDer(ByteView der) {
   const ErrorQueueScope scope;
-  if (der.size() > kMaxDerBytes) {
-    return Malformed("crypto.certificate.size",
-                     fmt::format("a certificate of {} bytes", der.size()));
-  }
-  const unsigned char* at = der.data();
-  X509Ptr x509(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  if (x509 == nullptr)
-    return Malformed("crypto.certificate.der", "not an X.509 certificate in DER");
-  if (at != der.data() + der.size()) {
-    return Malformed("crypto.certificate.trailing", "bytes follow the certificate");
-  }
-  const std::optional<Time> not_before = TimeOf(X509_get0_notBefore(x509.get()));
-  const std::optional<Time> not_after = TimeOf(X509_get0_notAfter(x509.get()));
-  if (!not_before || !not_after) {
-    return Malformed("crypto.certificate.time", "a validity period that is no time");
-  }
-  if (HasRepeatedExtension(x509.get())) {
-    return Malformed("crypto.certificate.extension", "two extensions of one kind");
-  }
-  DecodeOaepKey(x509.get());
-  // Fills OpenSSL's cache of extensions while no other thread sees the object.
-  X509_check_purpose(x509.get(), -1, 0);
-  return Certificate(std::make_shared<const Impl>(Impl{.x509 = std::move(x509),
-                                                       .der = ToBytes(der),
-                                                       .not_before = *not_before,
-                                                       .not_after = *not_after}));
+  LQ_RETURN_IF_ERROR(CheckSize(der));
+  LQ_ASSIGN_OR_RETURN(X509Ptr x509, ReadX509(der));
+  LQ_ASSIGN_OR_RETURN(Impl impl, Describe(std::move(x509), der));
+  return Certificate(std::make_shared<const Impl>(std::move(impl)));
+}
+
+Result<Certificate> Certificate::FromVendorDer(ByteView der) {
+  const ErrorQueueScope scope;
+  Result<Certificate> strict = FromDer(der);
+  if (strict || strict.error().id != "crypto.certificate.der") return strict;
+  const std::optional<LenientForm> form = WithMinimalSerial(der);
+  if (!form) return strict;
+  LQ_ASSIGN_OR_RETURN(X509Ptr x509, ReadX509(form->der));
+  LQ_ASSIGN_OR_RETURN(Impl impl, Describe(std::move(x509), der));
+  impl.signed_part = ToBytes(form->signed_part);
+  return Certificate(std::make_shared<const Impl>(std::move(impl)));
 }
 
 Result<Certificate> Certificate::FromPem(std::string_view pem) {
@@ -152,68 +156,26 @@ Result<std::vector<Certificate>> Certificate::AllFromPem(std::string_view pem, s
 std::string Certificate::ToPem() const { return PemText("CERTIFICATE", impl_->der); }
 Bytes Certificate::ToDer() const { return impl_->der; }
 
-Result<PublicKey> Certificate::public_key() const {
-  return PublicKeyOf(X509_get_X509_PUBKEY(impl_->x509.get()));
-}
-
-std::string Certificate::subject() const { return SubjectText(impl_->x509.get()); }
-std::string Certificate::issuer() const {
-  return NameText(X509_get_issuer_name(impl_->x509.get()));
-}
-
-std::optional<std::string> Certificate::common_name() const {
+SignatureCheck CheckSignedPart(const Certificate& certificate, EVP_PKEY* issuer_key) {
   const ErrorQueueScope scope;
-  const X509_NAME* name = X509_get_subject_name(impl_->x509.get());
-  const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-  if (at < 0) return std::nullopt;
-  unsigned char* utf8 = nullptr;
-  const int size =
-      ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-  if (size < 0) return std::nullopt;
-  std::string text(AsText(ByteView(utf8, static_cast<std::size_t>(size))));
-  OPENSSL_free(utf8);
-  if (text.contains('\0')) return std::nullopt;
-  return text;
-}
-
-std::string Certificate::serial_hex() const {
-  const BnPtr serial(ASN1_INTEGER_to_BN(X509_get0_serialNumber(impl_->x509.get()), nullptr));
-  LQ_CHECK(serial != nullptr);
-  Bytes magnitude(static_cast<std::size_t>(BN_num_bytes(serial.get())));
-  BN_bn2bin(serial.get(), magnitude.data());
-  if (magnitude.empty()) return "00";
-  return (BN_is_negative(serial.get()) != 0 ? "-" : "") + HexEncode(magnitude);
-}
-
-Time Certificate::not_before() const { return impl_->not_before; }
-Time Certificate::not_after() const { return impl_->not_after; }
-
-bool Certificate::is_ca() const {
-  const ErrorQueueScope scope;
-  // The other answers of X509_check_ca guess at what version 1 roots and Netscape meant.
-  return X509_check_ca(impl_->x509.get()) == 1;
-}
-
-std::vector<std::string> Certificate::extended_key_usage() const {
-  const ErrorQueueScope scope;
-  std::vector<std::string> oids;
-  const ExtendedKeyUsagePtr usage(static_cast<EXTENDED_KEY_USAGE*>(
-      X509_get_ext_d2i(impl_->x509.get(), NID_ext_key_usage, nullptr, nullptr)));
-  for (int i = 0; usage != nullptr && i < sk_ASN1_OBJECT_num(usage.get()); ++i) {
-    oids.push_back(OidText(sk_ASN1_OBJECT_value(usage.get(), i)));
+  const Certificate::Impl& impl = certificate.impl();
+  const X509_ALGOR* algorithm = nullptr;
+  const ASN1_BIT_STRING* signature = nullptr;
+  X509_get0_signature(&signature, &algorithm, impl.x509.get());
+  if (issuer_key == nullptr || !impl.signed_part ||
+      X509_ALGOR_cmp(algorithm, X509_get0_tbs_sigalg(impl.x509.get())) != 0) {
+    return SignatureCheck::kInvalid;
   }
-  return oids;
-}
-
-std::optional<Bytes> Certificate::extension(std::string_view oid) const {
-  const ErrorQueueScope scope;
-  const ObjectPtr object(OBJ_txt2obj(std::string(oid).c_str(), 1));
-  if (object == nullptr) return std::nullopt;
-  const int at = X509_get_ext_by_OBJ(impl_->x509.get(), object.get(), -1);
-  if (at < 0) return std::nullopt;
-  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(impl_->x509.get(), at));
-  return ToBytes(
-      ByteView(ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))));
+  // As this type OpenSSL holds a SEQUENCE whole and writes it as it is.
+  const AnyPtr any(ASN1_TYPE_new());
+  ASN1_STRING* sequence = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
+  LQ_CHECK(any != nullptr && sequence != nullptr);
+  ASN1_TYPE_set(any.get(), V_ASN1_SEQUENCE, sequence);
+  LQ_CHECK(ASN1_STRING_set(sequence, impl.signed_part->data(),
+                           static_cast<int>(impl.signed_part->size())) == 1);
+  const int answer =
+      ASN1_item_verify(ASN1_ITEM_rptr(ASN1_ANY), algorithm, signature, any.get(), issuer_key);
+  return answer == 1 ? SignatureCheck::kValid : SignatureCheck::kInvalid;
 }
 
 bool operator==(const Certificate& a, const Certificate& b) { return a.impl_->der == b.impl_->der; }

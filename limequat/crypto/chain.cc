@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 
 #include "limequat/base/check.h"
 #include "limequat/crypto/certificate_internal.h"
+#include "limequat/crypto/revocation_internal.h"
 
 namespace limequat::crypto {
 
@@ -44,11 +46,66 @@ bool UnknownCriticalAreTcg(X509* x509) {
   return true;
 }
 
+// What JudgeProblem needs to know.
+struct Verification {
+  const ChainOptions& options;
+  std::vector<Certificate> in_another_form;  // those that OpenSSL does not hold as they came
+  bool a_namesake_did_not_sign = false;      // see IsIssuedBySignature
+};
+
+// Whether `issuer` signed `x509` over the bytes as they came, which OpenSSL may not hold.
+bool IsSigned(X509* x509, X509* issuer, const Verification& verification) {
+  EVP_PKEY* key = X509_get0_pubkey(issuer);
+  const auto found = std::ranges::find_if(
+      verification.in_another_form,
+      [x509](const Certificate& candidate) { return candidate.impl().x509.get() == x509; });
+  if (found != verification.in_another_form.end()) {
+    return CheckSignedPart(*found, key) == SignatureCheck::kValid;
+  }
+  return key != nullptr && X509_verify(x509, key) == 1;
+}
+
+// What OpenSSL has found wrong it has verified over its own form of the certificate.
+bool IsSignedAsItCame(X509_STORE_CTX* context, const Verification& verification) {
+  STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context);
+  const int depth = X509_STORE_CTX_get_error_depth(context);
+  X509* x509 = sk_X509_value(path, depth);
+  X509* issuer = sk_X509_value(path, depth + 1);
+  return x509 != nullptr && issuer != nullptr && IsSigned(x509, issuer, verification);
+}
+
+// Whether `issuer` issued `x509`, in endorsement chains: by the name and the signature.
+// OpenSSL goes by name and key identifier, takes the first that fits and never another;
+// but vendors have several authorities of one name and no identifiers (VMware), and
+// Infineon's certificates of the SLB9635 name in authorityKeyIdentifier another issuer
+// and serial number than theirs. The identifier is a hint for building paths (RFC 5280,
+// 4.2.1.1), and a signature that verifies needs none: whoever has the issuer's name and
+// key is the issuer.
+int IsIssuedBySignature(X509_STORE_CTX* context, X509* x509, X509* issuer) {
+  const int problem = X509_check_issued(issuer, x509);
+  if (problem != X509_V_OK && problem != X509_V_ERR_AKID_SKID_MISMATCH &&
+      problem != X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH) {
+    return 0;
+  }
+  auto& verification = *static_cast<Verification*>(X509_STORE_CTX_get_app_data(context));
+  if (IsSigned(x509, issuer, verification)) return 1;
+  if (x509 != issuer) verification.a_namesake_did_not_sign = true;
+  return 0;
+}
+
 // Called by OpenSSL for every problem; 1 goes on.
 int JudgeProblem(int good, X509_STORE_CTX* context) {
   if (good == 1) return 1;
-  const auto* options = static_cast<const ChainOptions*>(X509_STORE_CTX_get_app_data(context));
+  const auto& verification =
+      *static_cast<const Verification*>(X509_STORE_CTX_get_app_data(context));
+  const ChainOptions* options = &verification.options;
   switch (X509_STORE_CTX_get_error(context)) {
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return IsSignedAsItCame(context, verification) ? 1 : 0;
+    case X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD:
+    case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD:
+      // OpenSSL compares strict forms only; the finding on validity reads the others too.
+      return options->purpose == ChainPurpose::kEndorsementKey ? 1 : 0;
     // Judged on the finished path, in a finding of its own.
     case X509_V_ERR_CERT_NOT_YET_VALID:
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -65,11 +122,12 @@ int JudgeProblem(int good, X509_STORE_CTX* context) {
 }
 
 StoreContextPtr NewContext(X509_STORE* store, X509* leaf, STACK_OF(X509) * intermediates,
-                           ChainOptions& options) {
+                           Verification& verification) {
+  const ChainOptions& options = verification.options;
   StoreContextPtr context(X509_STORE_CTX_new());
   LQ_CHECK(context != nullptr);
   LQ_CHECK(X509_STORE_CTX_init(context.get(), store, leaf, intermediates) == 1);
-  X509_STORE_CTX_set_app_data(context.get(), &options);
+  X509_STORE_CTX_set_app_data(context.get(), &verification);
   X509_STORE_CTX_set_verify_cb(context.get(), JudgeProblem);
   X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
   X509_VERIFY_PARAM_set_time(parameters, ToUnixSeconds(options.at));
@@ -148,9 +206,29 @@ Cause CauseOf(int error) {
   }
 }
 
-Findings NoPath(std::string_view check, std::string detail, Cause cause) {
-  return {Failed(fmt::format("{}.chain", check), std::move(detail), cause),
-          NotEvaluated(fmt::format("{}.validity", check), "there is no trusted path", cause)};
+// What is said when there is no path.
+struct Absence {
+  std::string_view check;
+  const ChainOptions& options;
+};
+
+Findings NoPath(const Absence& absence, std::string detail, Cause cause) {
+  constexpr std::string_view kNoPath = "there is no trusted path";
+  Findings findings{
+      Failed(fmt::format("{}.chain", absence.check), std::move(detail), cause),
+      NotEvaluated(fmt::format("{}.validity", absence.check), std::string(kNoPath), cause)};
+  if (absence.options.revocation) {
+    findings.push_back(
+        NotEvaluated(fmt::format("{}.revocation", absence.check), std::string(kNoPath), cause));
+  }
+  return findings;
+}
+
+// Every certificate of `from` that is not held as it came.
+void CollectOtherForms(const std::vector<Certificate>& from, std::vector<Certificate>& into) {
+  std::ranges::copy_if(from, std::back_inserter(into), [](const Certificate& certificate) {
+    return certificate.impl().signed_part.has_value();
+  });
 }
 
 }  // namespace
@@ -159,9 +237,10 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
                      const std::vector<Certificate>& intermediates, const ChainOptions& options,
                      std::string_view check) {
   const ErrorQueueScope scope;
-  if (anchors.empty()) return NoPath(check, "no anchor is configured", Cause::kConfiguration);
+  const Absence absence{.check = check, .options = options};
+  if (anchors.empty()) return NoPath(absence, "no anchor is configured", Cause::kConfiguration);
   if (options.purpose == ChainPurpose::kEndorsementKey && IsForAnotherUse(leaf)) {
-    return NoPath(check,
+    return NoPath(absence,
                   fmt::format("the extended key usage of \"{}\" is not that of an endorsement key",
                               leaf.subject()),
                   Cause::kTamper);
@@ -169,6 +248,9 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
   const StorePtr store(X509_STORE_new());
   const StackPtr untrusted(sk_X509_new_null());
   LQ_CHECK(store != nullptr && untrusted != nullptr);
+  if (options.purpose == ChainPurpose::kEndorsementKey) {
+    X509_STORE_set_check_issued(store.get(), IsIssuedBySignature);
+  }
   for (const Certificate& anchor : anchors) {
     LQ_CHECK(X509_STORE_add_cert(store.get(), anchor.impl().x509.get()) == 1);
   }
@@ -176,12 +258,19 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
     LQ_CHECK(X509_add_cert(untrusted.get(), certificate.impl().x509.get(), X509_ADD_FLAG_DEFAULT) ==
              1);
   }
-  ChainOptions judged = options;
+  Verification verification{.options = options, .in_another_form = {}};
+  CollectOtherForms({leaf}, verification.in_another_form);
+  CollectOtherForms(intermediates, verification.in_another_form);
+  CollectOtherForms(anchors, verification.in_another_form);
   const StoreContextPtr context =
-      NewContext(store.get(), leaf.impl().x509.get(), untrusted.get(), judged);
+      NewContext(store.get(), leaf.impl().x509.get(), untrusted.get(), verification);
   if (X509_verify_cert(context.get()) != 1) {
-    const int error = X509_STORE_CTX_get_error(context.get());
-    return NoPath(check,
+    int error = X509_STORE_CTX_get_error(context.get());
+    // OpenSSL has not seen the issuer that is there by name.
+    if (verification.a_namesake_did_not_sign && CauseOf(error) == Cause::kConfiguration) {
+      error = X509_V_ERR_CERT_SIGNATURE_FAILURE;
+    }
+    return NoPath(absence,
                   fmt::format("no trusted path from \"{}\": {} (certificate {} of the path)",
                               leaf.subject(), X509_verify_cert_error_string(error),
                               X509_STORE_CTX_get_error_depth(context.get())),
@@ -191,13 +280,19 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
   if (options.purpose == ChainPurpose::kEndorsementKey) {
     // OpenSSL's levels begin above what these chains need, and level 0 allows MD5.
     std::string weakness = WeakSignature(path);
-    if (!weakness.empty()) return NoPath(check, std::move(weakness), Cause::kTamper);
+    if (!weakness.empty()) return NoPath(absence, std::move(weakness), Cause::kTamper);
   }
-  return {Passed(fmt::format("{}.chain", check),
-                 fmt::format(
-                     "\"{}\" leads to the anchor \"{}\" over {} certificates", leaf.subject(),
-                     SubjectText(sk_X509_value(path, sk_X509_num(path) - 1)), sk_X509_num(path))),
-          JudgeValidity(path, options, fmt::format("{}.validity", check))};
+  Findings findings{
+      Passed(
+          fmt::format("{}.chain", check),
+          fmt::format("\"{}\" leads to the anchor \"{}\" over {} certificates", leaf.subject(),
+                      SubjectText(sk_X509_value(path, sk_X509_num(path) - 1)), sk_X509_num(path))),
+      JudgeValidity(path, options, fmt::format("{}.validity", check))};
+  if (options.revocation) {
+    findings.push_back(JudgeRevocation(path, *options.revocation, options.at,
+                                       fmt::format("{}.revocation", check)));
+  }
+  return findings;
 }
 
 }  // namespace limequat::crypto

@@ -183,7 +183,7 @@ void AddKeyUsage(X509* x509, const CertificateRequest& request, const PublicKey&
 }
 
 void AddExtendedKeyUsage(X509* x509, const CertificateRequest& request) {
-  if (!request.server_auth && !request.client_auth) return;
+  if (!request.server_auth && !request.client_auth && !request.endorsement_key) return;
   const ExtendedKeyUsagePtr usage(EXTENDED_KEY_USAGE_new());
   LQ_CHECK(usage != nullptr);
   const auto add = [&](int nid) {
@@ -191,6 +191,9 @@ void AddExtendedKeyUsage(X509* x509, const CertificateRequest& request) {
   };
   if (request.server_auth) add(NID_server_auth);
   if (request.client_auth) add(NID_client_auth);
+  if (request.endorsement_key) {
+    LQ_CHECK(sk_ASN1_OBJECT_push(usage.get(), OBJ_txt2obj("2.23.133.8.1", 1)) > 0);
+  }
   AddExtension(x509, NID_ext_key_usage, usage.get(), Critical::kNo);
 }
 

@@ -5,7 +5,7 @@
 
 #include "limequat/base/byte_reader.h"
 #include "limequat/base/result_macros.h"
-#include "limequat/device/der.h"
+#include "limequat/crypto/stored_certificate.h"
 #include "limequat/device/esys_internal.h"
 #include "limequat/device/tpm.h"
 
@@ -107,6 +107,14 @@ Result<std::vector<TPM2_HANDLE>> IndicesBetween(ESYS_CONTEXT* esys, TPM2_HANDLE 
   return handles;
 }
 
+std::vector<Bytes> Certificates(ByteView content) {
+  std::vector<Bytes> certificates;
+  for (const ByteView der : crypto::SplitNvCertificates(content).der) {
+    certificates.push_back(ToBytes(der));
+  }
+  return certificates;
+}
+
 // The chain runs over the indices as if they were one. One that cannot be read ends it.
 std::vector<Bytes> ReadChain(ESYS_CONTEXT* esys, std::uint32_t piece) {
   const Result<std::vector<TPM2_HANDLE>> handles = IndicesBetween(esys, kChainFirst, kChainLast);
@@ -117,7 +125,7 @@ std::vector<Bytes> ReadChain(ESYS_CONTEXT* esys, std::uint32_t piece) {
     if (!bytes) break;
     Append(all, *bytes);
   }
-  return SplitDer(all);
+  return Certificates(all);
 }
 
 EkCertificates Unreadable(std::string reason) {
@@ -142,7 +150,7 @@ EkCertificates Tpm::ReadEkCertificates(KeyKind kind) {
       std::clamp<std::uint32_t>(limit->value_or(kDefaultNvBuffer), 1, TPM2_MAX_NV_BUFFER_SIZE);
   const Result<Bytes> bytes = ReadIndex(impl_->esys, handle, piece);
   if (!bytes) return Unreadable(bytes.error().message);
-  std::vector<Bytes> certificates = SplitDer(*bytes);
+  std::vector<Bytes> certificates = Certificates(*bytes);
   if (certificates.empty()) {
     return Unreadable(fmt::format("NV index 0x{:08x} does not begin with a certificate", handle));
   }

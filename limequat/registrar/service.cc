@@ -1,7 +1,5 @@
 #include "limequat/registrar/service.h"
 
-#include <algorithm>
-#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -18,7 +16,6 @@ namespace limequat::registrar {
 namespace {
 
 constexpr std::size_t kMaxKeyFile = 64U << 10U;
-constexpr std::size_t kMaxTrustFiles = 10'000;
 
 // Every file of the folder; one that cannot be read is reported and left out, so
 // that it makes nobody trusted and nobody's registration fail.
@@ -26,24 +23,13 @@ tpm::EkTrust LoadTrust(const config::RegistrarConfig& config) {
   tpm::EkTrust trust{
       .anchors = {}, .intermediates = {}, .require_valid_time = config.require_valid_time};
   if (config.ek_trust.empty()) return trust;
-  std::error_code error;
-  std::vector<std::filesystem::path> files;
-  for (std::filesystem::directory_iterator it(config.ek_trust, error), end; !error && it != end;
-       it.increment(error)) {
-    if (it->is_regular_file() && files.size() < kMaxTrustFiles) files.push_back(it->path());
+  auto loaded = config::LoadVendorCertificates(config.ek_trust);
+  if (!loaded) {
+    telemetry::LogError("registrar.ek_trust", loaded.error());
+    return trust;
   }
-  if (error)
-    telemetry::LogError("registrar.ek_trust",
-                        {{"folder", config.ek_trust.string()}, {"why", error.message()}});
-  std::ranges::sort(files);
-  for (const auto& file : files) {
-    auto certificates = config::LoadCertificates({file});
-    if (!certificates) {
-      telemetry::LogError("registrar.ek_trust", certificates.error());
-      continue;
-    }
-    trust.anchors.insert(trust.anchors.end(), certificates->begin(), certificates->end());
-  }
+  for (const Error& error : loaded->unreadable) telemetry::LogError("registrar.ek_trust", error);
+  trust.anchors = std::move(loaded->certificates);
   telemetry::LogInfo("registrar.ek_trust", {{"certificates", trust.anchors.size()}});
   return trust;
 }

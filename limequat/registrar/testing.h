@@ -33,7 +33,8 @@ class Manufacturer {
             .ip_addresses = {},
             .not_before = FromUnixSeconds(1'700'000'000),
             .not_after = FromUnixSeconds(4'000'000'000),
-            .ca = ca};
+            .ca = ca,
+            .endorsement_key = !ca};
   }
 
   crypto::PrivateKey key_ = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);

@@ -22,6 +22,7 @@ CertificateRequest Request(std::string name, bool ca, std::int64_t not_after = k
   request.not_before = FromUnixSeconds(kNow - 3 * kYear);
   request.not_after = FromUnixSeconds(not_after);
   request.ca = ca;
+  request.endorsement_key = !ca;
   return request;
 }
 
@@ -56,8 +57,8 @@ TEST(EkCertificateTest, GenuineTpm) {
   const Vendor vendor;
   const Findings findings = Verify(vendor.Leaf(), vendor.ek, vendor.Trust());
   EXPECT_TRUE(AllPassed(findings));
-  for (const std::string_view check :
-       {"tpm.ekcert.key", "tpm.ekcert.chain", "tpm.ekcert.validity", "tpm.ek.attributes"}) {
+  for (const std::string_view check : {"tpm.ekcert.key", "tpm.ekcert.chain", "tpm.ekcert.validity",
+                                       "tpm.ekcert.profile", "tpm.ek.attributes"}) {
     EXPECT_EQ(OutcomeOf(findings, check), Outcome::kPassed);
   }
 }
@@ -112,7 +113,7 @@ TEST(EkCertificateTest, NoCertificate) {
   const Findings findings = Verify(std::nullopt, vendor.ek, vendor.Trust());
   EXPECT_FALSE(AllPassed(findings));
   for (const std::string_view check :
-       {"tpm.ekcert.key", "tpm.ekcert.chain", "tpm.ekcert.validity"}) {
+       {"tpm.ekcert.key", "tpm.ekcert.chain", "tpm.ekcert.validity", "tpm.ekcert.profile"}) {
     EXPECT_EQ(OutcomeOf(findings, check), Outcome::kNotEvaluated) << check;
   }
   EXPECT_EQ(OutcomeOf(findings, "tpm.ek.attributes"), Outcome::kPassed);
@@ -133,6 +134,31 @@ TEST(EkCertificateTest, ExpiredIsAMatterOfChoice) {
   EXPECT_EQ(OutcomeOf(Verify(expired, vendor.ek, trust), "tpm.ekcert.validity"), Outcome::kPassed);
   trust.require_valid_time = true;
   EXPECT_EQ(OutcomeOf(Verify(expired, vendor.ek, trust), "tpm.ekcert.validity"), Outcome::kFailed);
+}
+
+TEST(EkCertificateTest, Attack_A12_CertificateForSomethingElse) {
+  const Vendor vendor;
+  CertificateRequest request = Request("AK", false);
+  request.endorsement_key = false;
+  const Certificate certificate =
+      *crypto::Issue(request, vendor.ek_key.public_key(), &vendor.root, vendor.root_key);
+  const Findings findings = Verify(certificate, vendor.ek, vendor.Trust());
+  EXPECT_EQ(OutcomeOf(findings, "tpm.ekcert.profile"), Outcome::kFailed);
+  EXPECT_EQ(OutcomeOf(findings, "tpm.ekcert.chain"), Outcome::kPassed);
+}
+
+TEST(EkCertificateTest, RevocationIsRequiredIfItIsAskedFor) {
+  const Vendor vendor;
+  EkTrust trust = vendor.Trust();
+  EXPECT_EQ(FindCheck(Verify(vendor.Leaf(), vendor.ek, trust), "tpm.ekcert.revocation"), nullptr);
+  trust.revocation.emplace();
+  EXPECT_EQ(OutcomeOf(Verify(vendor.Leaf(), vendor.ek, trust), "tpm.ekcert.revocation"),
+            Outcome::kNotEvaluated);
+  EXPECT_EQ(OutcomeOf(Verify(std::nullopt, vendor.ek, trust), "tpm.ekcert.revocation"),
+            Outcome::kNotEvaluated);
+  trust.anchors.clear();
+  EXPECT_EQ(OutcomeOf(Verify(vendor.Leaf(), vendor.ek, trust), "tpm.ekcert.revocation"),
+            Outcome::kNotEvaluated);
 }
 
 TEST(EkCertificateTest, Attack_A12_KeyThatIsNoEndorsementKey) {

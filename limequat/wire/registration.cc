@@ -8,6 +8,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/crypto/mac.h"
+#include "limequat/crypto/stored_certificate.h"
 #include "limequat/json/reader.h"
 #include "limequat/wire/document.h"
 
@@ -43,32 +44,47 @@ Member<Bytes> ReadPublicArea(json::ObjectReader& in, std::string_view name) {
   return member;
 }
 
+// An endorsement certificate as it lies in the TPM may be padded, or in a form that only
+// its vendor finds good.
+Result<crypto::StoredCertificates> EkCertificatesFromText(std::string_view text) {
+  if (text.starts_with(kPemBegin)) {
+    return crypto::ReadStoredCertificates(AsBytes(text.substr(0, text.find(kPemBegin, 1))));
+  }
+  LQ_ASSIGN_OR_RETURN(const Bytes der, Base64Decode(text));
+  return crypto::ReadStoredCertificates(der);
+}
+
 // What follows the first certificate. These are only helpers for building a path, so
 // one that cannot be read is left out: the path is then not found, and that shows.
-std::vector<crypto::Certificate> ReadChain(std::string_view pem) {
-  std::vector<crypto::Certificate> chain;
+void AddChain(const std::vector<crypto::Certificate>& found, std::size_t first,
+              std::vector<crypto::Certificate>& chain) {
+  for (std::size_t i = first; i < found.size() && chain.size() < kMaxEkChain; ++i) {
+    chain.push_back(found[i]);
+  }
+}
+
+void AddPemChain(std::string_view pem, std::vector<crypto::Certificate>& chain) {
   std::size_t at = pem.find(kPemBegin, 1);
   while (at != std::string_view::npos && chain.size() < kMaxEkChain) {
     const std::size_t next = pem.find(kPemBegin, at + 1);
-    const Result<crypto::Certificate> certificate =
-        crypto::Certificate::FromPem(pem.substr(at, next - at));
-    if (certificate) chain.push_back(*certificate);
+    const auto found = EkCertificatesFromText(pem.substr(at, next - at));
+    if (found) AddChain(found->certificates, 0, chain);
     at = next;
   }
-  return chain;
 }
 
 void ReadEkCertificate(json::ObjectReader& in, RegistrationRequest& request) {
   request.ek_certificate.present = in.Any("ekcert") != nullptr;
   if (!HasValue(in, "ekcert")) return;
   const std::string text = BoundedString(in, "ekcert", kMaxCertificateText);
-  Result<crypto::Certificate> certificate = CertificateFromText(text);
-  if (!certificate) {
-    in.Fail("ekcert", certificate.error().message);
+  Result<crypto::StoredCertificates> found = EkCertificatesFromText(text);
+  if (!found) {
+    in.Fail("ekcert", found.error().message);
     return;
   }
-  request.ek_certificate.value = *std::move(certificate);
-  if (text.starts_with(kPemBegin)) request.ek_chain = ReadChain(text);
+  request.ek_certificate.value = found->certificates.front();
+  AddChain(found->certificates, 1, request.ek_chain);
+  if (text.starts_with(kPemBegin)) AddPemChain(text, request.ek_chain);
 }
 
 bool IsDisabled(std::string_view text) {

@@ -113,6 +113,17 @@ TEST_F(RegistrationTest, DeviceIdentityIsNoticed) {
   }
 }
 
+TEST_F(RegistrationTest, Quirk_A21_EkCertificatesAsTheyLieInTheTpmAreRead) {
+  Bytes padded = ek_.ToDer();
+  padded.resize(1500, 0xff);
+  EXPECT_EQ(With("ekcert", Base64Encode(padded))->ek_certificate.value, ek_);
+  Bytes with_chain = ek_.ToDer();
+  Append(with_chain, helper_.ToDer());
+  const Result<RegistrationRequest> request = With("ekcert", Base64Encode(with_chain));
+  EXPECT_EQ(request->ek_certificate.value, ek_);
+  EXPECT_EQ(request->ek_chain, std::vector{helper_});
+}
+
 TEST_F(RegistrationTest, HelpersThatCannotBeReadAreLeftOut) {
   const std::string damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
   const auto chain = [&](const std::string& text) {
@@ -126,6 +137,9 @@ TEST_F(RegistrationTest, HelpersThatCannotBeReadAreLeftOut) {
   std::string many = ek_.ToPem();
   for (int i = 0; i < 20; ++i) many += helper_.ToPem();
   EXPECT_EQ(chain(many).size(), kMaxEkChain);
+  Bytes stored = ek_.ToDer();
+  for (int i = 0; i < 20; ++i) Append(stored, helper_.ToDer());
+  EXPECT_EQ(chain(Base64Encode(stored)).size(), kMaxEkChain);
   EXPECT_FALSE(With("ekcert", damaged + ek_.ToPem())) << "the first one counts";
 }
 
@@ -158,7 +172,7 @@ TEST_F(RegistrationTest, EveryMemberHasItsContent) {
   }
   Bytes trailing = ek_.ToDer();
   trailing.push_back(0);
-  EXPECT_FALSE(With("ekcert", Base64Encode(trailing)));
+  EXPECT_FALSE(With("mtls_cert", Base64Encode(trailing)));
   EXPECT_FALSE(With("mtls_cert", "enabled!"));
   for (const std::string_view ip : {"a b", "host/path", "[::1]", "a\nb", "a@b", "a?b"}) {
     EXPECT_FALSE(With("ip", ip)) << ip;
