@@ -3,6 +3,7 @@
 #include "limequat/crypto/certificate.h"
 
 #include "limequat/base/check.h"
+#include "limequat/crypto/certificate_notes.h"
 
 namespace {
 
@@ -24,6 +25,19 @@ void Use(const Certificate& certificate) {
   LQ_CHECK(FormatRfc3339(certificate.not_after()).size() == 20);
   certificate.is_ca();
   certificate.extension("2.5.29.17");
+  CheckPrintable(certificate.subject(crypto::NameStyle::kOneLine));
+  CheckPrintable(certificate.signature_algorithm());
+  CheckPrintable(certificate.key_algorithm());
+  certificate.key_usage();
+  certificate.authority_information();
+  certificate.crl_distribution_points();
+  LQ_CHECK(!certificate.subject_der().empty());
+  for (const crypto::Extension& extension : certificate.extensions()) {
+    LQ_CHECK(certificate.extension(extension.oid) == extension.value || extension.oid.empty());
+  }
+  for (const crypto::CertificateNote& note : crypto::NotesOn(certificate)) {
+    LQ_CHECK(note.id.starts_with("certificate."));
+  }
   if (const auto key = certificate.public_key()) LQ_CHECK(*key == *key);
   for (const ChainPurpose purpose : {ChainPurpose::kAny, ChainPurpose::kTlsClient,
                                      ChainPurpose::kTlsServer, ChainPurpose::kEndorsementKey}) {
@@ -46,6 +60,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     LQ_CHECK(Equal(certificate->ToDer(), input));
     const Result<Certificate> again = Certificate::FromPem(certificate->ToPem());
     LQ_CHECK(again && *again == *certificate);
+    Use(*certificate);
+  }
+  if (const Result<Certificate> certificate = Certificate::FromVendorDer(input)) {
+    LQ_CHECK(Equal(certificate->ToDer(), input));
     Use(*certificate);
   }
   if (const auto certificates = Certificate::AllFromPem(AsText(input), 4)) {
