@@ -25,6 +25,8 @@ constexpr CheckMeaning kCatalogue[] = {
     {"tpm.ekcert.key", "The endorsement certificate is absent, or for another key."},
     {"tpm.ekcert.chain", "The endorsement certificate does not lead to a trusted manufacturer."},
     {"tpm.ekcert.validity", "The endorsement certificate is not valid at this time."},
+    {"tpm.ekcert.revocation", "A certificate up to the manufacturer is revoked, or may be."},
+    {"tpm.ekcert.profile", "The certificate is not one for an endorsement key."},
     {"tpm.ek.attributes", "The endorsement key is not a key that only a TPM can use."},
     {"boot.baseline", "The machine booted something else than its approved boot."},
     {"pcr.policy", "A PCR does not have one of the values that the enrolment lists."},

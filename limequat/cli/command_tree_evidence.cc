@@ -3,9 +3,11 @@
 #include "limequat/cli/appraise_boot.h"
 #include "limequat/cli/appraise_ima.h"
 #include "limequat/cli/command_tree_internal.h"
+#include "limequat/cli/inspect_ekcert.h"
 #include "limequat/cli/inspect_eventlog.h"
 #include "limequat/cli/inspect_ima.h"
 #include "limequat/cli/inspect_quote.h"
+#include "limequat/cli/verify_ekcert.h"
 #include "limequat/cli/verify_quote.h"
 
 namespace limequat::cli {
@@ -57,6 +59,42 @@ void DeclareInspect(CLI::App& root, CommandLine& line) {
            "TPMS_ATTEST, or - for standard input")
       ->required();
   AddValue(quote.app, "--signature", quote.command.signature, ParseText, "FILE", "TPMT_SIGNATURE");
+
+  auto ekcert = Declare<InspectEkcert>(
+      inspect, line, "ekcert", "What a certificate of an endorsement key says",
+      "  tpm2_nvread 0x1c00002 | limequat inspect ekcert - -o table");
+  AddValue(ekcert.app, "FILE", ekcert.command.file, ParseText, "",
+           "certificate: PEM, DER, base64 or as read from the TPM, or - for standard input")
+      ->required();
+}
+
+void DeclareVerifyEkcert(CLI::App& verify, CommandLine& line) {
+  auto [app, command] = Declare<VerifyEkcert>(
+      verify, line, "ekcert", "Verify a certificate of an endorsement key up to its vendor",
+      "  limequat verify ekcert ek.der --trust vendors/ --intermediates intermediates/ \\\n"
+      "    --crl crls/ --ek-public ek.pub\n\n"
+      "A folder stands for the files in it. Certificates behind the first one in FILE are\n"
+      "intermediates too. With --crl every authority below the trusted one needs a current\n"
+      "list. Nothing is fetched.\n\n"
+      "Exit status: 0 verified, 1 not, 3 malformed.");
+  AddValue(app, "FILE", command.file, ParseText, "",
+           "certificate: PEM, DER, base64 or as read from the TPM, or - for standard input")
+      ->required();
+  AddValues(app, "--trust", command.trust, ParseText, "PATH...",
+            "trusted certificates of vendors: files or folders of PEM or DER")
+      ->allow_extra_args(true)
+      ->required();
+  AddValues(app, "--intermediates", command.intermediates, ParseText, "PATH...",
+            "certificates that may lead to a trusted one: files or folders")
+      ->allow_extra_args(true);
+  AddValues(app, "--crl", command.crls, ParseText, "PATH...",
+            "revocation lists: files or folders; given, they are required")
+      ->allow_extra_args(true);
+  AddValue(app, "--ek-public", command.ek_public, ParseText, "FILE",
+           "the key that it must be for: PEM, TPM2B_PUBLIC or TPMT_PUBLIC");
+  app.add_flag("--allow-expired", command.allow_expired,
+               "accept certificates outside of their validity, as many TPMs have");
+  app.add_flag("--all", command.all, kAllAbout);
 }
 
 void DeclareVerify(CLI::App& root, CommandLine& line) {
@@ -80,6 +118,8 @@ void DeclareVerify(CLI::App& root, CommandLine& line) {
            "PCRs that must be signed: sha256:0-7,10, several joined by +");
   app.add_flag("--allow-sha1", command.allow_sha1, "accept a signature made with SHA-1");
   app.add_flag("--all", command.all, kAllAbout);
+
+  DeclareVerifyEkcert(verify, line);
 }
 
 void DeclareAppraiseBoot(CLI::App& appraise, CommandLine& line) {

@@ -32,9 +32,11 @@ std::string NotRequired(const json::Object& document) {
   return fmt::format("not asked for  {}\n", text);
 }
 
-Result<std::string> ForPeople(const json::Object& document, const FindingsStyle& style) {
+Result<std::string> ForPeople(const json::Object& document, const std::string& about,
+                              const FindingsStyle& style) {
   LQ_ASSIGN_OR_RETURN(const ResultView view, ParseResultView(document));
-  return RenderVerdict(view, style.look) + RenderFindings(view, style) + NotRequired(document);
+  return RenderVerdict(view, style.look) + about + RenderFindings(view, style) +
+         NotRequired(document);
 }
 
 Ending EndingOf(appraise::Verdict verdict) {
@@ -66,8 +68,9 @@ Result<Ending> ShowVerdict(Console& console, const Result<VerdictDocument>& resu
     }
     return result.error();
   }
-  LQ_ASSIGN_OR_RETURN(const std::string text,
-                      ForPeople(result->document, {.look = console.look(), .all = style.all}));
+  LQ_ASSIGN_OR_RETURN(
+      const std::string text,
+      ForPeople(result->document, style.about, {.look = console.look(), .all = style.all}));
   LQ_RETURN_IF_ERROR(console.Show(result->document, [&] { return text; }));
   return EndingOf(result->verdict);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "limequat/appraise/appraisal.h"
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
@@ -17,8 +19,9 @@ struct VerdictDocument {
 VerdictDocument DocumentOf(const appraise::Appraisal& appraisal);
 
 struct VerdictStyle {
-  bool all = false;  // show every finding
-  Time at{};         // for a document about an error
+  bool all = false;     // show every finding
+  Time at{};            // for a document about an error
+  std::string about{};  // for people: what it is about, in whole lines
 };
 
 // Shows the document and gives the status that goes with its verdict: only "pass" is

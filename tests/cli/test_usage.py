@@ -181,7 +181,7 @@ class FindingsDocumentTest(CliTest):
     """docs/findings.md and `explain` know every check that the sources have."""
 
     _LITERAL = re.compile(r'(?:Failed|Passed|NotEvaluated|Judge)\(\s*"([^"]+)"|Check\w* = "([^"]+)"|AddFailure\(\s*entry,\s*"([^"]+)"')
-    _DERIVED = ("tpm.ekcert.chain", "tpm.ekcert.validity")   # made from a prefix by crypto::VerifyChain
+    _DERIVED = ("tpm.ekcert.chain", "tpm.ekcert.revocation", "tpm.ekcert.validity")   # made from a prefix by crypto::VerifyChain
     _NAME = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
     def checks_of_the_sources(self) -> set[str]:
