@@ -24,6 +24,8 @@ std::string_view KeyTypeName(crypto::KeyType type) {
       return "rsa";
     case crypto::KeyType::kEc:
       return "ecc";
+    case crypto::KeyType::kEd25519:
+      return "ed25519";
     case crypto::KeyType::kOther:
       break;
   }
