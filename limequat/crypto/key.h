@@ -58,8 +58,8 @@ class PublicKey {
   // fits; a scheme that does not go with the key is kInvalid, malformed DER too.
   SignatureCheck Verify(SignatureScheme scheme, HashAlgorithm hash, ByteView message,
                         ByteView signature) const;
-  // The same of a message that was hashed before, to `digest`. Always kInvalid for
-  // kEd25519, which signs messages and not digests.
+  // The same of a message that was hashed before, to `digest`; see prehashed.h for other
+  // hashes. Always kInvalid for kEd25519, which signs messages and not digests.
   SignatureCheck VerifyDigest(SignatureScheme scheme, const Digest& digest,
                               ByteView signature) const;
 
