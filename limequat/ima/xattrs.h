@@ -10,6 +10,9 @@
 
 namespace limequat::ima {
 
+// Holds the digest or the signature of the file.
+inline constexpr std::string_view kImaXattr = "security.ima";
+
 // An extended attribute; views point into the entry.
 struct Xattr {
   std::string_view name;  // "security.selinux"
