@@ -37,7 +37,8 @@ crypto::Digest PolicyHash(const Reference& reference) {
 bool NeedsFullAnswer(const Reference& reference, const Challenge& challenge, const Verified& it) {
   if (challenge.full || it.relation == BootRelation::kEarlier) return false;
   if (it.relation != BootRelation::kSame) return true;
-  return it.last->policy_hash != PolicyHash(reference) ||
+  const bool learns = reference.policy != nullptr && reference.policy->learns_keys();
+  return it.last->policy_hash != PolicyHash(reference) || (learns && it.last->learned == nullptr) ||
          it.last->entries() != challenge.ima_from || it.last->entries() == 0 ||
          it.last->replay.pcr().algorithm() != it.bank.bank;
 }
@@ -94,6 +95,19 @@ void Remember(const Case& about, const Appraisal& found, BootProgress& progress)
   progress.failures_not_kept += found.not_shown;
 }
 
+// What is kept of the keys that the policy lets be learned.
+std::shared_ptr<const ima::Keyring> Kept(const Case& about, ima::Keyring learned) {
+  const policy::RuntimePolicy* policy = about.reference.policy.get();
+  if (policy == nullptr || !policy->learns_keys()) return nullptr;
+  const BootProgress* before = about.before;
+  // Keys are only ever added.
+  if (before != nullptr && before->learned != nullptr && !about.challenge.full &&
+      before->learned->size() == learned.size()) {
+    return before->learned;
+  }
+  return std::make_shared<const ima::Keyring>(std::move(learned));
+}
+
 BootProgress ProgressOf(const Case& about, const Verified& it, const QuotedEntries& entries,
                         const Appraisal& appraisal, const Appraisal& found) {
   BootProgress progress{.clock_info = it.quote.clock_info(),
@@ -121,6 +135,12 @@ void AddEarlierFailures(const Case& about, Appraisal& out) {
   out.not_shown += about.before->failures_not_kept;
 }
 
+// The keys that entries in front of `entries` have brought.
+ima::Keyring LearnedBefore(const Case& about, const QuotedEntries& entries) {
+  if (entries.first == 0 || about.before == nullptr || about.before->learned == nullptr) return {};
+  return *about.before->learned;
+}
+
 // Appraises a verified quote with its list.
 void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
   Appraisal found;
@@ -135,11 +155,13 @@ void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
   const crypto::Digest* quoted = it.quote.Pcr(about.bank, tpm::kImaPcr);
   const std::optional<QuotedEntries> entries = FindQuotedEntries(about, *quoted, found);
   if (entries) {
-    AppraiseQuotedEntries(about, *entries, it.quote, found);
+    ima::Keyring learned = LearnedBefore(about, *entries);
+    AppraiseQuotedEntries(about, *entries, it.quote, learned, found);
     out.list_is_ahead = entries->is_ahead;
     // A boot without entries leaves nothing to go on from.
     if (bank_is_good && entries->replay.entries() > 0) {
       out.progress = ProgressOf(about, it, *entries, out.appraisal, found);
+      out.progress->learned = Kept(about, std::move(learned));
     }
   }
   AddEarlierFailures(about, out.appraisal);

@@ -12,6 +12,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
+#include "limequat/ima/keyring.h"
 #include "limequat/ima/replay.h"
 #include "limequat/policy/runtime_policy.h"
 #include "limequat/tpm/attest.h"
@@ -90,6 +91,9 @@ struct BootProgress {
   // of the whole list.
   Findings failures;
   std::uint64_t failures_not_kept = 0;
+  // Keys learned from the verified entries. Null: not known, as after a restart of the
+  // verifier; then a policy that learns keys needs the list from its beginning.
+  std::shared_ptr<const ima::Keyring> learned = nullptr;
 };
 
 // What to do next about the machine.

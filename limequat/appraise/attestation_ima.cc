@@ -160,7 +160,7 @@ std::optional<QuotedEntries> FindQuotedEntries(const Case& about, const crypto::
 }
 
 void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
-                           const tpm::VerifiedQuote& quote, Appraisal& out) {
+                           const tpm::VerifiedQuote& quote, ima::Keyring& learned, Appraisal& out) {
   const policy::RuntimePolicy* policy = about.reference.policy.get();
   if (policy != nullptr && policy->says_nothing()) policy = nullptr;
   ima::ListReader reader(entries.bytes, ima::Format::kAscii);
@@ -178,7 +178,7 @@ void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
       }
       Add(out, std::move(finding));
     }
-    AppraiseEntry(**entry, policy, out);
+    AppraiseEntry(**entry, policy, learned, out);
   }
 }
 

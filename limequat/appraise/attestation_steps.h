@@ -86,8 +86,8 @@ struct QuotedEntries {
 std::optional<QuotedEntries> FindQuotedEntries(const Case& about, const crypto::Digest& quoted,
                                                Appraisal& out);
 // Appraises each of them, and the first entry of a full list against the quoted PCRs
-// ("ima.boot_aggregate").
+// ("ima.boot_aggregate"). `learned`: see AppraiseEntry.
 void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
-                           const tpm::VerifiedQuote& quote, Appraisal& out);
+                           const tpm::VerifiedQuote& quote, ima::Keyring& learned, Appraisal& out);
 
 }  // namespace limequat::appraise

@@ -165,8 +165,7 @@ TEST_F(AttestationTest, UnpolicedMachineStillFails) {
 
 TEST_F(AttestationTest, PolicyMembersThatAreNotEvaluated) {
   std::string text = machine_.PolicyText();
-  text.replace(text.find(R"("ima-buf":{})"), 12,
-               R"("ima-buf":{"x":[")" + std::string(64, 'a') + R"("]})");
+  text.replace(text.find(R"("dm_policy":null)"), 16, R"("dm_policy":{"version":1})");
   reference().policy = testing::ParsePolicy(text);
   const Attestation first = AttestFull(machine_, reference());
   EXPECT_TRUE(FailsOnlyFor(first, "policy.unevaluated"));

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "limequat/appraise/ima_entry_steps.h"
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
@@ -20,18 +21,9 @@ namespace {
 // that is known of the machine and never is to extend the policy. AGENT stands for itself:
 // nothing of the evidence is in a command (attack A15).
 constexpr std::string_view kInvestigate = "limequat explain AGENT";
-constexpr std::size_t kShownPath = 512;
 // Findings stay in memory for a whole boot: a path keeps no more than the kernel allows.
 constexpr std::size_t kKeptPath = 4096;
 constexpr std::size_t kShownDigests = 4;
-
-std::string Path(const ima::Entry& entry) { return EscapeForDisplay(entry.path, kShownPath); }
-
-std::string FileDigest(const ima::Entry& entry) {
-  return fmt::format("{}{}{}:{}", EscapeForDisplay(entry.digest_type, 32),
-                     entry.digest_type.empty() ? "" : ":",
-                     EscapeForDisplay(entry.digest_algorithm, 32), HexEncode(entry.file_digest));
-}
 
 // Whether a policy can list the digest at all: it lists the bytes of digests of files,
 // whose size tells the algorithm. SM3 and SHA-256 have the same size; an fs-verity
@@ -39,19 +31,6 @@ std::string FileDigest(const ima::Entry& entry) {
 bool IsListable(const ima::Entry& entry) {
   if (!entry.digest_type.empty() && entry.digest_type != "ima") return false;
   return entry.digest_algorithm == "sha224" || crypto::HashFromName(entry.digest_algorithm);
-}
-
-void AddAbout(const ima::Entry& entry, Finding finding, Appraisal& out) {
-  finding.subject.path = std::string(entry.path.substr(0, kKeptPath));
-  finding.subject.pcr = entry.pcr;
-  finding.subject.event = entry.index;
-  finding.next = std::string(kInvestigate);
-  Add(out, std::move(finding));
-}
-
-void AddFailure(const ima::Entry& entry, std::string_view check, std::string detail,
-                Appraisal& out) {
-  AddAbout(entry, Failed(check, std::move(detail), Cause::kTamper), out);
 }
 
 std::string Joined(const std::vector<std::string>& digests) {
@@ -63,7 +42,8 @@ std::string Joined(const std::vector<std::string>& digests) {
   return text;
 }
 
-void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy, Appraisal& out) {
+void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy,
+                    const ima::Keyring& learned, Appraisal& out) {
   const bool listable = IsListable(entry);
   const policy::PathAnswer answer = policy.Look(entry.path, entry.file_digest);
   if (answer == policy::PathAnswer::kListed && listable) return;
@@ -77,16 +57,20 @@ void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy
     case policy::Exclusion::kLimitHit:
       AddFailure(entry, "ima.exclude_limit",
                  fmt::format("an exclude expression gave up on {}: it counts as not excluded",
-                             Path(entry)),
+                             PathOf(entry)),
                  out);
       break;
     case policy::Exclusion::kNo:
       break;
   }
+  const std::string signer = SignerOf(entry, policy, learned, out);
+  // A signature speaks for files that the policy does not list. Where it lists digests,
+  // these are meant: an old program keeps its good signature.
+  if (!signer.empty() && answer != policy::PathAnswer::kOtherDigest) return;
   if (answer == policy::PathAnswer::kUnknownPath) {
     AddFailure(entry, "ima.path",
                fmt::format("{} ({}) ran or was read; the policy does not know this path",
-                           Path(entry), FileDigest(entry)),
+                           PathOf(entry), FileDigestOf(entry)),
                out);
     return;
   }
@@ -95,28 +79,22 @@ void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy
              NotEvaluated("ima.digest_kind",
                           fmt::format("{} is {}: a runtime policy lists SHA-1 and SHA-2 digests "
                                       "of files and cannot say whether it is good",
-                                      Path(entry), FileDigest(entry))),
+                                      PathOf(entry), FileDigestOf(entry))),
              out);
     return;
   }
-  AddFailure(entry, "ima.digest",
-             fmt::format("{} is {}, the policy lists {}", Path(entry), FileDigest(entry),
-                         Joined(policy.DigestsOf(entry.path, kShownDigests))),
-             out);
+  AddFailure(
+      entry, "ima.digest",
+      fmt::format("{} is {}, the policy lists {}{}", PathOf(entry), FileDigestOf(entry),
+                  Joined(policy.DigestsOf(entry.path, kShownDigests)),
+                  signer.empty() ? "" : "; that key " + signer + " signed it changes nothing"),
+      out);
 }
 
-// Entries that are no file's, or do not say which: nothing in `digests` or `excludes` of
-// a policy is about them, even if it has their name.
-void AppraiseContent(const ima::Entry& entry, const policy::RuntimePolicy& policy, Appraisal& out) {
-  if (entry.Find(ima::Field::kBuf) != nullptr) {
-    AddAbout(entry,
-             NotEvaluated("ima.buffer",
-                          fmt::format("the kernel measured '{}' ({}), not a file: this version "
-                                      "does not appraise buffers",
-                                      Path(entry), FileDigest(entry))),
-             out);
-    return;
-  }
+// Nothing in `digests` or `excludes` of a policy is about entries that are no file's, even
+// if it has their name.
+void AppraiseContent(const ima::Entry& entry, const policy::RuntimePolicy& policy,
+                     ima::Keyring& learned, Appraisal& out) {
   // Nothing covers the name of a template. Called a custom one, an entry would show as
   // its digest what in truth is, say, an attribute that whoever wrote the file chose.
   if (!ima::Template::IsKernels(entry.template_name)) {
@@ -125,7 +103,7 @@ void AppraiseContent(const ima::Entry& entry, const policy::RuntimePolicy& polic
         NotEvaluated("ima.template",
                      fmt::format("'{}' is a custom template: nothing proves which of its "
                                  "fields is the digest of {}",
-                                 EscapeForDisplay(entry.template_name, kShownPath), Path(entry)),
+                                 EscapeForDisplay(entry.template_name, kShownPath), PathOf(entry)),
                      Cause::kTamper),
         out);
     return;
@@ -141,16 +119,42 @@ void AppraiseContent(const ima::Entry& entry, const policy::RuntimePolicy& polic
              out);
     return;
   }
-  AppraiseDigest(entry, policy, out);
+  if (entry.Find(ima::Field::kBuf) != nullptr) {
+    AppraiseBuffer(entry, policy, learned, out);
+  } else {
+    AppraiseDigest(entry, policy, learned, out);
+  }
 }
 
 }  // namespace
 
-void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy, Appraisal& out) {
+std::string PathOf(const ima::Entry& entry) { return EscapeForDisplay(entry.path, kShownPath); }
+
+std::string FileDigestOf(const ima::Entry& entry) {
+  return fmt::format("{}{}{}:{}", EscapeForDisplay(entry.digest_type, 32),
+                     entry.digest_type.empty() ? "" : ":",
+                     EscapeForDisplay(entry.digest_algorithm, 32), HexEncode(entry.file_digest));
+}
+
+void AddAbout(const ima::Entry& entry, Finding finding, Appraisal& out) {
+  finding.subject.path = std::string(entry.path.substr(0, kKeptPath));
+  finding.subject.pcr = entry.pcr;
+  finding.subject.event = entry.index;
+  finding.next = std::string(kInvestigate);
+  Add(out, std::move(finding));
+}
+
+void AddFailure(const ima::Entry& entry, std::string_view check, std::string detail,
+                Appraisal& out) {
+  AddAbout(entry, Failed(check, std::move(detail), Cause::kTamper), out);
+}
+
+void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy,
+                   ima::Keyring& learned, Appraisal& out) {
   if (entry.pcr != tpm::kImaPcr) {
     AddFailure(entry, "ima.pcr",
                fmt::format("{} was measured into PCR {}, not {}: no quote of the list covers it",
-                           Path(entry), entry.pcr, tpm::kImaPcr),
+                           PathOf(entry), entry.pcr, tpm::kImaPcr),
                out);
   }
   if (entry.index > 0 && entry.path == ima::kBootAggregate &&
@@ -162,17 +166,18 @@ void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy,
     // The TPM vouches for the fact alone, not for a word of the entry.
     AddFailure(
         entry, "ima.violation",
-        fmt::format("{} changed while it was measured, or was open for writing", Path(entry)), out);
+        fmt::format("{} changed while it was measured, or was open for writing", PathOf(entry)),
+        out);
     return;
   }
   if (ima::CheckStatedDigest(entry) != ima::StatedDigest::kMatches) {
     AddFailure(entry, "ima.template_digest",
                fmt::format("the list states the template digest {} for {}, which is not the hash "
                            "of its template data",
-                           HexEncode(entry.template_digest), Path(entry)),
+                           HexEncode(entry.template_digest), PathOf(entry)),
                out);
   }
-  if (policy != nullptr) AppraiseContent(entry, *policy, out);
+  if (policy != nullptr) AppraiseContent(entry, *policy, learned, out);
 }
 
 namespace {
@@ -219,6 +224,7 @@ Result<ByteView> Replay(ByteView list, ima::Format format, const crypto::Digest&
 Status AppraiseEntries(ByteView list, ima::Format format, const policy::RuntimePolicy& policy,
                        Appraisal& out) {
   ima::ListReader reader(list, format);
+  ima::Keyring learned;
   bool first = true;
   while (true) {
     LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
@@ -234,7 +240,7 @@ Status AppraiseEntries(ByteView list, ima::Format format, const policy::RuntimeP
       Add(out, std::move(finding));
     }
     first = false;
-    AppraiseEntry(*entry, policy.says_nothing() ? nullptr : &policy, out);
+    AppraiseEntry(*entry, policy.says_nothing() ? nullptr : &policy, learned, out);
   }
 }
 

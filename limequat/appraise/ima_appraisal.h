@@ -6,6 +6,7 @@
 
 #include "limequat/appraise/appraisal.h"
 #include "limequat/base/bytes.h"
+#include "limequat/ima/keyring.h"
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
 #include "limequat/policy/runtime_policy.h"
@@ -20,7 +21,11 @@ namespace limequat::appraise {
 //   ima.digest           the path is listed with other digests (cause tamper or policy-lag)
 //   ima.digest_kind      not evaluated: the path is listed, but its digest is of an algorithm
 //                        or a kind (fs-verity) that no policy lists
-//   ima.buffer           not evaluated: the entry is a measured buffer, no file (ima-buf)
+//   ima.signature        nothing else speaks for the file, and its signature is bad, or cannot be
+//                        verified (see ima::VerifyEntry)
+//   ima.key              a key was added to a keyring for which the policy does not list it
+//   ima.buffer           another measured buffer (ima-buf) that the policy does not list
+//   ima.buffer_digest    the digest of a measured buffer is not that of the buffer
 //   ima.template         not evaluated: the template has no name or no digest, or is a custom
 //                        one (attack A07: its name, which tells the fields, is not covered)
 //   ima.exclude_limit    an exclude expression hit its limit (counts as not excluded)
@@ -28,7 +33,15 @@ namespace limequat::appraise {
 //                        allows kexec)
 // Entries that are fine add nothing. `policy` may be null: then only what needs no
 // policy is checked. Paths in details are escaped; `next` never holds one (A15).
-void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy, Appraisal& out);
+//
+// A file that the policy does not list is fine if a key vouches for its content: one of
+// the policy's verification keys, or of `learned`. Where the policy lists other digests of
+// the path, these are meant, and a good signature does not help (Keylime accepts it). Keys
+// that the policy lists for their keyrings are added to `learned`, whose contents must
+// come from earlier entries of the same boot that a quote covers (attack A06), appraised
+// with the same policy. Keys of keyrings that a policy ignores are never learned.
+void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy,
+                   ima::Keyring& learned, Appraisal& out);
 
 // A whole list against a policy, for `limequat appraise ima` and tests:
 //   ima.replay           if `pcr` is given: a prefix of the list leads to it (native or

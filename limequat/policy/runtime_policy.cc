@@ -16,6 +16,7 @@
 #include "limequat/policy/digest_map.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/policy_document.h"
+#include "limequat/policy/verification_keys.h"
 
 namespace limequat::policy {
 
@@ -73,14 +74,17 @@ std::vector<std::string> ReadStrings(const json::Value& array) {
 
 std::vector<std::string> Unevaluated(const json::Value& policy) {
   std::vector<std::string> names;
-  for (const std::string_view name : {"keyrings", "ima-buf"}) {
-    if (!Member(policy, name).as_object()->empty()) names.emplace_back(name);
-  }
-  if (!Member(policy, "verification-keys").as_string()->empty()) {
-    names.emplace_back("verification-keys");
-  }
   if (!Member(Member(policy, "ima"), "dm_policy").is_null()) names.emplace_back("ima.dm_policy");
   return names;
+}
+
+PathAnswer LookIn(const DigestMap& map, std::string_view name, ByteView digest) {
+  std::optional<DigestMap::Digests> digests = map.Find(name);
+  if (!digests) return PathAnswer::kUnknownPath;
+  while (const std::optional<ByteView> listed = digests->Next()) {
+    if (Equal(*listed, digest)) return PathAnswer::kListed;
+  }
+  return PathAnswer::kOtherDigest;
 }
 
 }  // namespace
@@ -88,6 +92,10 @@ std::vector<std::string> Unevaluated(const json::Value& policy) {
 struct RuntimePolicy::Impl {
   crypto::Digest hash{crypto::HashAlgorithm::kSha256};
   Digests digests;
+  Digests keyrings;
+  Digests buffers;
+  std::vector<std::string> ignored_keyrings;
+  ima::Keyring verification_keys;
   ExcludeList excludes;
   bool excludes_everything = false;
   std::vector<std::string> unevaluated;
@@ -115,6 +123,14 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
   impl->hash = hash;
   LQ_ASSIGN_OR_RETURN(impl->digests,
                       ReadDigests(*Member(policy, "digests").as_object(), SeedFrom(impl->hash)));
+  LQ_ASSIGN_OR_RETURN(impl->keyrings,
+                      ReadDigests(*Member(policy, "keyrings").as_object(), SeedFrom(impl->hash)));
+  LQ_ASSIGN_OR_RETURN(impl->buffers,
+                      ReadDigests(*Member(policy, "ima-buf").as_object(), SeedFrom(impl->hash)));
+  impl->ignored_keyrings = ReadStrings(Member(Member(policy, "ima"), "ignored_keyrings"));
+  LQ_ASSIGN_OR_RETURN(
+      impl->verification_keys,
+      ParseVerificationKeys(*Member(policy, "verification-keys").as_string(), "policy"));
   const std::vector<std::string> expressions = ReadStrings(Member(policy, "excludes"));
   LQ_ASSIGN_OR_RETURN(impl->excludes, ExcludeList::Compile(expressions));
   LQ_ASSIGN_OR_RETURN(const Leftover left,
@@ -132,8 +148,9 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
   if (generator <= 1) {
     impl->why_it_says_nothing =
         fmt::format("its generator is {}: Keylime's mark of an empty policy", generator);
-  } else if (impl->digests.count == 0) {
-    impl->why_it_says_nothing = "it lists no digests";
+  } else if (impl->digests.count + impl->keyrings.count + impl->buffers.count == 0 &&
+             impl->verification_keys.empty()) {
+    impl->why_it_says_nothing = "it lists no digests and no keys";
   } else if (impl->excludes_everything) {
     impl->why_it_says_nothing = "its exclude expressions match every path";
   }
@@ -151,13 +168,25 @@ bool RuntimePolicy::excludes_everything() const { return impl_->excludes_everyth
 const std::vector<std::string>& RuntimePolicy::unevaluated() const { return impl_->unevaluated; }
 
 PathAnswer RuntimePolicy::Look(std::string_view path, ByteView digest) const {
-  std::optional<DigestMap::Digests> digests = impl_->digests.map.Find(path);
-  if (!digests) return PathAnswer::kUnknownPath;
-  while (const std::optional<ByteView> listed = digests->Next()) {
-    if (Equal(*listed, digest)) return PathAnswer::kListed;
-  }
-  return PathAnswer::kOtherDigest;
+  return LookIn(impl_->digests.map, path, digest);
 }
+
+PathAnswer RuntimePolicy::LookKey(std::string_view keyring, ByteView digest) const {
+  return LookIn(impl_->keyrings.map, keyring, digest);
+}
+
+PathAnswer RuntimePolicy::LookBuffer(std::string_view name, ByteView digest) const {
+  return LookIn(impl_->buffers.map, name, digest);
+}
+
+bool RuntimePolicy::IgnoresKeyring(std::string_view name) const {
+  return std::ranges::any_of(impl_->ignored_keyrings, [&](const std::string& ignored) {
+    return ignored == "*" || ignored == name;
+  });
+}
+
+bool RuntimePolicy::learns_keys() const { return impl_->keyrings.count > 0; }
+const ima::Keyring& RuntimePolicy::verification_keys() const { return impl_->verification_keys; }
 
 std::vector<std::string> RuntimePolicy::DigestsOf(std::string_view path, std::size_t limit) const {
   std::vector<std::string> texts;

@@ -15,6 +15,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/ima/keyring.h"
 #include "limequat/policy/exclude_list.h"
 
 namespace limequat::policy {
@@ -33,19 +34,20 @@ enum class PathAnswer {
 };
 
 // A Keylime runtime policy, version 1 (keylime-server-protocol, 5.1): `digests`,
-// `excludes`, with Keylime's meaning. Immutable, shared by every machine bound to
-// it, identified by the hash of the bytes it was read from.
+// `excludes`, `keyrings`, `ima-buf`, `verification-keys` and `ima.ignored_keyrings`, with
+// Keylime's meaning. Immutable, shared by every machine bound to it, identified by the
+// hash of the bytes it was read from.
 //
 // Members of a policy that this version does not evaluate and that are not empty
-// (`keyrings`, `ima-buf`, `verification-keys`, `ima.dm_policy`) are listed by
-// unevaluated(): a machine bound to such a policy gets findings that are not
-// evaluated, it never passes by silence.
+// (`ima.dm_policy`) are listed by unevaluated(): a machine bound to such a policy gets
+// findings that are not evaluated, it never passes by silence.
 class RuntimePolicy {
  public:
   // Hostile input (a request body). kMalformed ("policy.*"): not JSON, members that
   // are absent or of wrong types (the schema is Keylime's), a digest that is not 40 to
   // 128 lower-case hex digits in pairs, an invalid expression (quirk Q19: Keylime
-  // stores it and ignores all expressions), limits. Never partly applied.
+  // stores it and ignores all expressions), verification keys that are no keyring or hold
+  // a key of an unknown kind, limits. Never partly applied.
   static Result<std::shared_ptr<const RuntimePolicy>> Parse(std::string_view json);
   // The policy that a signed envelope holds; its hash is that of the envelope.
   static Result<std::shared_ptr<const RuntimePolicy>> Parse(const VerifiedEnvelope& envelope);
@@ -56,7 +58,7 @@ class RuntimePolicy {
   const crypto::Digest& hash() const;
   std::size_t paths() const;
   std::size_t digests() const;
-  // No digests at all, expressions that exclude everything (every listed path and
+  // No digests, keys or buffers at all, expressions that exclude everything (every listed path and
   // every path of an ordinary system), or Keylime's empty policy (generator ≤ 1): it
   // accepts or says nothing, so a machine bound to it is unpoliced.
   bool says_nothing() const;
@@ -80,6 +82,18 @@ class RuntimePolicy {
   // beginning of the path, not necessarily to its end. Match and depth limits hold.
   // Costs more than Look: ask only about paths that Look did not find listed.
   Exclusion Excludes(std::string_view path) const;
+
+  // What the policy says of a key that the kernel measured when it was added to `keyring`,
+  // and of another measured buffer: `digest` is that of the buffer.
+  PathAnswer LookKey(std::string_view keyring, ByteView digest) const;
+  PathAnswer LookBuffer(std::string_view name, ByteView digest) const;
+  // Whether keys of this keyring are of no interest (`*`: of any). Such keys are not
+  // trusted for anything.
+  bool IgnoresKeyring(std::string_view name) const;
+  // Whether LookKey can answer kListed: such keys are trusted to sign files.
+  bool learns_keys() const;
+  // Keys that are trusted to sign files.
+  const ima::Keyring& verification_keys() const;
 
  private:
   struct Impl;

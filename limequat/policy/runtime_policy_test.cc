@@ -143,21 +143,71 @@ TEST(RuntimePolicy, GeneratorOfTheEmptyPolicySaysNothing) {
 }
 
 TEST(RuntimePolicy, MembersThatAreNotEvaluatedAreListed) {
-  EXPECT_THAT(Parsed(With("keyrings", json::Object{{".ima", json::Array{kOne}}}))->unevaluated(),
-              ElementsAre("keyrings"));
-  EXPECT_THAT(Parsed(With("ima-buf", json::Object{{"x", json::Array{kOne}}}))->unevaluated(),
-              ElementsAre("ima-buf"));
-  EXPECT_THAT(Parsed(With("verification-keys", R"({"pubkeys": [], "keyids": []})"))->unevaluated(),
-              ElementsAre("verification-keys"));
   json::Object ima = Ima();
   ima.Set("dm_policy", json::Object{{"version", 1}});
   EXPECT_THAT(Parsed(With("ima", ima))->unevaluated(), ElementsAre("ima.dm_policy"));
 }
 
-TEST(RuntimePolicy, DoublyEncodedVerificationKeysAreRead) {
-  EXPECT_THAT(
-      Parsed(With("verification-keys", R"("{\"pubkeys\": [], \"keyids\": []}")"))->unevaluated(),
-      ElementsAre("verification-keys"));
+TEST(RuntimePolicy, KeysAndBuffersByName) {
+  for (const bool keys : {true, false}) {
+    const auto policy = Parsed(
+        With(keys ? "keyrings" : "ima-buf", json::Object{{".ima", json::Array{kOne, kTwo}}}));
+    const auto look = [&](std::string_view name, std::string_view digest) {
+      return keys ? policy->LookKey(name, FromHex(digest))
+                  : policy->LookBuffer(name, FromHex(digest));
+    };
+    EXPECT_EQ(look(".ima", kTwo), PathAnswer::kListed);
+    EXPECT_EQ(look(".ima", std::string(64, '2')), PathAnswer::kOtherDigest);
+    EXPECT_EQ(look(".evm", kOne), PathAnswer::kUnknownPath);
+    // One list is not another.
+    EXPECT_EQ(look("/bin/true", kOne), PathAnswer::kUnknownPath);
+    EXPECT_EQ(policy->Look(".ima", FromHex(kOne)), PathAnswer::kUnknownPath);
+    EXPECT_EQ(
+        keys ? policy->LookBuffer(".ima", FromHex(kOne)) : policy->LookKey(".ima", FromHex(kOne)),
+        PathAnswer::kUnknownPath);
+    EXPECT_EQ(policy->learns_keys(), keys);
+  }
+}
+
+TEST(RuntimePolicy, IgnoredKeyrings) {
+  json::Object ima = Ima();
+  ima.Set("ignored_keyrings", json::Array{".evm", ".machine"});
+  const auto some = Parsed(With("ima", ima));
+  EXPECT_TRUE(some->IgnoresKeyring(".machine"));
+  EXPECT_FALSE(some->IgnoresKeyring(".ima"));
+  EXPECT_FALSE(some->IgnoresKeyring("*"));
+  ima.Set("ignored_keyrings", json::Array{"*"});
+  EXPECT_TRUE(Parsed(With("ima", ima))->IgnoresKeyring(".ima"));
+  EXPECT_FALSE(Parsed(Good())->IgnoresKeyring(".ima"));
+}
+
+constexpr std::string_view kKeyText =
+    R"({"pubkeys": ["MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEIVTZFN4rHlHs3ooZB5mcT/HGoWe18pW8nx2LSMlkk4nk5QPLAg/CGpmZebc6SZqVtHxAPKAlYa1i4MX19yu5Eg=="], "keyids": [0]})";
+
+TEST(RuntimePolicy, VerificationKeys) {
+  EXPECT_TRUE(Parsed(Good())->verification_keys().empty());
+  EXPECT_EQ(Parsed(With("verification-keys", kKeyText))->verification_keys().size(), 1U);
+  EXPECT_EQ(Parsed(With("verification-keys", json::Serialize(json::Value(kKeyText))))
+                ->verification_keys()
+                .size(),
+            1U);
+  EXPECT_EQ(ErrorOf(With("verification-keys", R"({"pubkeys": ["AAAA"], "keyids": [0]})")),
+            "policy.verification_keys");
+}
+
+// Signed files, keys or buffers can be judged without a list of digests.
+TEST(RuntimePolicy, KeysAloneSaySomething) {
+  json::Object policy = With("digests", json::Object());
+  EXPECT_TRUE(Parsed(policy)->says_nothing());
+  for (const std::string_view name : {"keyrings", "ima-buf"}) {
+    json::Object with = policy;
+    with.Set(name, json::Object{{".ima", json::Array{kOne}}});
+    EXPECT_FALSE(Parsed(with)->says_nothing()) << name;
+  }
+  policy.Set("verification-keys", R"({"pubkeys": [], "keyids": []})");
+  EXPECT_TRUE(Parsed(policy)->says_nothing());
+  policy.Set("verification-keys", kKeyText);
+  EXPECT_FALSE(Parsed(policy)->says_nothing());
 }
 
 TEST(RuntimePolicy, NotJson) {

@@ -152,6 +152,17 @@ void FakeMachine::Measure(std::string_view path, const Digest& file, std::uint32
   Append(Line(pcr, stated, options_.template_name, file, path), pcr, data, false);
 }
 
+void FakeMachine::MeasureWith(std::string_view template_name, std::string_view path,
+                              const Digest& file, ByteView field, std::uint32_t pcr) {
+  ByteWriter data;
+  data.Raw(TemplateData("ima-ng", file, path)).SizedU32Le(field);
+  const std::string stated = crypto::Hash(HashAlgorithm::kSha1, data.bytes()).hex();
+  const std::string line =
+      fmt::format("{} {} {} {}:{} {} {}\n", pcr, stated, template_name,
+                  crypto::HashName(file.algorithm()), file.hex(), path, HexEncode(field));
+  Append(line, pcr, data.bytes(), false);
+}
+
 void FakeMachine::Violate(std::string_view path) {
   const Digest file(HashAlgorithm::kSha256);
   const Bytes data = TemplateData(options_.template_name, file, path);

@@ -65,6 +65,9 @@ class FakeMachine {
   // --- what root can do ---
   // Appends a record to the list and extends PCR `pcr` with it, as a kernel would.
   void Measure(std::string_view path, const crypto::Digest& file, std::uint32_t pcr = tpm::kImaPcr);
+  // The same with a third field: a record of template ima-sig or ima-buf.
+  void MeasureWith(std::string_view template_name, std::string_view path,
+                   const crypto::Digest& file, ByteView field, std::uint32_t pcr = tpm::kImaPcr);
   // Extends a PCR of every active bank with the hash of `data`.
   void Extend(std::uint32_t pcr, std::string_view data);
   // Extends a PCR of one bank.
