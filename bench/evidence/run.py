@@ -1,0 +1,145 @@
+"""What reading and replaying evidence costs, against bare hash calls and against Keylime's own functions.
+
+All figures are seconds of CPU (user and system), of the fastest of some rounds that take turns. Keylime's functions
+run in the virtual environment of tests/interop, without its servers.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+BINARIES = ROOT / "build" / "release"
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+
+from peers import KEYLIME, Installation  # noqa: E402
+
+
+def output(*command, **options):
+    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True, **options).stdout
+
+
+def keylime(script, folder, *arguments):
+    """What `script` prints, run by Keylime's Python."""
+    installation = Installation.ensure()
+    environment = {**os.environ, **{name: str(value) for name, value in installation.environment(folder / "keylime").items()}}
+    said = output(installation.servers / "bin" / "python", HERE / script, *arguments, env=environment, stderr=subprocess.DEVNULL)
+    return json.loads(said)
+
+
+def cpu_of(rounds, *command):
+    """Of the fastest run of a command, with the start of its process."""
+    best = float("inf")
+    for _ in range(rounds):
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before = used.ru_utime + used.ru_stime
+        output(*command)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = min(best, used.ru_utime + used.ru_stime - before)
+    return best
+
+
+def machine():
+    model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return f"{model[1] if model else 'unknown'}, {platform.machine()}"
+
+
+def speed(seconds, count, size):
+    return {"ns_each": round(seconds / count * 1e9, 1), "per_second": round(count / seconds), "mb_per_second": round(size / seconds / 1e6)}
+
+
+def bench_ima(options, folder):
+    said = json.loads(output(BINARIES / "bench" / "bench_ima", options.entries, options.rounds, folder))
+    seconds, entries = said["seconds"], said["entries"]
+    bare = seconds["hash_calls"]
+    result = {
+        "machine": machine(), "entries": entries,
+        "hash_calls": {"ns_each": round(bare / entries * 1e9, 1)},
+        "replay_alone": {"ratio_to_hash_calls": round(seconds["replay"] / bare, 2)},
+        "replay_of_binary_list": {"ratio_to_hash_calls": round(seconds["replay_binary"] / bare, 2)},
+        "replay_of_ascii_list": {"ratio_to_hash_calls": round(seconds["replay_ascii"] / bare, 2)},
+        "parse_binary": speed(seconds["parse_binary"], entries, said["binary_bytes"]),
+        "parse_ascii": speed(seconds["parse_ascii"], entries, said["ascii_bytes"]),
+        "parse_replay_look_up": speed(seconds["judge"], entries, said["ascii_bytes"]),
+        "appraise": speed(seconds["appraise"], entries, said["ascii_bytes"]),
+    }
+    if not options.no_keylime:
+        theirs = keylime("keylime_ima.py", folder, folder, options.keylime_rounds)
+        result["keylime"] = {"version": KEYLIME, **speed(theirs, entries, said["ascii_bytes"]),
+                             "ratio_to_parse_replay_look_up": round(theirs / seconds["judge"], 1),
+                             "ratio_to_appraise": round(theirs / seconds["appraise"], 1)}
+    return result
+
+
+def bench_eventlog_of(options, folder, copies, rounds, keylime_rounds):
+    log = folder / f"log-{copies}"
+    said = json.loads(output(BINARIES / "bench" / "bench_eventlog", options.log, copies, rounds, log))
+    seconds, events = said["seconds"], said["events"]
+    result = {"events": events, "bytes": said["bytes"], "banks": said["banks"],
+              "parse": speed(seconds["parse"], events, said["bytes"]),
+              "parse_and_replay": speed(seconds["parse_and_replay"], events, said["bytes"]),
+              "command": {"ms": round(cpu_of(keylime_rounds, BINARIES / "apps" / "limequat", "inspect", "eventlog", log, "-o", "json") * 1e3, 2)}}
+    if not options.no_keylime:
+        theirs = keylime("keylime_eventlog.py", folder, log, keylime_rounds)
+        total = sum(theirs["seconds"].values())
+        if theirs["events"] != events:
+            sys.exit(f"tpm2_eventlog sees {theirs['events']} events, not {events}")
+        result["tpm2_eventlog_and_yaml"] = {
+            "tpm2_eventlog_ms": round(theirs["seconds"]["tpm2_eventlog"] * 1e3, 2), "yaml_ms": round(theirs["seconds"]["yaml"] * 1e3, 2),
+            "loader": theirs["loader"], "ratio_to_parse_and_replay": round(total / seconds["parse_and_replay"]),
+            "ratio_to_command": round(total * 1e3 / result["command"]["ms"], 1)}
+    return result
+
+
+def bench_eventlog(options, folder):
+    return {"machine": machine(), "log": options.log.name,
+            "one_boot": bench_eventlog_of(options, folder, 1, 100 * options.rounds, options.keylime_rounds),
+            "many_copies": bench_eventlog_of(options, folder, options.copies, options.rounds, 1)}
+
+
+def show(result, indent=""):
+    for name, value in result.items():
+        if isinstance(value, dict) and any(isinstance(member, dict) for member in value.values()):
+            print(f"{indent}{name}")
+            show(value, indent + "  ")
+        elif isinstance(value, dict):
+            print(f"{indent}{name:{28 - len(indent)}} " + ", ".join(f"{key} {member}" for key, member in value.items()))
+        else:
+            print(f"{indent}{name:{28 - len(indent)}} {value}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    subparsers = parser.add_subparsers(dest="what", required=True)
+    about = {name: {"help": text, "description": f"{text}. {__doc__}"} for name, text in (
+        ("ima", "A list of files: parse, replay with both template digests, look up in a policy"),
+        ("eventlog", "A boot log: parse and replay in all its banks"))}
+    ima = subparsers.add_parser("ima", **about["ima"])
+    ima.add_argument("--entries", type=int, default=100_000)
+    eventlog = subparsers.add_parser("eventlog", **about["eventlog"])
+    eventlog.add_argument("--log", type=Path, default=ROOT / "data" / "eventlog" / "vm__fw-shim-sb-61.bin")
+    eventlog.add_argument("--copies", type=int, default=100, help="of its records in a second, long log, where no start of a process counts")
+    for each in (ima, eventlog):
+        each.add_argument("--rounds", type=int, default=15, help="of which the fastest counts (default: %(default)s)")
+        each.add_argument("--keylime-rounds", type=int, default=3, help="the same for Keylime's functions")
+        each.add_argument("--no-keylime", action="store_true")
+        each.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="limequat-bench-") as scratch:
+        result = {"ima": bench_ima, "eventlog": bench_eventlog}[options.what](options, Path(scratch))
+    if options.output == "json":
+        print(json.dumps(result))
+    else:
+        show(result)
+
+
+if __name__ == "__main__":
+    main()
