@@ -64,10 +64,6 @@ Result<std::string> KeyIdFrom(const PolicySign& asked, const crypto::PublicKey& 
   LQ_ASSIGN_OR_RETURN(const std::string pem, ReadInput(*asked.certificate, kMaxSmallInput));
   auto chain = crypto::Certificate::AllFromPem(pem, policy::kMaxEnvelopeCertificates);
   if (!chain) return std::move(chain).error().In(Shown(*asked.certificate));
-  if (chain->empty()) {
-    return Malformed("cli.certificate",
-                     fmt::format("{} holds no certificate", Shown(*asked.certificate)));
-  }
   LQ_ASSIGN_OR_RETURN(const crypto::PublicKey certified, chain->front().public_key());
   if (certified != key) {
     return Malformed("cli.certificate", fmt::format("the first certificate of {} is for another "

@@ -34,9 +34,6 @@ Status ReadRoots(const std::string& file, std::vector<crypto::Certificate>& out)
   LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxSmallInput));
   auto roots = crypto::Certificate::AllFromPem(text);
   if (!roots) return std::move(roots).error().In(Shown(file));
-  if (roots->empty()) {
-    return Malformed("cli.trust", fmt::format("{} holds no certificate", Shown(file)));
-  }
   out.insert(out.end(), roots->begin(), roots->end());
   return {};
 }

@@ -135,7 +135,7 @@ class SignTest(PolicyFileTest):
         done = self.run_limequat("policy", "check-signature", self.envelope, "--trust", certificate)
         self.assertEqual(done.status, 0, done.out)
         self.assert_error(self.sign(other, "--certificate", certificate), 3, "cli.certificate")
-        self.assert_error(self.sign(private, "--certificate", self.policy), 3, "cli.certificate")
+        self.assert_error(self.sign(private, "--certificate", self.policy), 3, "crypto.certificate.pem")
         self.assert_error(self.sign(private, "--certificate", certificate, "--key-id", "x"), 2, "cli.usage")
 
     def test_encrypted_keys(self) -> None:
@@ -278,8 +278,10 @@ class ConvertTest(PolicyFileTest):
         self.assertEqual(made["digests"], {"/usr/bin/a": [_ONE]})
         self.assertEqual(made["keyrings"], {".ima": [_TWO]})
         self.assertEqual(made["excludes"], ["/var/log/.*"])
-        self.assertEqual(self.run_limequat("policy", "check", output).status, 0)
         self.assertEqual(self.run_limequat("policy", "convert", listed).json()["digests"], made["digests"])
+        good = self.folder / "good.json"
+        self.assertEqual(self.run_limequat("policy", "convert", self.write("list", f"{_ONE}  /usr/bin/a\n"), "--output", good).status, 0)
+        self.assertEqual(self.run_limequat("policy", "check", good).status, 0)
 
     def test_refusals(self) -> None:
         listed = self.write("list", f"{_ONE}  /usr/bin/a\n{_ONE}\n")

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import scenario
 from limequat import program
@@ -13,13 +14,13 @@ POLICY = {"meta": {"version": 1, "generator": 3, "timestamp": "2026-11-25 09:00:
           "digests": {"/usr/bin/a": ["1" * 64]}, "excludes": ["/var/log/.*"], "keyrings": {},
           "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": None}, "ima-buf": {}, "verification-keys": ""}
 CURVES = ("P-256", "P-384", "P-521")
-# Keylime's verifier of envelopes, as its own verifier calls it: prints the payload, or nothing.
+# Keylime's verifier of envelopes, as its own verifier calls it: leaves the payload, or nothing, beside it.
 VERIFY = """
 import sys
 from keylime import signing
 key = open(sys.argv[2], "rb").read() if len(sys.argv) > 2 else None
 verified = signing.verify_dsse_envelope(open(sys.argv[1], "rb").read(), key)
-sys.stdout.buffer.write(verified.payload if verified else b"")
+open(sys.argv[1] + ".payload", "wb").write(verified.payload if verified else b"")
 """
 
 
@@ -37,11 +38,11 @@ class SignedPoliciesTest(scenario.SiteTest):
         done = subprocess.run([str(word) for word in words], env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr.decode() + done.stdout.decode())
-        return done.stdout
 
     def keylime_reads(self, envelope, key=None):
         """The payload of an envelope that Keylime verifies, or b""."""
-        return self.run_keylime(self.keylime.servers / "bin/python", "-c", VERIFY, envelope, *([key] if key else []))
+        self.run_keylime(self.keylime.servers / "bin/python", "-c", VERIFY, envelope, *([key] if key else []))
+        return Path(f"{envelope}.payload").read_bytes()
 
     def limequat(self, *words):
         return subprocess.run([program("limequat"), *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
