@@ -106,9 +106,9 @@ json::Value KeyOf(const eventlog::SignatureData& entry) {
 Result<eventlog::EfiVariable> MeasuredVariableOf(const Event& event) {
   const MeasuredPart part = eventlog::FindMeasuredPart(event, HashAlgorithm::kSha256);
   if (part != MeasuredPart::kAll && part != MeasuredPart::kAllButLast) {
-    return Untrusted("policy.boot_reference.variable",
-                     fmt::format("event {} shows a variable that is not what was measured",
-                                 event.index));
+    return Untrusted(
+        "policy.boot_reference.variable",
+        fmt::format("event {} shows a variable that is not what was measured", event.index));
   }
   const std::size_t size = event.data.size() - (part == MeasuredPart::kAllButLast ? 1 : 0);
   return eventlog::ParseEfiVariable(event.data.first(size));
@@ -193,10 +193,11 @@ Status Maker::AddKernel(json::Object& reference) {
   const bool secure = secure_.value_or(false);
   const std::size_t images = images_.size();
   if (secure ? images != 3 && images != 4 : images != 2) {
-    return Unsupported("policy.boot_reference.chain",
-                       fmt::format("the log shows {} boot applications; reference states of this "
-                                   "format are for shim, GRUB{}",
-                                   images, secure ? " and a kernel" : " alone (Secure Boot is off)"));
+    return Unsupported(
+        "policy.boot_reference.chain",
+        fmt::format("the log shows {} boot applications; reference states of this "
+                    "format are for shim, GRUB{}",
+                    images, secure ? " and a kernel" : " alone (Secure Boot is off)"));
   }
   json::Object kernel;
   if (secure) kernel.Set("kernel_authcode_sha256", images_[2]);

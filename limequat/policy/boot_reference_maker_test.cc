@@ -14,11 +14,11 @@ namespace limequat::policy {
 namespace {
 
 using eventlog::EventType;
+using testing::Boot;
+using testing::Certificate;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::Boot;
-using testing::Certificate;
 using testing::SignatureList;
 constexpr eventlog::Guid kGlobal = eventlog::kGlobalVariable;
 

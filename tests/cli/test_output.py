@@ -129,7 +129,7 @@ class TerminalTest(CliTest):
                 file.truncate(1 << 30)
             output = Path(folder) / "policy.json"
             text = self.on_terminal("policy", "create", "runtime", "--root", root, "--output", output)
-            self.assertIn("hashing: ", text)
+            self.assertIn(f"hashing {root}: ", text)
             self.assertIn("of 2 files", text)
             self.assertTrue(output.exists())
 
