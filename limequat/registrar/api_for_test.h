@@ -1,12 +1,10 @@
 #pragma once
 
-#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -17,9 +15,8 @@
 #include "limequat/base/byte_reader.h"
 #include "limequat/base/check.h"
 #include "limequat/crypto/cipher.h"
+#include "limequat/http/api_for_test.h"
 #include "limequat/http/server.h"
-#include "limequat/http/test_support.h"
-#include "limequat/json/value.h"
 #include "limequat/registrar/api.h"
 #include "limequat/registrar/clock.h"
 #include "limequat/registrar/testing.h"
@@ -105,38 +102,8 @@ class SoftwareTpm {
   crypto::Certificate certificate_;
 };
 
-struct Answer {
-  int status = 0;
-  std::string content_type;
-  std::string body;
-  json::Value document;
-
-  json::Value At(std::initializer_list<std::string_view> path) const {
-    const json::Value* value = &document;
-    for (const std::string_view name : path) {
-      const json::Object* object = value->as_object();
-      value = object == nullptr ? nullptr : object->Find(name);
-      if (value == nullptr) return {};
-    }
-    return *value;
-  }
-  std::string Text(std::initializer_list<std::string_view> path) const {
-    const json::Value value = At(path);
-    return value.as_string() != nullptr ? *value.as_string() : "(no text)";
-  }
-  // "404 …": status and text of Keylime's envelope.
-  std::string Told() const {
-    if (At({"code"}).as_int64() != status || At({"results"}).as_object() == nullptr)
-      return fmt::format("{} without an envelope: {}", status, body);
-    return fmt::format("{} {}", status, Text({"status"}));
-  }
-  // "404 registrar.unknown_agent": an error of /api/v1.
-  std::string Error() const { return fmt::format("{} {}", status, Text({"error", "id"})); }
-};
-
-// How a caller comes: with an operator's certificate, with a service's, without one,
-// or over plain HTTP.
-enum class As { kOperator, kService, kNobody, kPlain };
+using http::As;
+using Answer = http::ApiAnswer;
 
 class RegistrarApiTest : public ::testing::Test {
  protected:
@@ -144,40 +111,13 @@ class RegistrarApiTest : public ::testing::Test {
     store_ = *Store::Open("sqlite:" + folder_ / "registrar.db");
     router_ = MakeRouter({.store = *store_, .trust = std::make_shared<tpm::EkTrust>(trust_)});
     plain_ = *http::Server::Listen(runtime_, router_, {});
-    http::ListenOptions options;
-    options.tls = http::TlsOf(servers_.Server());
-    options.tls->client_authorities = {
-        {.role = std::string(kOperatorRole), .anchors = {operators_.certificate()}},
-        {.role = "service", .anchors = {services_.certificate()}}};
-    secure_ = *http::Server::Listen(runtime_, router_, std::move(options));
-    const http::Identity alice = operators_.Client("alice");
-    const http::Identity service = services_.Client("a service");
-    AddCaller(&alice);
-    AddCaller(&service);
-    AddCaller(nullptr);
+    secure_ = *http::Server::Listen(runtime_, router_, callers_.Secure());
   }
 
   Answer Call(http::Method method, const std::string& target, std::string body = {},
               As as = As::kOperator) {
-    const bool tls = as != As::kPlain;
-    const http::Endpoint endpoint{.host = "127.0.0.1",
-                                  .port = tls ? secure_->port() : plain_->port(),
-                                  .tls = tls,
-                                  .trust = tls ? http::Anchored(servers_.certificate()) : nullptr};
-    const auto& caller = callers_.at(tls ? static_cast<std::size_t>(as) : 2);
-    const auto response = caller->SendAndWait(
-        endpoint, {.method = method, .target = target, .headers = {}, .body = std::move(body)},
-        http::In(std::chrono::seconds(10)));
-    if (!response) {
-      ADD_FAILURE() << target << ": " << response.error().message;
-      return {};
-    }
-    Answer answer{.status = response->status,
-                  .content_type = std::string(response->headers.Find("Content-Type").value_or("")),
-                  .body = response->body,
-                  .document = {}};
-    if (auto document = json::Parse(answer.body)) answer.document = *std::move(document);
-    return answer;
+    const http::Server& server = as == As::kPlain ? *plain_ : *secure_;
+    return callers_.Call(server.port(), as, method, target, std::move(body));
   }
   Answer Get(const std::string& target, As as = As::kOperator) {
     return Call(http::Method::kGet, target, {}, as);
@@ -210,27 +150,15 @@ class RegistrarApiTest : public ::testing::Test {
     EXPECT_TRUE(done) << done.error().message;
   }
 
-  void AddCaller(const http::Identity* identity) {
-    http::ClientOptions options;
-    if (identity != nullptr) {
-      options.chain = {identity->certificate};
-      options.private_key_pem = identity->key.ExposePem();
-    }
-    callers_.push_back(*http::Client::Create(runtime_, std::move(options)));
-  }
-
-  const http::TestCa servers_{"servers"};
-  const http::TestCa operators_{"operators"};
-  const http::TestCa services_{"services"};
   testing::Manufacturer manufacturer_;
   tpm::EkTrust trust_{
       .anchors = {manufacturer_.certificate()}, .intermediates = {}, .require_valid_time = false};
   SoftwareTpm tpm_{manufacturer_};
   sql::TemporaryFolder folder_;
   http::Runtime runtime_{{}};
+  http::ApiCallers callers_{runtime_, std::string(kOperatorRole)};
   std::unique_ptr<Store> store_;
   std::shared_ptr<const http::Router> router_;
-  std::vector<std::unique_ptr<http::Client>> callers_;
   std::unique_ptr<http::Server> plain_;
   std::unique_ptr<http::Server> secure_;
 };

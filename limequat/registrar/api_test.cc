@@ -1,5 +1,7 @@
 #include "limequat/registrar/api.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -121,6 +123,17 @@ TEST_F(RegistrarApiTest, VersionsAndHealth) {
             R"(["2.0","2.1","2.2","2.3","2.4","2.5","2.6"])");
   EXPECT_TRUE(version.body.starts_with("{\n    \"code\": 200")) << version.body;
   EXPECT_EQ(Get("/api/v1/health", As::kPlain).body, R"({"status":"ok"})");
+}
+
+TEST_F(RegistrarApiTest, HealthIs503WithoutADatabase) {
+  std::filesystem::remove(folder_ / "registrar.db");
+  const auto nothing = [](sql::Connection&) -> Status { return {}; };
+  EXPECT_EQ(store_->database().Write({}, nothing).error().id, "sql.storage");
+  for (const As as : {As::kPlain, As::kNobody, As::kOperator}) {
+    const Answer answer = Get("/api/v1/health", as);
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(answer.body, R"({"status":"degraded"})");
+  }
 }
 
 // --- reading and removing -----------------------------------------------------------

@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -33,6 +35,18 @@ TEST_F(MachinesApiTest, HealthIsForAnybody) {
   const ApiAnswer answer = Get("/api/v1/health", As::kNobody);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, R"({"status":"ok","machines":1})");
+}
+
+// Whoever watches over the verifier must learn that it can store nothing.
+TEST_F(MachinesApiTest, HealthIs503WithoutADatabase) {
+  ASSERT_TRUE(Enrol("m1", agent_));
+  EXPECT_EQ(Get("/api/v1/health", As::kNobody).status, 200);
+  std::filesystem::remove(folder_ / "verifier.db");
+  const auto nothing = [](sql::Connection&) -> Status { return {}; };
+  EXPECT_EQ(store().database().Write({}, nothing).error().id, "sql.storage");
+  const ApiAnswer answer = Get("/api/v1/health", As::kNobody);
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.body, R"({"status":"degraded","machines":1})");
 }
 
 // --- list and show ------------------------------------------------------------------
