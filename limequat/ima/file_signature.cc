@@ -195,13 +195,20 @@ std::string Objection(const UnverifiedFileSignature& signature, const SignedDige
 
 FileSignatureVerification VerifyWith(const std::vector<const Keyring::Member*>& candidates,
                                      const UnverifiedFileSignature& signature, ByteView digest) {
+  // One key that cannot have made it does not speak for the others of its id.
+  std::optional<Error> unsupported;
+  bool tried = false;
   for (const Keyring::Member* member : candidates) {
     const auto check = Check(signature, digest, member->key.key);
-    if (!check) return NotVerifiable(check.error().message);
-    if (*check == crypto::SignatureCheck::kValid) {
+    if (!check) {
+      unsupported = check.error();
+    } else if (*check == crypto::SignatureCheck::kValid) {
       return {.answer = SignatureAnswer::kGood, .detail = {}, .signed_by = SignerText(*member)};
+    } else {
+      tried = true;
     }
   }
+  if (!tried && unsupported) return NotVerifiable(std::move(unsupported)->message);
   return {
       .answer = SignatureAnswer::kBad,
       .detail = fmt::format("key {} did not make it for this digest", HexEncode(signature.key_id)),

@@ -150,6 +150,15 @@ TEST(ParseFileSignature, Version1) {
 const Bytes kContent = ToBytes("content");
 constexpr HashAlgorithm kSha256 = HashAlgorithm::kSha256;
 
+Key Sm2Key(std::uint32_t id) {
+  Key key = ParseKey(*HexDecode("3059301306072a8648ce3d020106082a811ccf5501822d03420004"
+                                "32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7"
+                                "bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0"))
+                .value();
+  key.id = id;
+  return key;
+}
+
 class VerifyTest : public ::testing::Test {
  protected:
   VerifyTest() {
@@ -214,6 +223,21 @@ TEST_F(VerifyTest, AllKeysOfAnIdAreTried) {
   ASSERT_TRUE(keyring.Add(Ec().key(), ".ima"));
   keyring_ = keyring;
   EXPECT_EQ(Verify(Ec().Sign(kContent), "sha256", digest_.bytes()), SignatureAnswer::kGood);
+}
+
+// An RSA key cannot have made a signature with SM3; another of its id could.
+TEST_F(VerifyTest, AKeyThatDoesNotGoWithTheHashDoesNotHideOthers) {
+  Key rsa = Rsa().key();
+  rsa.id = Ec().key().id;
+  Keyring keyring;
+  ASSERT_TRUE(keyring.Add(rsa, ".ima"));
+  keyring_ = keyring;
+  Bytes value = Ec().Sign(kContent);
+  value[2] = 17;
+  EXPECT_EQ(Verify(value, "sm3", digest_.bytes()), SignatureAnswer::kNotVerifiable);
+  // On the curve of SM2: its base point, which is a key as good as any.
+  ASSERT_TRUE(keyring_.Add(Sm2Key(Ec().key().id), ".ima"));
+  EXPECT_EQ(Verify(value, "sm3", digest_.bytes()), SignatureAnswer::kBad);
 }
 
 TEST_F(VerifyTest, TheDigestIsOfTheSignaturesHash) {

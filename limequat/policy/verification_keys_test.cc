@@ -11,7 +11,7 @@
 namespace limequat::policy {
 namespace {
 
-// P-256; its computed id is 0x3e143d85.
+// P-256; its computed id is 0x3e144ac9.
 constexpr std::string_view kKey =
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEIVTZFN4rHlHs3ooZB5mcT/HGoWe18pW8nx2LSMlkk4nk5QPLAg/"
     "CGpmZebc6SZqVtHxAPKAlYa1i4MX19yu5Eg==";
