@@ -61,4 +61,11 @@ Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format,
                                   const policy::RuntimePolicy& policy,
                                   const std::optional<PcrClaim>& pcr, Time evaluated_at);
 
+// The signatures of a list alone, for `limequat verify ima-signatures`. One finding
+// "ima.signature" for each that is not good, and one for the list: passed if there are
+// signatures and all are good. Digests and HMACs are no signatures. Errors as of
+// AppraiseImaList. Nothing is said of the list itself, nor of files without a signature.
+Result<Appraisal> VerifyImaSignatures(ByteView list, ima::Format format, const ima::Keyring& keys,
+                                      Time evaluated_at);
+
 }  // namespace limequat::appraise

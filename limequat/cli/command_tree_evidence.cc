@@ -8,6 +8,7 @@
 #include "limequat/cli/inspect_ima.h"
 #include "limequat/cli/inspect_quote.h"
 #include "limequat/cli/verify_ekcert.h"
+#include "limequat/cli/verify_ima_signatures.h"
 #include "limequat/cli/verify_quote.h"
 
 namespace limequat::cli {
@@ -17,6 +18,9 @@ namespace {
 constexpr const char* kAllAbout = "show every finding, not only the first of each check";
 constexpr const char* kNoPagerAbout =
     "do not start $PAGER (less) for a result that is longer than the terminal";
+constexpr const char* kKeysAbout =
+    "verify the signatures of files with the keys of this file: certificates, public keys (PEM, "
+    "DER), or Keylime's keyring; may be given again";
 constexpr const char* kFormatAbout = "auto, ascii or binary; default: auto";
 
 void DeclareInspect(CLI::App& root, CommandLine& line) {
@@ -51,6 +55,7 @@ void DeclareInspect(CLI::App& root, CommandLine& line) {
   AddValue(ima.app, "--path", ima.command.path, PathFilter::Parse, "PATTERN",
            "show entries only whose path holds this, or matches it if it has one of *?[");
   ima.app.add_flag("--no-pager", ima.command.no_pager, kNoPagerAbout);
+  AddValues(ima.app, "--keys", ima.command.keys, ParseText, "FILE", kKeysAbout);
 
   auto quote = Declare<InspectQuote>(inspect, line, "quote",
                                      "What a TPM quote or another attestation claims",
@@ -97,8 +102,22 @@ void DeclareVerifyEkcert(CLI::App& verify, CommandLine& line) {
   app.add_flag("--all", command.all, kAllAbout);
 }
 
+void DeclareVerifyImaSignatures(CLI::App& verify, CommandLine& line) {
+  auto [app, command] = Declare<VerifyImaSignatures>(
+      verify, line, "ima-signatures", "Verify the signatures of files in an IMA list",
+      "  limequat verify ima-signatures ascii_runtime_measurements --keys ima.der --keys evm.pem\n\n"
+      "The list itself is taken at its word: `verify quote` and `appraise ima --pcr` are for that.\n"
+      "Exit status: 0 every signature is good, 1 not, 3 malformed.");
+  AddValue(app, "LOG", command.list, ParseText, "", "IMA list, or - for standard input")
+      ->required();
+  AddValues(app, "--keys", command.keys, ParseText, "FILE", kKeysAbout)->required();
+  AddValue(app, "--format", command.format, ParseImaFormat, "FORMAT", kFormatAbout);
+  app.add_flag("--all", command.all, kAllAbout);
+}
+
 void DeclareVerify(CLI::App& root, CommandLine& line) {
   CLI::App& verify = DeclareGroup(root, "verify", "Verify the cryptography of evidence");
+  DeclareVerifyImaSignatures(verify, line);
   auto [app, command] = Declare<VerifyQuote>(
       verify, line, "quote", "Verify a TPM quote: what is not asked for is not required",
       "  limequat verify quote --ak ak.pem --message quote.msg --signature quote.sig \\\n"

@@ -9,6 +9,8 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/ima/buffer.h"
+#include "limequat/ima/critical_data.h"
+#include "limequat/ima/device_mapper.h"
 #include "limequat/ima/xattrs.h"
 
 namespace limequat::cli {
@@ -71,12 +73,73 @@ json::Array DeviceMapperToJson(ByteView text) {
   }
 }
 
+json::Object DeviceToJson(const ima::DeviceMapperDevice& device) {
+  json::Object out{{"name", Escaped(device.name)}, {"uuid", Escaped(device.uuid)}};
+  if (device.major) out.Set("major", *device.major);
+  if (device.minor) out.Set("minor", *device.minor);
+  if (device.num_targets) out.Set("num_targets", *device.num_targets);
+  return out;
+}
+
+json::Object TargetToJson(const ima::DeviceMapperTarget& target) {
+  json::Object attributes;
+  for (const auto& [key, value] : target.attributes) attributes.Set(Escaped(key), Escaped(value));
+  return {{"index", target.index},
+          {"begin", target.begin},
+          {"length", target.length},
+          {"type", Escaped(target.type)},
+          {"version", Escaped(target.version)},
+          {"attributes", std::move(attributes)}};
+}
+
+json::Object EventToJson(const ima::DeviceMapperEvent& event) {
+  json::Object out{{"event", ima::DeviceMapperEventName(event.kind)}};
+  if (event.device) out.Set("device", DeviceToJson(*event.device));
+  if (event.inactive) out.Set("inactive_device", DeviceToJson(*event.inactive));
+  json::Array targets;
+  for (const ima::DeviceMapperTarget& target : event.targets) {
+    targets.push_back(TargetToJson(target));
+  }
+  if (!targets.empty()) out.Set("targets", std::move(targets));
+  for (const auto& [name, hash] : {std::pair("active_table_hash", &event.active_table_hash),
+                                   std::pair("inactive_table_hash", &event.inactive_table_hash)}) {
+    if (!hash->empty()) out.Set(name, Escaped(*hash));
+  }
+  if (event.new_name) out.Set("new_name", Escaped(*event.new_name));
+  if (event.new_uuid) out.Set("new_uuid", Escaped(*event.new_uuid));
+  if (event.remove_all) out.Set("remove_all", *event.remove_all);
+  if (event.capacity) out.Set("capacity", *event.capacity);
+  return out;
+}
+
+// An event that cannot be read is shown by its fields alone.
+void SetEvent(const ima::Entry& entry, json::Object& out) {
+  const auto kind = ima::DeviceMapperEventOf(entry.path);
+  if (!kind) return;
+  const auto event = ima::ParseDeviceMapperEvent(*kind, entry.buffer);
+  if (event) out.Set("event", EventToJson(*event));
+}
+
+// What the kernel measures by itself, as far as its form is known.
+void SetCriticalData(const ima::Entry& entry, json::Object& out) {
+  const auto data = ima::ParseCriticalData(entry);
+  if (!data || !*data) return;
+  out.Set("kind", ima::CriticalDataName((*data)->kind));
+  if (!(*data)->text.empty()) out.Set("text", Escaped((*data)->text));
+  json::Object state;
+  for (const ima::Assignment& one : (*data)->state) state.Set(Escaped(one.key), Escaped(one.value));
+  if (!state.empty()) out.Set("state", std::move(state));
+}
+
 void SetBuffer(const ima::Entry& entry, json::Object& out) {
   if (entry.Find(Field::kBuf) == nullptr) return;
   const ima::BufferKind kind = ima::KindOfBuffer(entry);
   json::Object buffer{{"kind", ima::BufferKindName(kind)}, {"data", HexEncode(entry.buffer)}};
   if (kind == ima::BufferKind::kDeviceMapper) {
     buffer.Set("fields", DeviceMapperToJson(entry.buffer));
+    SetEvent(entry, buffer);
+  } else if (kind == ima::BufferKind::kData) {
+    SetCriticalData(entry, buffer);
   }
   out.Set("buffer", std::move(buffer));
 }

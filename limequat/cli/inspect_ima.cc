@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,11 +15,14 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/ima_entry_json.h"
+#include "limequat/cli/ima_signatures.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
+#include "limequat/cli/usage.h"
 #include "limequat/ima/boot_aggregate.h"
 #include "limequat/ima/buffer.h"
+#include "limequat/ima/entry_signature.h"
 #include "limequat/ima/replay.h"
 #include "limequat/ima/xattrs.h"
 #include "limequat/tpm/pcr.h"
@@ -44,14 +48,17 @@ struct ImaNote {
 struct ImaLine {
   json::Object object;  // everything
   std::string digest;   // for the table
+  std::string signatures;
   bool violation = false;
 };
 
 class Summary {
  public:
-  explicit Summary(const InspectIma& wanted)
+  // `keys`: null if signatures are not to be verified. Both outlive the summary.
+  Summary(const InspectIma& wanted, const ima::Keyring* keys)
       : wanted_(wanted),
-        keep_lines_(wanted.entries || wanted.pcrs || wanted.path || !wanted.templates.empty()) {}
+        keep_lines_(wanted.entries || wanted.pcrs || wanted.path || !wanted.templates.empty()),
+        keys_(keys) {}
 
   // Reads as far as the list can be read.
   void Read(ByteView list, ima::Format format) {
@@ -82,7 +89,12 @@ class Summary {
     if (entry.violation) ++violations_;
     Extend(entry);
     Remark(entry);
-    if (keep_lines_ && IsWanted(entry)) lines_.push_back(LineOf(entry));
+    const std::vector<ima::EntrySignature> signatures = SignaturesOf(entry);
+    counts_.Add(signatures);
+    if (!keep_lines_ || !IsWanted(entry)) return;
+    ImaLine line = LineOf(entry);
+    AddSignatures(signatures, line);
+    lines_.push_back(std::move(line));
   }
 
   bool IsWanted(const ima::Entry& entry) const {
@@ -92,6 +104,23 @@ class Summary {
       return false;
     }
     return !wanted_.path || wanted_.path->Matches(ShownPath(entry));
+  }
+
+  std::vector<ima::EntrySignature> SignaturesOf(const ima::Entry& entry) const {
+    if (!ima::HasSignature(entry)) return {};
+    const std::array<const ima::Keyring*, 1> keys = {keys_};
+    return ima::VerifyEntry(entry, std::span(keys).first(keys_ == nullptr ? 0 : 1)).signatures;
+  }
+
+  void AddSignatures(const std::vector<ima::EntrySignature>& signatures, ImaLine& line) const {
+    if (signatures.empty()) return;
+    json::Array array;
+    for (const ima::EntrySignature& signature : signatures) {
+      array.push_back(SignatureToJson(signature, keys_ != nullptr));
+      if (!line.signatures.empty()) line.signatures += "; ";
+      line.signatures += SignatureText(signature, keys_ != nullptr);
+    }
+    line.object.Set("signatures", std::move(array));
   }
 
   void Extend(const ima::Entry& entry) {
@@ -157,15 +186,20 @@ class Summary {
     if (!entry.file_digest.empty()) {
       digest += fmt::format("{}:{}", entry.digest_algorithm, HexEncode(entry.file_digest));
     }
-    return {
-        .object = ImaEntryToJson(entry), .digest = std::move(digest), .violation = entry.violation};
+    return {.object = ImaEntryToJson(entry),
+            .digest = std::move(digest),
+            .signatures = {},
+            .violation = entry.violation};
   }
 
   json::Array NotesToJson() const;
   json::Array LinesToJson() const;
+  std::string LinesForPeople(const Look& look) const;
 
   const InspectIma& wanted_;
   bool keep_lines_;
+  const ima::Keyring* keys_;
+  SignatureCounts counts_;
   ima::Format format_ = ima::Format::kAscii;
   std::uint64_t entries_ = 0;
   std::uint64_t violations_ = 0;
@@ -200,6 +234,7 @@ json::Value Summary::ToJson() const {
                         {"entries", entries_},
                         {"violations", violations_},
                         {"templates", std::move(templates)},
+                        {"signatures", counts_.ToJson(keys_ != nullptr)},
                         {"pcrs", pcrs_.ToJson()},
                         {"pcrs_zero_padded", padded_.ToJson()},
                         {"trailing_bytes", trailing_bytes_},
@@ -219,6 +254,26 @@ std::string PcrLines(std::string_view title, const tpm::PcrValues& values) {
   return text;
 }
 
+std::string Summary::LinesForPeople(const Look& look) const {
+  const bool is_signed = counts_.entries() > 0;
+  std::vector<std::string> heads = {"EVENT", "PCR", "TEMPLATE", "DIGEST"};
+  if (is_signed) heads.emplace_back("SIGNATURE");
+  heads.emplace_back("PATH");
+  Table table(heads);
+  for (const ImaLine& line : lines_) {
+    const auto shown = [&](std::string_view name) { return *line.object.Find(name)->as_string(); };
+    const auto number = [&](std::string_view name) {
+      return fmt::format("{}", line.object.Find(name)->as_uint64().value_or(0));
+    };
+    std::vector<Cell> cells = {number("event"), number("pcr"), shown("template"),
+                               line.violation ? Cell("violation", Tint::kBad) : Cell(line.digest)};
+    if (is_signed) cells.emplace_back(line.signatures);
+    cells.emplace_back(shown("path"));
+    table.Add(std::move(cells));
+  }
+  return table.Render(look);
+}
+
 std::string Summary::ForPeople(const Look& look) const {
   std::string templates;
   for (const auto& [name, count] : templates_) {
@@ -227,27 +282,14 @@ std::string Summary::ForPeople(const Look& look) const {
   std::string text = RenderPairs({{"format", std::string(ima::FormatName(format_))},
                                   {"entries", fmt::format("{}", entries_)},
                                   {"templates", templates},
+                                  {"signatures", counts_.ForPeople(keys_ != nullptr)},
                                   {"violations", fmt::format("{}", violations_)},
                                   {"trailing bytes", fmt::format("{}", trailing_bytes_)}},
                                  look);
   text += "values as the list states them, nothing was verified:\n";
   text += PcrLines("", pcrs_);
   text += PcrLines(" (zero-padded)", padded_);
-  if (keep_lines_) {
-    Table table({"EVENT", "PCR", "TEMPLATE", "DIGEST", "PATH"});
-    for (const ImaLine& line : lines_) {
-      const auto shown = [&](std::string_view name) {
-        return *line.object.Find(name)->as_string();
-      };
-      const auto number = [&](std::string_view name) {
-        return fmt::format("{}", line.object.Find(name)->as_uint64().value_or(0));
-      };
-      table.Add({number("event"), number("pcr"), shown("template"),
-                 line.violation ? Cell("violation", Tint::kBad) : Cell(line.digest),
-                 shown("path")});
-    }
-    text += table.Render(look);
-  }
+  if (keep_lines_) text += LinesForPeople(look);
   for (const ImaNote& note : notes_) {
     text += fmt::format("note: entry {}: {} [{}]\n", note.event, Shown(note.detail), note.id);
   }
@@ -257,9 +299,11 @@ std::string Summary::ForPeople(const Look& look) const {
 }  // namespace
 
 Result<Ending> InspectIma::Run(Console& console) const {
+  for (const std::string& key : keys) LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, key}));
+  LQ_ASSIGN_OR_RETURN(const ima::Keyring keyring, ReadKeyFiles(keys));
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxListInput));
   const ByteView list = AsBytes(content);
-  Summary summary(*this);
+  Summary summary(*this, keys.empty() ? nullptr : &keyring);
   summary.Read(list, format.value_or(ima::DetectFormat(list)));
   if (summary.error() && summary.entries() == 0) return *summary.error();
   LQ_RETURN_IF_ERROR(console.Show(

@@ -12,8 +12,9 @@
 
 namespace limequat::cli {
 
-// limequat inspect ima: what an IMA list says of itself. Nothing is verified: the
-// values of `pcrs` follow the template digests as the list states them.
+// limequat inspect ima: what an IMA list says of itself. Nothing of it is verified: the
+// values of `pcrs` follow the template digests as the list states them. With keys, its
+// signatures are held against the digests that it states.
 struct InspectIma {
   std::string file;
   std::optional<ima::Format> format;  // absent: as the list looks
@@ -23,6 +24,7 @@ struct InspectIma {
   std::vector<std::string> templates;
   std::optional<PathFilter> path;
   bool no_pager = false;
+  std::vector<std::string> keys;      // files: see ReadKeyFiles
 
   // A list that is damaged is shown as far as it could be read, with a note that says
   // so; one whose first record cannot be read is that record's error, and one with a
