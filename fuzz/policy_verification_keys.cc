@@ -1,11 +1,10 @@
 // policy::ParseVerificationKeys: the keyring in a policy.
 
-#include "limequat/policy/verification_keys.h"
-
 #include <cstddef>
 #include <cstdint>
 
 #include "limequat/base/check.h"
+#include "limequat/policy/verification_keys.h"
 
 namespace limequat {
 
