@@ -105,8 +105,10 @@ void DeclareVerifyEkcert(CLI::App& verify, CommandLine& line) {
 void DeclareVerifyImaSignatures(CLI::App& verify, CommandLine& line) {
   auto [app, command] = Declare<VerifyImaSignatures>(
       verify, line, "ima-signatures", "Verify the signatures of files in an IMA list",
-      "  limequat verify ima-signatures ascii_runtime_measurements --keys ima.der --keys evm.pem\n\n"
-      "The list itself is taken at its word: `verify quote` and `appraise ima --pcr` are for that.\n"
+      "  limequat verify ima-signatures ascii_runtime_measurements --keys ima.der --keys "
+      "evm.pem\n\n"
+      "The list itself is taken at its word: `verify quote` and `appraise ima --pcr` are for "
+      "that.\n"
       "Exit status: 0 every signature is good, 1 not, 3 malformed.");
   AddValue(app, "LOG", command.list, ParseText, "", "IMA list, or - for standard input")
       ->required();

@@ -24,7 +24,7 @@ struct InspectIma {
   std::vector<std::string> templates;
   std::optional<PathFilter> path;
   bool no_pager = false;
-  std::vector<std::string> keys;      // files: see ReadKeyFiles
+  std::vector<std::string> keys;  // files: see ReadKeyFiles
 
   // A list that is damaged is shown as far as it could be read, with a note that says
   // so; one whose first record cannot be read is that record's error, and one with a

@@ -47,7 +47,7 @@ class ImaTemplatesTest(CliTest):
 
     def test_critical_data(self) -> None:
         entry = self.entry(_record(b"ima-buf", _digest(b"enforcing=1;"), b"selinux-state\0", b"enforcing=1;"))
-        self.assertEqual(entry["buffer"], {"kind": "data", "data": b"enforcing=1;".hex()})
+        self.assertEqual(entry["buffer"], {"kind": "selinux-state", "data": b"enforcing=1;".hex(), "state": {"enforcing": "1"}})
 
     def test_owner_and_attributes(self) -> None:
         entry = self.entry(_record(b"evm-sig", _digest(b"f"), b"/f\0", b"\5", b"security.ima|security.x\0",
