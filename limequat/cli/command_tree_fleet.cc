@@ -8,6 +8,7 @@
 #include "limequat/cli/init.h"
 #include "limequat/cli/policy.h"
 #include "limequat/cli/policy_create.h"
+#include "limequat/cli/policy_create_boot.h"
 
 namespace limequat::cli {
 
@@ -126,8 +127,22 @@ void DeclareIncident(CLI::App& root, CommandLine& line) {
       ->required();
 }
 
+void DeclarePolicyCreateBoot(CLI::App& create, CommandLine& line) {
+  auto [app, command] = Declare<PolicyCreateMeasuredBoot>(
+      create, line, "measured-boot", "A reference state of a firmware's event log",
+      "  limequat policy create measured-boot binary_bios_measurements --output refstate.json\n\n"
+      "What that boot did is good from then on: take the log of a machine that you trust.");
+  AddValue(app, "LOG", command.log, ParseText, "", "event log of firmware, or - for standard input")
+      ->required();
+  AddValue(app, "--output", command.output, ParseText, "FILE",
+           "where the reference state goes; default: standard output");
+  app.add_flag("--without-secureboot", command.without_secureboot,
+               "make it of a log with Secure Boot off, too");
+}
+
 void DeclarePolicyCreate(CLI::App& policy, CommandLine& line) {
   CLI::App& create = DeclareGroup(policy, "create", "Make a policy");
+  DeclarePolicyCreateBoot(create, line);
   auto [app, command] = Declare<PolicyCreateRuntime>(
       create, line, "runtime", "A runtime policy of files, initial RAM disks and packages",
       "  limequat policy create runtime --root /srv/images/web --output policy.json \\\n"

@@ -1,4 +1,4 @@
-"""`limequat appraise boot` answers for logs and reference states what Keylime's own code answers."""
+"""`limequat appraise boot` and `policy create measured-boot` answer what Keylime's own code answers."""
 
 import json
 import tempfile
@@ -40,6 +40,13 @@ class BootCorpusTest(CliTest):
         for finding in failed:
             self.assertTrue(finding["detail"])
             self.assertTrue(finding["cause"])
+
+
+    def check_create(self, about: dict[str, Any]) -> None:
+        words = ["--without-secureboot"] if "-i" in about["args"] else []
+        done = self.run_limequat("policy", "create", "measured-boot", CORPUS / about["log"], *words)
+        self.assertEqual(done.status, 0, done.err)
+        self.assertEqual(done.json(), json.loads((CORPUS / about["output"]).read_text()))
 
 
 class OwnBootTest(CliTest):
@@ -101,6 +108,16 @@ class OwnBootTest(CliTest):
                 self.assertEqual(status, 1)
                 self.assertIn(check, failed)
 
+    def test_create_makes_what_accepts_its_boot(self) -> None:
+        done = self.run_limequat("policy", "create", "measured-boot", self.LOG)
+        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertEqual(done.json(), json.loads(self.REFERENCE.read_text()))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "made.json"
+            done = self.run_limequat("policy", "create", "measured-boot", self.LOG, "--output", path)
+            self.assertEqual(done.json(), {"file": str(path), "notes": []})
+            self.assertEqual(self.failed(self.LOG, "--reference", path, "--pcrs", self.PCRS)[:2], (0, []))
+
     def test_policies(self) -> None:
         for words, status, verdict in (
             (["--policy", "reject-all"], 1, "fail"), ([], 1, "fail"),
@@ -127,12 +144,13 @@ class OwnBootTest(CliTest):
 
 
 def _test_of(about: dict[str, Any]) -> Callable[[Any], None]:
+    if about["op"] == "create":
+        return lambda self: self.check_create(about)
     return lambda self: self.check(about)
 
 
 if _VERDICTS.exists():
     for _index, _about in enumerate(json.loads(_VERDICTS.read_text())):
-        if _about["op"] == "evaluate":
-            setattr(BootCorpusTest, f"test_{_index:02}_{Path(_about['log']).stem}", _test_of(_about))
+        setattr(BootCorpusTest, f"test_{_index:02}_{_about['op']}_{Path(_about['log']).stem}", _test_of(_about))
 else:
-    setattr(BootCorpusTest, "test_corpus", lambda self: self.skipTest(f"no corpus at {CORPUS}: 74 verdicts"))
+    setattr(BootCorpusTest, "test_corpus", lambda self: self.skipTest(f"no corpus at {CORPUS}: 80 answers"))
