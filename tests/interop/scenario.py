@@ -207,9 +207,9 @@ class TenantCommands:
 
 
 class SignedPolicy:
-    """Mixed in: the tenant enrols the machine again with a policy that is signed."""
+    """Mixed in: the tenant enrols the machine again with a policy that is signed, before an incident is open that would stay."""
 
-    def test_7_tenant_enrols_with_a_signed_policy(self):
+    def test_5_tenant_enrols_with_a_signed_policy(self):
         key, public, envelope = (self.folder / name for name in ("policy.key", "policy.pem", "policy.dsse.json"))
         subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key], check=True,
                        capture_output=True)
