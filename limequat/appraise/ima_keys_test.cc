@@ -20,7 +20,6 @@ using crypto::HashAlgorithm;
 using ima::testing::FileSigner;
 using testing::AttestFull;
 using testing::AttestNext;
-using testing::FailsFor;
 using testing::FailsOnlyFor;
 using testing::FakeMachine;
 using testing::ParsePolicy;
