@@ -20,6 +20,7 @@ struct BootCriteria {
   const policy::BootReference* reference = nullptr;
 };
 
+// The verdict on a boot, and what it was compared in.
 struct BootAppraisal {
   Appraisal appraisal;
   // The bank whose digests were compared. Absent if the log or the values have none.

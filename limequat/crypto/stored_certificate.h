@@ -32,6 +32,7 @@ struct NvCertificates {
 NvCertificates SplitNvCertificates(ByteView content);
 inline constexpr std::size_t kMaxNvCertificates = 64;
 
+// What a file of certificates holds.
 struct StoredCertificates {
   std::vector<Certificate> certificates;  // never empty; the first is what the file is about
   CertificateNotes notes;                 // about the bytes around them

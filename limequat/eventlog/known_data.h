@@ -11,6 +11,7 @@
 // says.
 namespace limequat::eventlog {
 
+// What a separator says: that the boot goes on, or that the firmware had an error.
 enum class Separator : std::uint8_t { kNormal, kError };
 
 // Whether the event is a separator by its digest: 00000000 or ffffffff, or the error
@@ -21,6 +22,7 @@ std::optional<Separator> SeparatorOf(const VerifiedEvent& event);
 // (PFP 1.06, 10.4.4.3).
 std::optional<std::string_view> ActionOf(const VerifiedEvent& event);
 
+// These texts.
 inline constexpr std::string_view kActionBoot = "Calling EFI Application from Boot Option";
 inline constexpr std::string_view kActionReturn = "Returning from EFI Application from Boot Option";
 inline constexpr std::string_view kActionExit = "Exit Boot Services Invocation";

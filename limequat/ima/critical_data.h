@@ -22,6 +22,7 @@ enum class CriticalDataKind : std::uint8_t {
 };
 std::string_view CriticalDataName(CriticalDataKind kind);  // "selinux-state"
 
+// One "key=value" of a text; views into the entry.
 struct Assignment {
   std::string_view key;
   std::string_view value;

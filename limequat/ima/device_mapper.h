@@ -35,6 +35,7 @@ struct DeviceMapperDevice {
   std::optional<std::uint64_t> num_targets;
 };
 
+// One row of a device's table.
 struct DeviceMapperTarget {
   std::uint64_t index = 0;
   std::uint64_t begin = 0;  // sectors
@@ -44,6 +45,7 @@ struct DeviceMapperTarget {
   std::vector<std::pair<std::string, std::string>> attributes;  // in order, each key once
 };
 
+// One event as the kernel measured it. Whoever made the device chose names and attributes.
 struct DeviceMapperEvent {
   DeviceMapperEventKind kind = DeviceMapperEventKind::kTableLoad;
   std::string version;                         // of the device mapper

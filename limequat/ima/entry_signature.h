@@ -52,6 +52,7 @@ class VerifiedContent {
   bool covers_metadata_;
 };
 
+// What became of the signatures of one entry.
 struct EntryVerification {
   std::vector<EntrySignature> signatures;  // every one that the entry has
   // Set if one of them is good and covers the content, by a digest that the list has.

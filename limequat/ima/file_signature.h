@@ -48,6 +48,7 @@ std::string_view KernelHashName(std::uint8_t number);
 // SM3 has had three names; others are the same.
 std::string_view CanonicalHashName(std::string_view name);
 
+// Whether a signature is good, and if not, what stands against it.
 enum class SignatureAnswer {
   kGood,           // a key of the keyring says so
   kBad,            // no key of that id says so
@@ -65,6 +66,7 @@ struct SignedDigest {
   std::optional<bool> is_verity;
 };
 
+// The answer and its reason.
 struct FileSignatureVerification {
   SignatureAnswer answer = SignatureAnswer::kNotVerifiable;
   std::string detail;     // one sentence; escaped

@@ -20,6 +20,7 @@ inline constexpr std::size_t kMaxKeys = 256;  // of one Keyring
 inline constexpr std::size_t kMaxKeysOfOneId = 4;
 inline constexpr std::size_t kMaxKeyBytes = 64U << 10U;  // of one encoded key
 
+// How signatures of version 1 name a key: the end of the SHA-1 hash of modulus and exponent.
 using KeyIdV1 = std::array<std::uint8_t, 8>;
 
 // A public key that file signatures can name.

@@ -21,6 +21,7 @@ enum class PolicyForm {
 };
 std::string_view PolicyFormName(PolicyForm form);  // "flat allow-list", ...
 
+// A policy of today's form, and what it was made of.
 struct ConvertedPolicy {
   PolicyForm form{};
   std::string json;  // a runtime policy that RuntimePolicy::Parse accepts

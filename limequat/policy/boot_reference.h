@@ -37,11 +37,13 @@ struct ReferenceKey {
 // may sign, so an owner may be either reading; the key must be the same.
 bool IsEntry(const ReferenceKey& key, const eventlog::SignatureData& entry);
 
+// One good firmware (scrtm_and_bios).
 struct ReferenceFirmware {
   std::optional<ReferenceDigests> scrtm;
   std::optional<std::vector<ReferenceDigests>> platform_firmware;
 };
 
+// One good way from shim to a kernel (kernels); what is absent is not asked for.
 struct ReferenceKernel {
   std::optional<crypto::Digest> shim;              // shim_authcode_sha256
   std::optional<crypto::Digest> grub;              // grub_authcode_sha256

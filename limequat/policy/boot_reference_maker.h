@@ -11,6 +11,7 @@ namespace limequat::policy {
 // What a log was made of, if it is not what reference states are for.
 enum class SecureBootWanted { kOn, kEither };
 
+// A reference state made of a log.
 struct MadeBootReference {
   // As `keylime-policy create measured-boot` writes it, member by member. No line feed.
   std::string json;

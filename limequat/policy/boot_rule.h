@@ -30,6 +30,7 @@ using EventRule = Rule<eventlog::VerifiedEvent>;
 inline constexpr std::size_t kMaxObjections = 256;
 inline constexpr std::size_t kMaxCollected = 1024;
 
+// No objection to anything.
 template <class T>
 Rule<T> Accept() {
   return [](const T&) { return Findings(); };

@@ -22,6 +22,7 @@ inline constexpr std::size_t kMaxCompiledExcludes = 64U << 20U;  // bytes of all
 // hit counts as not excluded, and is told apart so that it can be reported (A10).
 enum class Exclusion { kNo, kExcluded, kLimitHit };
 
+// Whether exclude expressions leave any path to be appraised.
 enum class Leftover { kNothing, kSomething };
 
 // The exclude expressions of a policy: regular expressions of Python's `re`, matched

@@ -23,6 +23,7 @@ struct NamedChange {
   ListChange digests;
 };
 
+// How a single value differs.
 struct ValueChange {
   std::string member;  // "ima.log_hash_alg"
   std::string before;

@@ -46,6 +46,7 @@ struct SecurityAssertions {
   bool iso9000_certified = false;
 };
 
+// What a certificate says of the TPM by the profile; a member is absent if it says nothing.
 struct EkProfile {
   std::optional<TpmIdentity> tpm;
   std::optional<TpmSpecification> specification;

@@ -67,7 +67,7 @@ class Programs(InstalledTree):
             "share/zsh/site-functions/_limequat"])
 
     def test_programs_run(self):
-        version = re.search(r"VERSION ([0-9.]+)\n", (ROOT / "CMakeLists.txt").read_text()[100:])[1]
+        version = re.search(r"project\(limequat\s+VERSION ([0-9.]+)\n", (ROOT / "CMakeLists.txt").read_text())[1]
         for name in ("limequat", "limequat-agent", "limequat-registrar", "limequat-verifier"):
             self.assertIn(version, must(self.tree / "bin" / name, "--version"), name)
 
