@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 
 using crypto::HashAlgorithm;
 using testing::FileSigner;
-using testing::SignAs;
 
 const fs::path kData = fs::path(LQ_SOURCE_DIR) / "data" / "ima";
 const Bytes kContent = ToBytes("content");

@@ -15,11 +15,9 @@ namespace {
 
 using eventlog::EventType;
 using testing::Boot;
-using testing::Certificate;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::SignatureList;
 constexpr eventlog::Guid kGlobal = eventlog::kGlobalVariable;
 
 Result<MadeBootReference> Make(const Boot& boot, SecureBootWanted wanted = SecureBootWanted::kOn) {

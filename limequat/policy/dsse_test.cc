@@ -19,9 +19,7 @@ using crypto::Curve;
 using crypto::HashAlgorithm;
 using crypto::PrivateKey;
 using crypto::SignatureScheme;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 const Time kNow = Time(std::chrono::seconds(1'795'597'445));  // 2026-11-25
 constexpr std::string_view kPayload = R"({"what": "a policy"})";
