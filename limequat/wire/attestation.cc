@@ -66,7 +66,10 @@ Result<QuoteAnswer> ParseQuoteAnswer(std::string_view body) {
   answer.ima_measurement_list = in.OptionalString("ima_measurement_list");
   const std::optional<std::int64_t> entry =
       in.OptionalInt("ima_measurement_list_entry", 0, std::numeric_limits<std::int64_t>::max());
-  answer.ima_measurement_list_entry = static_cast<std::uint64_t>(entry.value_or(0));
+  // Without a list there is nothing that it would be the number of.
+  if (answer.ima_measurement_list) {
+    answer.ima_measurement_list_entry = static_cast<std::uint64_t>(entry.value_or(0));
+  }
   answer.mb_measurement_list = in.OptionalString("mb_measurement_list");
   LQ_RETURN_IF_ERROR(MemberStatus(in, "wire.quote"));
   return answer;

@@ -31,7 +31,7 @@ struct QuoteAnswer {
   std::string sign_alg;
   std::optional<std::string> pubkey;
   std::optional<std::string> ima_measurement_list;
-  std::uint64_t ima_measurement_list_entry = 0;
+  std::uint64_t ima_measurement_list_entry = 0;    // 0 without a list
   std::optional<std::string> mb_measurement_list;  // base64 as received
 };
 json::Object WriteQuoteAnswer(const QuoteAnswer& answer);

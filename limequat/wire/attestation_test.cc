@@ -74,6 +74,16 @@ TEST(QuoteAnswer, AnEmptyListIsNotAnAbsentOne) {
 }
 
 // The order of the members is the Rust agent's.
+TEST(QuoteAnswer, ANumberWithoutAListIsNone) {
+  json::Object results = GoodResults();
+  results.Set("ima_measurement_list_entry", 5);
+  results.Set("ima_measurement_list", nullptr);
+  const Result<QuoteAnswer> parsed = ParseQuoteAnswer(Body(results));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_FALSE(parsed->ima_measurement_list);
+  EXPECT_EQ(parsed->ima_measurement_list_entry, 0U);
+}
+
 TEST(QuoteAnswer, IsWrittenAsAgentsDo) {
   const QuoteAnswer answer{.quote = "q",
                            .hash_alg = "h",
