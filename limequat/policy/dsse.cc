@@ -114,7 +114,7 @@ std::vector<SigningScheme> SchemesOf(const crypto::PublicKey& key) {
     case crypto::KeyType::kEd25519:
       return {{SignatureScheme::kEd25519, HashAlgorithm::kSha512}};
     case crypto::KeyType::kEc: {
-      if (!key.curve()) return {};
+      if (!key.curve() || *key.curve() == crypto::Curve::kSm2) return {};
       std::vector<SigningScheme> schemes = {{SignatureScheme::kEcdsa, HashAlgorithm::kSha256}};
       if (*key.curve() == crypto::Curve::kP384) {
         schemes.push_back({SignatureScheme::kEcdsa, HashAlgorithm::kSha384});

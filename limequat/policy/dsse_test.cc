@@ -208,6 +208,14 @@ TEST(VerifyEnvelope, TakesWhatEveryKindOfKeySigns) {
   }
 }
 
+TEST(CheckSigningKey, RefusesKeysOfCurvesThatSignNoPolicies) {
+  if (!crypto::IsAvailable(HashAlgorithm::kSm3_256)) GTEST_SKIP() << "OpenSSL without SM2";
+  const PrivateKey key = PrivateKey::GenerateEc(Curve::kSm2);
+  const Status fits = CheckSigningKey(key.public_key());
+  ASSERT_FALSE(fits);
+  EXPECT_EQ(fits.error().id, "policy.signing_key");
+}
+
 EnvelopeSignature Raw(const PrivateKey& key, SignatureScheme scheme, HashAlgorithm hash) {
   return {.key_id = "",
           .signature = *key.Sign(scheme, hash, PreAuthEncoding(kKeylimePayloadType, kPayload))};
