@@ -27,6 +27,26 @@ CodePoint DecodeUtf8(std::string_view text) {
   return {value, length};
 }
 
+void AppendUtf8(std::string& text, std::uint32_t code) {
+  const auto byte = [&text](std::uint32_t value) { text.push_back(static_cast<char>(value)); };
+  const auto tail = [&byte, code](unsigned shift) { byte(0x80U | ((code >> shift) & 0x3fU)); };
+  if (code < 0x80) {
+    byte(code);
+  } else if (code < 0x800) {
+    byte(0xc0U | (code >> 6U));
+    tail(0);
+  } else if (code < 0x10000) {
+    byte(0xe0U | (code >> 12U));
+    tail(6);
+    tail(0);
+  } else {
+    byte(0xf0U | (code >> 18U));
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
 bool IsUtf8(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length =

@@ -13,26 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxLengthBytes = 4;
 
-void AppendUtf8(std::string& text, std::uint32_t code) {
-  const auto byte = [&text](std::uint32_t value) { text.push_back(static_cast<char>(value)); };
-  const auto tail = [&byte, code](unsigned shift) { byte(0x80U | ((code >> shift) & 0x3fU)); };
-  if (code < 0x80) {
-    byte(code);
-  } else if (code < 0x800) {
-    byte(0xc0U | (code >> 6U));
-    tail(0);
-  } else if (code < 0x10000) {
-    byte(0xe0U | (code >> 12U));
-    tail(6);
-    tail(0);
-  } else {
-    byte(0xf0U | (code >> 18U));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
-
 // Code points of `width` big-endian bytes each; what is none (a surrogate, beyond
 // U+10FFFF) does not come out as UTF-8.
 std::optional<std::string> WideText(ByteView content, std::size_t width) {

@@ -34,8 +34,6 @@ constexpr std::array kMoreHashes = {
     KnownHash{.name = "sha3-512", .size = 64, .openssl_name = "SHA3-512"}};
 
 constexpr std::string_view kSm3 = "sm3";
-constexpr std::size_t kSm3Size = 32;
-constexpr const char* kSm2Group = "SM2";
 
 Error UnknownHash(std::string_view hash) {
   return Unsupported(
@@ -43,48 +41,9 @@ Error UnknownHash(std::string_view hash) {
       fmt::format("signatures with the hash '{}' are not verified", EscapeForDisplay(hash, 32)));
 }
 
-// OpenSSL may have decoded the key as one for ECDSA on the same curve.
-bool IsSm2(const EVP_PKEY* pkey) {
-  std::array<char, 64> group{};
-  return EVP_PKEY_get_group_name(pkey, group.data(), group.size(), nullptr) == 1 &&
-         std::string_view(group.data()) == kSm2Group;
-}
-
-// The same point as a key for SM2; nullptr if OpenSSL was built without.
-PkeyPtr Sm2KeyOf(const PublicKey& key) {
-  const PkeyContextPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "SM2", nullptr));
-  if (context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1) return nullptr;
-  Bytes point = SubjectPublicKeyOf(key);
-  std::string group = kSm2Group;
-  std::array<OSSL_PARAM, 3> params = {
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), 0),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
-      OSSL_PARAM_construct_end()};
-  EVP_PKEY* pkey = nullptr;
-  if (EVP_PKEY_fromdata(context.get(), &pkey, EVP_PKEY_PUBLIC_KEY, params.data()) != 1) {
-    return nullptr;
-  }
-  return PkeyPtr(pkey);
-}
-
 SignatureCheck Answer(int answer) {
   // Only 1 means "yes".
   return answer == 1 ? SignatureCheck::kValid : SignatureCheck::kInvalid;
-}
-
-Result<SignatureCheck> VerifySm2(const PublicKey& key, std::string_view hash, ByteView digest,
-                                 ByteView signature) {
-  if (hash != kSm3) return UnknownHash(hash);
-  if (digest.size() != kSm3Size) return SignatureCheck::kInvalid;
-  const PkeyPtr pkey = Sm2KeyOf(key);
-  if (pkey == nullptr) return Unsupported("crypto.prehashed.key", "a key for SM2");
-  const PkeyContextPtr context(EVP_PKEY_CTX_new(pkey.get(), nullptr));
-  LQ_CHECK(context != nullptr);
-  if (EVP_PKEY_verify_init(context.get()) != 1) {
-    return Unsupported("crypto.prehashed.key", "a key for SM2");
-  }
-  return Answer(EVP_PKEY_verify(context.get(), signature.data(), signature.size(), digest.data(),
-                                digest.size()));
 }
 
 // A hash that HashAlgorithm does not have.
@@ -109,7 +68,12 @@ Result<SignatureCheck> VerifyWith(const KnownHash& hash, const PublicKey& key, B
 Result<SignatureCheck> VerifyPrehashed(const PublicKey& key, std::string_view hash, ByteView digest,
                                        ByteView signature) {
   const ErrorQueueScope scope;
-  if (IsSm2(key.impl().pkey.get())) return VerifySm2(key, hash, digest, signature);
+  if (key.curve() == Curve::kSm2) {
+    if (hash != kSm3) return UnknownHash(hash);
+    const auto value = Digest::FromBytes(HashAlgorithm::kSm3_256, digest);
+    if (!value) return SignatureCheck::kInvalid;
+    return key.VerifyDigest(SignatureScheme::kSm2, *value, signature);
+  }
   const bool is_rsa = key.type() == KeyType::kRsa;
   if (!is_rsa && !key.curve()) {
     return Unsupported("crypto.prehashed.key",

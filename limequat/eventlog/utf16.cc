@@ -2,32 +2,13 @@
 
 #include <cstdint>
 
+#include "limequat/base/utf8.h"
+
 namespace limequat::eventlog {
 
 namespace {
 
 constexpr std::uint32_t kReplacement = 0xfffd;
-
-void AppendUtf8(std::string& out, std::uint32_t code) {
-  const auto add = [&](std::uint32_t byte) {
-    out += static_cast<char>(static_cast<std::uint8_t>(byte));
-  };
-  if (code < 0x80U) {
-    add(code);
-  } else if (code < 0x800U) {
-    add(0xc0U | (code >> 6U));
-    add(0x80U | (code & 0x3fU));
-  } else if (code < 0x10000U) {
-    add(0xe0U | (code >> 12U));
-    add(0x80U | ((code >> 6U) & 0x3fU));
-    add(0x80U | (code & 0x3fU));
-  } else {
-    add(0xf0U | (code >> 18U));
-    add(0x80U | ((code >> 12U) & 0x3fU));
-    add(0x80U | ((code >> 6U) & 0x3fU));
-    add(0x80U | (code & 0x3fU));
-  }
-}
 
 std::uint32_t UnitAt(ByteView text, std::size_t at) {
   return text[at] | (std::uint32_t{text[at + 1]} << 8U);

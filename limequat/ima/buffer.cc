@@ -1,55 +1,42 @@
 #include "limequat/ima/buffer.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "limequat/crypto/der.h"
+#include "limequat/ima/device_mapper.h"
+
 namespace limequat::ima {
 
 namespace {
 
-// Linux 5.15 and later; the second half are the names before that.
-constexpr std::array<std::string_view, 11> kDeviceMapperEvents = {
-    "dm_table_load",    "dm_device_resume", "dm_device_remove", "dm_table_clear",
-    "dm_device_rename", "dm_target_update", "table_load",       "device_resume",
-    "device_remove",    "table_clear",      "device_rename"};
-
-constexpr std::uint8_t kSequence = 0x30;
-constexpr std::uint8_t kInteger = 0x02;
-constexpr std::uint8_t kObjectIdentifier = 0x06;
 constexpr std::uint8_t kVersion = 0xa0;
 
-// Takes the tag and size off the front of `der`, and gives the contents if they are a
-// SEQUENCE; nullopt otherwise, or if less is there.
-std::optional<ByteView> Sequence(ByteView der) {
-  if (der.size() < 2 || der[0] != kSequence) return std::nullopt;
-  std::size_t size = der[1];
-  der = der.subspan(2);
-  if (size >= 0x80) {
-    const std::size_t digits = size & 0x7fU;
-    if (digits == 0 || digits > 3 || digits > der.size()) return std::nullopt;
-    size = 0;
-    for (const std::uint8_t byte : der.first(digits)) size = (size << 8U) | byte;
-    der = der.subspan(digits);
+// The next SEQUENCE. Keys are short: a length of more than three bytes is none of theirs.
+std::optional<ByteView> SequenceIn(crypto::DerReader& in) {
+  constexpr std::size_t kLongestHeader = 5;
+  const auto element = in.NextIf(crypto::kDerSequence);
+  if (!element || element->whole.size() - element->content.size() > kLongestHeader) {
+    return std::nullopt;
   }
-  if (size > der.size()) return std::nullopt;
-  return der.first(size);
+  return element->content;
 }
 
 std::optional<BufferKind> KeyIn(ByteView buffer) {
-  const auto outer = Sequence(buffer);
+  crypto::DerReader in(buffer);
+  const auto outer = SequenceIn(in);
   // Nothing follows a key.
-  if (!outer || outer->data() + outer->size() != buffer.data() + buffer.size()) return std::nullopt;
-  const auto inner = Sequence(*outer);
+  if (!outer || !in.empty()) return std::nullopt;
+  crypto::DerReader inside(*outer);
+  const auto inner = SequenceIn(inside);
   if (!inner || inner->empty()) return std::nullopt;
   switch (inner->front()) {
     case kVersion:
-    case kInteger:
+    case crypto::kDerInteger:
       return BufferKind::kCertificate;
-    case kObjectIdentifier:
+    case crypto::kDerOid:
       return BufferKind::kPublicKey;
     default:
       return std::nullopt;
@@ -86,9 +73,7 @@ std::string_view BufferKindName(BufferKind kind) {
 
 BufferKind KindOfBuffer(const Entry& entry) {
   if (const auto key = KeyIn(entry.buffer)) return *key;
-  const bool named =
-      std::ranges::find(kDeviceMapperEvents, entry.path) != kDeviceMapperEvents.end();
-  return named ? BufferKind::kDeviceMapper : BufferKind::kData;
+  return DeviceMapperEventOf(entry.path) ? BufferKind::kDeviceMapper : BufferKind::kData;
 }
 
 Result<std::optional<DeviceMapperField>> DeviceMapperReader::Next() {

@@ -7,6 +7,7 @@
 
 #include "limequat/base/byte_reader.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/crypto/der.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/crypto/prehashed.h"
 
@@ -18,7 +19,6 @@ using crypto::Certificate;
 using crypto::PublicKey;
 
 constexpr std::string_view kSubjectKeyIdentifier = "2.5.29.14";
-constexpr std::uint8_t kOctetString = 0x04;
 
 Error BadKey(std::string message) { return Malformed("ima.key", std::move(message)); }
 
@@ -35,12 +35,16 @@ std::uint32_t IdOfBits(const PublicKey& key) {
 
 // An OCTET STRING of at least four bytes, in the short form: identifiers are hashes.
 std::optional<std::uint32_t> IdOfCertificate(const Certificate& certificate) {
+  constexpr std::size_t kShortForm = 2;
   const std::optional<Bytes> der = certificate.extension(kSubjectKeyIdentifier);
-  if (!der || der->size() < 6 || der->front() != kOctetString || (*der)[1] >= 0x80 ||
-      (*der)[1] != der->size() - 2) {
+  if (!der) return std::nullopt;
+  crypto::DerReader in(*der);
+  const auto text = in.NextIf(crypto::kDerOctetString);
+  if (!text || !in.empty() || text->content.size() < sizeof(std::uint32_t) ||
+      text->whole.size() - text->content.size() != kShortForm) {
     return std::nullopt;
   }
-  return LastFour(*der);
+  return LastFour(text->content);
 }
 
 // A multi-precision integer as OpenPGP writes it: its bits, then its bytes.
@@ -65,9 +69,7 @@ std::optional<KeyIdV1> IdV1Of(const PublicKey& key) {
 }
 
 Result<Key> KeyOf(PublicKey key, std::optional<Certificate> certificate) {
-  // Whatever the signature, this says whether the kind of key is known.
-  const auto tried = crypto::VerifyPrehashed(key, "sm3", {}, {});
-  if (!tried && tried.error().id == "crypto.prehashed.key") {
+  if (key.type() != crypto::KeyType::kRsa && !key.curve()) {
     return Unsupported("ima.key",
                        "a key that is neither RSA, ECDSA on P-256, P-384 or P-521, "
                        "nor SM2");

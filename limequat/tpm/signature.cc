@@ -1,6 +1,5 @@
 #include "limequat/tpm/signature.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -8,6 +7,7 @@
 
 #include "limequat/base/byte_reader.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/crypto/der.h"
 #include "limequat/tpm/read_error.h"
 
 namespace limequat::tpm {
@@ -71,24 +71,19 @@ Bytes DerSignature(ByteView r, ByteView s) {
   return out.U8(static_cast<std::uint8_t>(content.size())).Raw(content).Take();
 }
 
-// The content of the element at the front of `in`, whatever its tag says.
-std::optional<ByteView> TakeShortElement(ByteReader& in) {
-  const Result<ByteView> head = in.Take(2, "tag and length");
-  if (!head) return std::nullopt;
-  const Result<ByteView> content = in.Take(head->back(), "integer");
-  if (!content || content->empty()) return std::nullopt;
-  return *content;
-}
-
 // r and s of a DER signature in its only form: one that is not written the same again
 // (another tag, another length, a zero too many, bytes behind it) is none.
 std::optional<std::pair<ByteView, ByteView>> ReadDerSignature(ByteView der) {
-  const bool long_form = AsText(der).substr(0, 2).ends_with('\x81');
-  ByteReader in(der.subspan(std::min<std::size_t>(der.size(), long_form ? 3 : 2)));
-  const std::optional<ByteView> r = TakeShortElement(in);
-  const std::optional<ByteView> s = TakeShortElement(in);
-  if (!r || !s || !Equal(DerSignature(*r, *s), der)) return std::nullopt;
-  return std::pair(r->front() == 0 ? r->subspan(1) : *r, s->front() == 0 ? s->subspan(1) : *s);
+  const auto sequence = crypto::DerReader(der).NextIf(crypto::kDerSequence);
+  if (!sequence) return std::nullopt;
+  crypto::DerReader in(sequence->content);
+  const auto first = in.NextIf(crypto::kDerInteger);
+  const auto second = in.NextIf(crypto::kDerInteger);
+  if (!first || !second || first->content.empty() || second->content.empty()) return std::nullopt;
+  const ByteView r = first->content;
+  const ByteView s = second->content;
+  if (!Equal(DerSignature(r, s), der)) return std::nullopt;
+  return std::pair(r.front() == 0 ? r.subspan(1) : r, s.front() == 0 ? s.subspan(1) : s);
 }
 
 bool FitsCurve(ByteView number, crypto::Curve curve) {
