@@ -111,15 +111,8 @@ Status ReadFlatList(std::string_view text, Conversion& out) {
   });
 }
 
-// What Python takes for false: such a member is left out.
-bool IsNothing(const json::Value* value) {
-  if (value == nullptr || value->is_null()) return true;
-  if (const auto* object = value->as_object()) return object->empty();
-  if (const auto* array = value->as_array()) return array->empty();
-  if (const auto* text = value->as_string()) return text->empty();
-  if (const auto* truth = value->as_bool()) return !*truth;
-  return value->as_double() == 0.0;
-}
+// Such a member is left out.
+bool IsNothing(const json::Value* value) { return value == nullptr || IsFalseInPython(*value); }
 
 Status ReadDigests(const json::Object& from, std::string_view name, DigestsByName& to,
                    Conversion& out) {

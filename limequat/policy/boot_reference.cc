@@ -11,6 +11,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/policy_document.h"
 
 namespace limequat::policy {
 
@@ -67,16 +68,6 @@ std::optional<Guid> GuidOf(std::string_view text) {
   Guid written;
   if (!HexDecodeTo(digits, written.bytes)) return std::nullopt;
   return Turned(written);
-}
-
-// Whether Python takes the value for false, as Keylime does before it evaluates.
-bool IsFalse(const json::Value& value) {
-  if (value.is_null()) return true;
-  if (const bool* boolean = value.as_bool()) return !*boolean;
-  if (const std::string* text = value.as_string()) return text->empty();
-  if (const json::Array* array = value.as_array()) return array->empty();
-  if (const json::Object* object = value.as_object()) return object->empty();
-  return value.as_double() == 0.0;
 }
 
 class Reader {
@@ -328,7 +319,7 @@ Result<BootReference> BootReference::Parse(std::string_view text) {
   }
   const auto document = json::Parse(text, {.max_bytes = kMaxBootReferenceBytes});
   if (!document) return Malformed("policy.json", document.error().message);
-  if (IsFalse(*document)) {
+  if (IsFalseInPython(*document)) {
     reference.says_nothing = true;
     return reference;
   }

@@ -31,7 +31,8 @@ std::string Joined(const ReferenceDigests& digests) {
     text += fmt::format("{}{}:{}", i == 0 ? "" : ", ", crypto::HashName(digests[i].algorithm()),
                         digests[i].hex());
   }
-  if (digests.size() > kShownDigests) text += fmt::format(" and {} more", digests.size() - 4);
+  if (digests.size() > kShownDigests)
+    text += fmt::format(" and {} more", digests.size() - kShownDigests);
   return text.empty() ? "no digest" : text;
 }
 

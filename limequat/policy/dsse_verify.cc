@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view kCodeSigning = "1.3.6.1.5.5.7.3.3";
 constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
-constexpr std::string_view kKeyUsage = "2.5.29.15";
 
 // The bytes that were signed, hashed at most once with each hash.
 class SignedBytes {
@@ -62,10 +61,8 @@ bool MaySign(const crypto::Certificate& certificate) {
       std::ranges::find(extended, kCodeSigning) == extended.end()) {
     return false;
   }
-  const auto usage = certificate.extension(kKeyUsage);
-  if (!usage) return true;
-  // BIT STRING, its length, how many bits are unused, then bit 0: digitalSignature.
-  return usage->size() >= 4 && usage->at(0) == 0x03 && (usage->at(3) & 0x80U) != 0;
+  const auto usage = certificate.key_usage();
+  return !usage || (*usage & crypto::kDigitalSignature) != 0;
 }
 
 }  // namespace

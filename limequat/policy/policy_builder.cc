@@ -15,10 +15,6 @@ namespace limequat::policy {
 
 namespace {
 
-const json::Value& Member(const json::Value& object, std::string_view name) {
-  return *object.as_object()->Find(name);  // the schema was checked
-}
-
 void AddDigests(const json::Value& object, DigestsByName& out) {
   for (const auto& [name, digests] : *object.as_object()) {
     auto& of_name = out[name];

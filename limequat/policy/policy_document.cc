@@ -101,6 +101,19 @@ json::Object ToObject(const DigestsByName& digests) {
 
 }  // namespace
 
+const json::Value& Member(const json::Value& object, std::string_view name) {
+  return *object.as_object()->Find(name);
+}
+
+bool IsFalseInPython(const json::Value& value) {
+  if (value.is_null()) return true;
+  if (const bool* boolean = value.as_bool()) return !*boolean;
+  if (const std::string* text = value.as_string()) return text->empty();
+  if (const json::Array* array = value.as_array()) return array->empty();
+  if (const json::Object* object = value.as_object()) return object->empty();
+  return value.as_double() == 0.0;
+}
+
 Result<json::Value> ReadPolicyJson(std::string_view text) {
   if (text.size() > kMaxPolicyBytes) {
     return Malformed("policy.limit",

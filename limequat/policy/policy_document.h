@@ -22,6 +22,13 @@ namespace limequat::policy {
 // "policy.limit"); hostile input.
 Result<json::Value> ReadPolicyJson(std::string_view text);
 
+// A member that the schema has, of an object that was checked against it.
+const json::Value& Member(const json::Value& object, std::string_view name);
+
+// Whether Python takes `value` for false, as Keylime's programs do to leave out what they are
+// given: null, false, zero, and what is empty.
+bool IsFalseInPython(const json::Value& value);
+
 // The bytes of one digest: 40 to 128 lower-case hex digits, in pairs.
 Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path);
 

@@ -22,10 +22,6 @@ namespace limequat::policy {
 
 namespace {
 
-const json::Value& Member(const json::Value& object, std::string_view name) {
-  return *object.as_object()->Find(name);  // the schema was checked
-}
-
 std::uint64_t SeedFrom(const crypto::Digest& hash) {
   std::uint64_t seed = 0;
   std::memcpy(&seed, hash.bytes().data(), sizeof seed);
