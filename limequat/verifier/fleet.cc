@@ -42,10 +42,15 @@ Status Fleet::Start() {
   std::size_t started = 0;
   for (StoredMachine& stored : loaded.machines) {
     if (stored.policy_hash) {
-      LQ_ASSIGN_OR_RETURN(auto body, parts_.store.FindPolicyByHash(*stored.policy_hash));
-      auto policy = body ? parts_.policies.GetStored(body->body)
-                         : Result<std::shared_ptr<const policy::RuntimePolicy>>(NotFound(
-                               "verifier.policy_lost", "its policy is not in the database"));
+      Result<std::shared_ptr<const policy::RuntimePolicy>> policy =
+          parts_.policies.Find(*stored.policy_hash);
+      // Read and hashed once, however many machines are bound to it.
+      if (*policy == nullptr) {
+        LQ_ASSIGN_OR_RETURN(auto body, parts_.store.FindPolicyByHash(*stored.policy_hash));
+        policy = body ? parts_.policies.GetStored(body->body)
+                      : Result<std::shared_ptr<const policy::RuntimePolicy>>(
+                            NotFound("verifier.policy_lost", "its policy is not in the database"));
+      }
       if (!policy) {
         telemetry::LogError("verifier.machine_unreadable", policy.error(),
                             {{"agent", stored.enrolment.id.text()}});

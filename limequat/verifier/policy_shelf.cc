@@ -12,8 +12,8 @@ namespace limequat::verifier {
 
 namespace {
 
-std::string HashOf(std::string_view body) {
-  return crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(body)).hex();
+crypto::Digest HashOf(std::string_view body) {
+  return crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(body));
 }
 
 // What did not pass, in one sentence.
@@ -70,7 +70,7 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Admit(
     }
     verified = std::move(verification.envelope);
   }
-  if (auto known = Find(envelope->hash().hex())) return known;
+  if (auto known = Find(envelope->hash())) return known;
   LQ_ASSIGN_OR_RETURN(auto policy, policy::RuntimePolicy::Parse(*verified));
   return Keep(std::move(policy));
 }
@@ -97,7 +97,7 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::GetStored(std:
   return Keep(std::move(policy));
 }
 
-std::shared_ptr<const policy::RuntimePolicy> PolicyShelf::Find(const std::string& hash) {
+std::shared_ptr<const policy::RuntimePolicy> PolicyShelf::Find(const crypto::Digest& hash) {
   const std::lock_guard lock(mutex_);
   const auto found = by_hash_.find(hash);
   return found == by_hash_.end() ? nullptr : found->second.lock();
@@ -107,7 +107,7 @@ std::shared_ptr<const policy::RuntimePolicy> PolicyShelf::Keep(
     std::shared_ptr<const policy::RuntimePolicy> policy) {
   const std::lock_guard lock(mutex_);
   std::erase_if(by_hash_, [](const auto& entry) { return entry.second.expired(); });
-  auto& slot = by_hash_[policy->hash().hex()];
+  auto& slot = by_hash_[policy->hash()];
   if (auto first = slot.lock()) return first;
   slot = policy;
   return policy;

@@ -9,6 +9,7 @@
 
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
+#include "limequat/crypto/digest.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/runtime_policy.h"
 
@@ -46,18 +47,19 @@ class PolicyShelf {
   // that somebody still holds; kUntrusted ("policy.signature") for another envelope.
   // Errors are those of RuntimePolicy::Parse.
   Result<std::shared_ptr<const policy::RuntimePolicy>> Get(std::string_view body);
+  // The policy with this hash, if a machine holds it already; null otherwise.
+  std::shared_ptr<const policy::RuntimePolicy> Find(const crypto::Digest& hash);
   // The same of a policy out of our database, into which only Admit lets any: an
   // envelope is not verified again.
   Result<std::shared_ptr<const policy::RuntimePolicy>> GetStored(std::string_view body);
 
  private:
-  std::shared_ptr<const policy::RuntimePolicy> Find(const std::string& hash);
   std::shared_ptr<const policy::RuntimePolicy> Keep(
       std::shared_ptr<const policy::RuntimePolicy> policy);
 
   const PolicySigning signing_{};
   std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<const policy::RuntimePolicy>> by_hash_;
+  std::map<crypto::Digest, std::weak_ptr<const policy::RuntimePolicy>> by_hash_;
 };
 
 }  // namespace limequat::verifier
