@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "limequat/appraise/attestation.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/tpm/pcr.h"
 
@@ -13,16 +14,14 @@ namespace limequat::tenant {
 
 namespace {
 
-// In Keylime's protocol this PCR holds the hash of the agent's transport key.
-constexpr std::uint32_t kTransportKeyPcr = 16;
-
 Status CheckTpmPolicy(const wire::TpmPolicy& policy) {
   const auto refused = [](std::uint32_t pcr, std::string_view why) {
     return Malformed("tenant.tpm_policy", fmt::format("the TPM policy names PCR {}, {}", pcr, why));
   };
   for (const auto& [pcr, values] : policy.pcrs) {
     if (pcr == tpm::kImaPcr) return refused(pcr, "whose value the IMA list must explain");
-    if (pcr == kTransportKeyPcr) return refused(pcr, "which holds the hash of the transport key");
+    if (pcr == appraise::kTransportKeyPcr)
+      return refused(pcr, "which holds the hash of the transport key");
     if (values.empty()) return refused(pcr, "and no value that would be good");
   }
   return {};
