@@ -1,6 +1,5 @@
 #include "limequat/cli/ima_signatures.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -9,7 +8,6 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/text.h"
-#include "limequat/cli/usage.h"
 #include "limequat/policy/verification_keys.h"
 
 namespace limequat::cli {
@@ -51,9 +49,6 @@ Status AddFile(const std::string& file, const std::string& content, ima::Keyring
 
 Result<ima::Keyring> ReadKeyFiles(const std::vector<std::string>& files) {
   ima::Keyring keyring;
-  if (std::ranges::count(files, "-") > 1) {
-    return UsageError("standard input (-) can be read only once");
-  }
   for (const std::string& file : files) {
     LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxSmallInput));
     if (Status added = AddFile(file, content, keyring); !added) {

@@ -15,6 +15,7 @@ namespace limequat::cli {
 
 // The keys of `files`: each a certificate or a public key (see ima::ParseKey), PEM with
 // several of them, or Keylime's keyring in JSON. Keys are called after their files.
+// At most one of `files` is "-": CheckOneStandardInput comes before.
 Result<ima::Keyring> ReadKeyFiles(const std::vector<std::string>& files);
 
 // What the signatures of a list come to, for a summary.

@@ -299,7 +299,7 @@ std::string Summary::ForPeople(const Look& look) const {
 }  // namespace
 
 Result<Ending> InspectIma::Run(Console& console) const {
-  for (const std::string& key : keys) LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, key}));
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({file}, keys));
   LQ_ASSIGN_OR_RETURN(const ima::Keyring keyring, ReadKeyFiles(keys));
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxListInput));
   const ByteView list = AsBytes(content);

@@ -65,7 +65,7 @@ struct AttestedText {
                                  FormatDuration(std::chrono::milliseconds(info.time)))},
             {"clock then", ClockText(info.clock_info)},
             {"resets then", ResetsText(info.clock_info)},
-            {"firmware then", fmt::format("{:016x}", info.firmware_version)}};
+            {"firmware then", FirmwareText(info.firmware_version)}};
   }
   Pairs operator()(const tpm::CreationInfo& info) const {
     return {{"object name", HexOrNone(info.object_name)},
@@ -86,7 +86,7 @@ std::string ForPeople(const tpm::UnverifiedAttest& attest,
   pairs.emplace_back("qualified signer", HexOrNone(attest.qualified_signer));
   pairs.emplace_back("clock", ClockText(attest.clock_info));
   pairs.emplace_back("resets", ResetsText(attest.clock_info));
-  pairs.emplace_back("firmware", fmt::format("{:016x}", attest.firmware_version));
+  pairs.emplace_back("firmware", FirmwareText(attest.firmware_version));
   pairs.emplace_back("signature",
                      signature ? fmt::format("{} with {}", tpm::AlgorithmName(signature->scheme),
                                              crypto::HashName(signature->hash))

@@ -11,13 +11,13 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/base/utf8.h"
 #include "limequat/cli/input.h"
+#include "limequat/cli/made_document.h"
 #include "limequat/cli/progress.h"
 #include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/collect/archive.h"
 #include "limequat/collect/tree.h"
-#include "limequat/config/files.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/exclude_list.h"
 #include "limequat/policy/runtime_policy.h"
@@ -36,15 +36,9 @@ struct Made {
   std::vector<std::string> left_out;  // what the policy does not have, and why
 };
 
-bool KeepsToStandardOutput(const PolicyCreateRuntime& asked) {
-  return !asked.output || *asked.output == "-";
-}
-
 // Fails at once, before hours of hashing, on what would fail in the end.
 Result<std::string> CheckBefore(const PolicyCreateRuntime& asked, const Console& console) {
-  if (KeepsToStandardOutput(asked) && console.for_people()) {
-    return UsageError("name a file with --output, or send the policy on with -o json");
-  }
+  LQ_RETURN_IF_ERROR(CheckOutput(asked.output, "policy", console));
   if (!asked.root && asked.initrds.empty() && asked.packages.empty()) {
     return UsageError("say what the policy is made of: --root, --initrd or --package");
   }
@@ -198,17 +192,9 @@ Result<Ending> PolicyCreateRuntime::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(std::vector<collect::Tree> trees, Sources(*this, console).Hash());
   LQ_ASSIGN_OR_RETURN(const Made made, Make(*this, base_text, std::move(trees)));
   NoteWhatIsLeftOut(made, console);
-  if (!KeepsToStandardOutput(*this)) {
-    LQ_RETURN_IF_ERROR(config::WriteFileAtomically(*output, made.text, 0644));
-    return ShowSummary(made, *output, console);
-  }
-  if (console.format() == OutputFormat::kJson) {
-    LQ_RETURN_IF_ERROR(console.Write(made.text));
-    return Ending::kDone;
-  }
-  LQ_ASSIGN_OR_RETURN(const json::Value document, json::Parse(made.text));
-  LQ_RETURN_IF_ERROR(console.Show(document, [] { return std::string(); }));
-  return Ending::kDone;
+  if (KeepsToStandardOutput(output)) return ShowMade(made.text, console);
+  LQ_RETURN_IF_ERROR(WriteMade(*output, made.text));
+  return ShowSummary(made, *output, console);
 }
 
 }  // namespace limequat::cli

@@ -7,10 +7,10 @@
 
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/input.h"
+#include "limequat/cli/made_document.h"
 #include "limequat/cli/policy_create.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
-#include "limequat/config/files.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/allow_list.h"
 #include "limequat/policy/runtime_policy.h"
@@ -18,17 +18,6 @@
 namespace limequat::cli {
 
 namespace {
-
-bool KeepsToStandardOutput(const std::optional<std::string>& output) {
-  return !output || *output == "-";
-}
-
-Status CheckOutput(const std::optional<std::string>& output, const Console& console) {
-  if (KeepsToStandardOutput(output) && console.for_people()) {
-    return UsageError("name a file with --output, or send the policy on with -o json");
-  }
-  return {};
-}
 
 // The policy as the result, or into its file and `about` it as the result.
 Result<Ending> Deliver(const std::string& text, const std::optional<std::string>& output,
@@ -38,7 +27,7 @@ Result<Ending> Deliver(const std::string& text, const std::optional<std::string>
     return Ending::kDone;
   }
   LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(text));
-  LQ_RETURN_IF_ERROR(config::WriteFileAtomically(*output, text, 0644));
+  LQ_RETURN_IF_ERROR(WriteMade(*output, text));
   about.Set("file", *output);
   about.Set("sha256", policy->hash().hex());
   about.Set("paths", std::uint64_t{policy->paths()});
@@ -62,7 +51,7 @@ Status CheckChecksum(const std::string& file, const std::string& text,
 }
 
 Result<Ending> PolicyConvert::Run(Console& console) const {
-  LQ_RETURN_IF_ERROR(CheckOutput(output, console));
+  LQ_RETURN_IF_ERROR(CheckOutput(output, "policy", console));
   LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, exclude_list.value_or("")}));
   LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
   LQ_RETURN_IF_ERROR(CheckChecksum(file, text, checksum));
@@ -83,7 +72,7 @@ Result<Ending> PolicyConvert::Run(Console& console) const {
 }
 
 Result<Ending> PolicyMerge::Run(Console& console) const {
-  LQ_RETURN_IF_ERROR(CheckOutput(output, console));
+  LQ_RETURN_IF_ERROR(CheckOutput(output, "policy", console));
   std::vector<std::string> texts;
   std::size_t left = kMaxPolicyInput;
   for (const std::string& file : files) {

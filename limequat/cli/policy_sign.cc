@@ -7,6 +7,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/input.h"
+#include "limequat/cli/made_document.h"
 #include "limequat/cli/passphrase.h"
 #include "limequat/cli/policy_signature.h"
 #include "limequat/cli/text.h"
@@ -20,10 +21,6 @@
 namespace limequat::cli {
 
 namespace {
-
-bool KeepsToStandardOutput(const PolicySign& asked) {
-  return !asked.output || *asked.output == "-";
-}
 
 // What is to be signed, and who signed it before.
 struct ToSign {
@@ -39,10 +36,7 @@ Status CheckUsage(const PolicySign& asked, const Console& console) {
   if (asked.payload_type && (asked.name || asked.release)) {
     return UsageError("--name and --release are for runtime policies, not for another type");
   }
-  if (KeepsToStandardOutput(asked) && console.for_people()) {
-    return UsageError("name a file with --output, or send the envelope on with -o json");
-  }
-  return {};
+  return CheckOutput(asked.output, "envelope", console);
 }
 
 Result<crypto::PrivateKey> ReadKey(const PolicySign& asked) {
@@ -153,11 +147,11 @@ Result<Ending> PolicySign::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(ToSign to_sign, ReadPayload(*this));
   LQ_ASSIGN_OR_RETURN(const crypto::PrivateKey signer, ReadKey(*this));
   LQ_ASSIGN_OR_RETURN(const std::string text, MakeEnvelope(*this, signer, to_sign));
-  if (KeepsToStandardOutput(*this)) {
+  if (KeepsToStandardOutput(output)) {
     LQ_RETURN_IF_ERROR(console.Write(text + "\n"));
     return Ending::kDone;
   }
-  LQ_RETURN_IF_ERROR(config::WriteFileAtomically(*output, text, 0644));
+  LQ_RETURN_IF_ERROR(WriteMade(*output, text));
   const auto hash = [](std::string_view bytes) {
     return crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(bytes)).hex();
   };

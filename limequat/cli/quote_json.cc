@@ -16,8 +16,6 @@ json::Object ToJson(const tpm::ClockInfo& clock) {
           {"safe", clock.safe}};
 }
 
-std::string FirmwareText(std::uint64_t version) { return fmt::format("{:016x}", version); }
-
 // Adds what each type of attestation is about.
 struct AttestedJson {
   json::Object& object;
@@ -101,6 +99,8 @@ json::Object ToJson(const tpm::PcrSelection& selection) {
   }
   return banks;
 }
+
+std::string FirmwareText(std::uint64_t version) { return fmt::format("{:016x}", version); }
 
 std::string SelectionText(const tpm::PcrSelection& selection) {
   std::string text;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "limequat/json/value.h"
@@ -17,6 +18,8 @@ json::Object ToJson(const tpm::Signature& signature);
 // {"sha256": [0, 1, 10]}, in the order in which it was signed; a bank that is named
 // several times is shown once.
 json::Object ToJson(const tpm::PcrSelection& selection);
+// As TPMs count it, in hexadecimal.
+std::string FirmwareText(std::uint64_t version);
 // "sha256:0-7,10+sha1:10"
 std::string SelectionText(const tpm::PcrSelection& selection);
 

@@ -7,8 +7,9 @@ namespace limequat::cli {
 
 Error UsageError(std::string message) { return Malformed(kUsageId, std::move(message)); }
 
-Status CheckOneStandardInput(std::initializer_list<std::string_view> paths) {
-  if (std::ranges::count(paths, "-") > 1) {
+Status CheckOneStandardInput(std::initializer_list<std::string_view> paths,
+                             std::span<const std::string> more) {
+  if (std::ranges::count(paths, "-") + std::ranges::count(more, "-") > 1) {
     return UsageError("standard input (-) can be read only once");
   }
   return {};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,10 @@ inline constexpr std::string_view kUsageId = "cli.usage";
 inline constexpr int kUsageStatus = 2;
 Error UsageError(std::string message);
 
-// Standard input can be read once: a usage error if more than one of `paths` is "-".
-Status CheckOneStandardInput(std::initializer_list<std::string_view> paths);
+// Standard input can be read once: a usage error if more than one of `paths` and `more`
+// is "-".
+Status CheckOneStandardInput(std::initializer_list<std::string_view> paths,
+                             std::span<const std::string> more = {});
 
 // Status of the program for `error`.
 int StatusOf(const Error& error);

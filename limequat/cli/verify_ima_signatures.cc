@@ -26,7 +26,7 @@ Result<VerdictDocument> Evaluate(const VerifyImaSignatures& asked) {
 }  // namespace
 
 Result<Ending> VerifyImaSignatures::Run(Console& console) const {
-  for (const std::string& file : keys) LQ_RETURN_IF_ERROR(CheckOneStandardInput({list, file}));
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({list}, keys));
   return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at});
 }
 
