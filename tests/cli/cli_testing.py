@@ -1,31 +1,21 @@
 """What the tests of the command share: running it, and where data is."""
 
-import json
+import fcntl
 import os
+import pty
+import struct
 import subprocess
+import sys
+import termios
 import unittest
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / "data"
-CORPUS = ROOT.parent / "shared" / "corpus"
-LIMEQUAT = Path(os.environ.get("LIMEQUAT_BIN") or ROOT / "build" / "dev" / "apps") / "limequat"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from command import CORPUS, DATA, LIMEQUAT, ROOT, Done, run  # noqa: E402, F401
+
 _SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a run of the command left."""
-
-    status: int
-    out: bytes
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 class CliTest(unittest.TestCase):
@@ -37,14 +27,30 @@ class CliTest(unittest.TestCase):
             raise AssertionError(f"{LIMEQUAT} is not built (LIMEQUAT_BIN names another folder)")
 
     def run_limequat(self, *words: object, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> Done:
-        done = subprocess.run(
-            [LIMEQUAT, *map(str, words)], input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True, timeout=_SECONDS, check=False, env={**os.environ, **(env or {})},
-        )
-        err = done.stderr.decode()
-        self.assertGreaterEqual(done.returncode, 0, err)
-        self.assertNotIn("Sanitizer", err)
-        return Done(done.returncode, done.stdout, err)
+        done = run(*words, seconds=_SECONDS, stdin=stdin, env=env)
+        self.assertGreaterEqual(done.status, 0, done.err)
+        self.assertNotIn("Sanitizer", done.err)
+        return done
+
+    def run_on_terminal(self, *words: object, environment: Mapping[str, str], rows: int | None = None) -> tuple[int, str]:
+        """Exit status and what a terminal gets: one of `rows` rows, or one that does not know its size."""
+        master, slave = pty.openpty()
+        if rows is not None:
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 120, 0, 0))
+        with subprocess.Popen([LIMEQUAT, *map(str, words)], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=environment) as child:
+            os.close(slave)
+            said = b""
+            while True:
+                try:
+                    piece = os.read(master, 4096)
+                except OSError:   # the other end is closed
+                    break
+                if not piece:
+                    break
+                said += piece
+            status = child.wait(_SECONDS)
+        os.close(master)
+        return status, said.decode().replace("\r\n", "\n")
 
     def assert_error(self, done: Done, status: int, identifier: str) -> None:
         """One line on standard error with the identifier, and this exit status."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 import tempfile
 from pathlib import Path
@@ -86,24 +85,10 @@ class TerminalTest(CliTest):
     """On a terminal there are tables and colours, if nobody objects."""
 
     def on_terminal(self, *words: object, env: dict[str, str] | None = None) -> str:
-        master, slave = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", **(env or {})}
         if "NO_COLOR" not in (env or {}):
             environment.pop("NO_COLOR", None)
-        with subprocess.Popen([LIMEQUAT, *map(str, words)], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=environment) as child:
-            os.close(slave)
-            said = b""
-            while True:
-                try:
-                    piece = os.read(master, 4096)
-                except OSError:   # the other end is closed
-                    break
-                if not piece:
-                    break
-                said += piece
-            child.wait(60)
-        os.close(master)
-        return said.decode().replace("\r\n", "\n")
+        return self.run_on_terminal(*words, environment=environment)[1]
 
     def test_table_with_colours_by_default(self) -> None:
         text = self.on_terminal("inspect", "ima", _LIST, "--entries")

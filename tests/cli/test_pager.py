@@ -1,16 +1,11 @@
 """Results longer than the terminal go to the reader's pager, and only there."""
 
-import fcntl
 import json
 import os
-import pty
-import struct
-import subprocess
 import tempfile
-import termios
 from pathlib import Path
 
-from cli_testing import DATA, LIMEQUAT, CliTest
+from cli_testing import DATA, CliTest
 
 _LOG = DATA / "eventlog" / "vm__fw-shim-sb-61.bin"
 _LIST = DATA / "ima" / "vm__violation-61.bin"
@@ -25,24 +20,8 @@ class PagerTest(CliTest):
 
     def on_terminal(self, *words: object, rows: int = 20, env: dict[str, str] | None = None) -> tuple[int, str]:
         """Exit status and what a terminal of this height gets; no variable that chooses a pager is inherited."""
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 120, 0, 0))
         environment = {name: value for name, value in os.environ.items() if name not in ("PAGER", "LESS", "NO_COLOR")}
-        environment |= {"TERM": "xterm", **(env or {})}
-        with subprocess.Popen([LIMEQUAT, *map(str, words)], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=environment) as child:
-            os.close(slave)
-            said = b""
-            while True:
-                try:
-                    piece = os.read(master, 4096)
-                except OSError:   # the other end is closed
-                    break
-                if not piece:
-                    break
-                said += piece
-            status = child.wait(60)
-        os.close(master)
-        return status, said.decode().replace("\r\n", "\n")
+        return self.run_on_terminal(*words, rows=rows, environment={**environment, "TERM": "xterm", **(env or {})})
 
     def pager(self) -> dict[str, str]:
         return {"PAGER": f"echo {_MARK}; cat"}

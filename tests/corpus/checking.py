@@ -1,34 +1,16 @@
 """What the rules share: running the command, comparing, and which differences are known."""
 
-import json
-import os
-import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-LIMEQUAT = Path(os.environ.get("LIMEQUAT_BIN") or ROOT / "build" / "dev" / "apps") / "limequat"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from command import CORPUS, LIMEQUAT, ROOT, Done, run  # noqa: E402, F401
+
 DEVIATIONS = Path(__file__).resolve().parent / "deviations.tsv"
 _SECONDS = 120
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a run of the command left."""
-
-    status: int
-    out: bytes
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def limequat(*words: object) -> Done:
-    done = subprocess.run([LIMEQUAT, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
-    return Done(done.returncode, done.stdout, done.stderr.decode())
 
 
 @dataclass(frozen=True)
@@ -62,7 +44,7 @@ class Check:
 
     def run(self, *words: object) -> Done:
         """Runs the command, which must not end by a signal or a sanitizer."""
-        done = limequat(*words)
+        done = run(*words, seconds=_SECONDS)
         self.same("command", f"end of {words[0]} {words[1]}", done.status in (0, 1, 3, 4) and "Sanitizer" not in done.err, True)
         return done
 
