@@ -80,12 +80,6 @@ void Note(EkProfile& profile, std::string_view id, std::string detail) {
   profile.notes.push_back({.id = std::string(id), .detail = std::move(detail)});
 }
 
-bool IsHex(std::string_view text, std::size_t digits) {
-  return text.size() == digits && std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-         });
-}
-
 std::string Upper(std::string_view text) {
   std::string upper(text);
   for (char& c : upper) {
@@ -98,21 +92,21 @@ std::string Upper(std::string_view text) {
 // letters, no "id:", and the four characters of the vendor themselves ("INTC", "IFX",
 // with blanks or zeros at their end). All of them name one vendor without a doubt.
 std::string ReadManufacturer(std::string text, EkProfile& profile) {
-  constexpr std::size_t kDigits = 8;
+  std::array<std::uint8_t, 4> number{};
   std::string_view rest = text;
   if (Upper(rest.substr(0, kRegistryPrefix.size())) == "ID:") {
     rest.remove_prefix(kRegistryPrefix.size());
   }
   std::string id;
-  if (IsHex(rest, kDigits)) {
+  if (HexDecodeTo(rest, number)) {
     id = fmt::format("{}{}", kRegistryPrefix, Upper(rest));
-  } else if (!rest.empty() && rest.size() <= 4 && TpmVendorName(rest).empty()) {
+  } else if (!rest.empty() && rest.size() <= number.size()) {
     Bytes characters = ToBytes(rest);
-    characters.resize(4);
+    characters.resize(number.size());
     id = fmt::format("{}{}", kRegistryPrefix, Upper(HexEncode(characters)));
     if (TpmVendorName(id).empty()) {
       characters = ToBytes(rest);
-      characters.resize(4, ' ');
+      characters.resize(number.size(), ' ');
       id = fmt::format("{}{}", kRegistryPrefix, Upper(HexEncode(characters)));
     }
     if (TpmVendorName(id).empty()) id.clear();
@@ -331,14 +325,10 @@ void ReadAssertions(ByteView values, EkProfile& profile) {
   profile.assertions = std::move(read);
 }
 
-bool IsPresent(const crypto::Certificate& certificate, std::string_view oid) {
-  return certificate.extension(oid).has_value();
-}
-
 // What is wrong with the purpose that the certificate states, or empty.
 std::string WrongUsage(const crypto::Certificate& certificate) {
   const std::vector<std::string> usages = certificate.extended_key_usage();
-  if (!IsPresent(certificate, kExtendedKeyUsage)) {
+  if (!certificate.extension(kExtendedKeyUsage)) {
     return "it names no usage, so it is not known to be for an endorsement key";
   }
   if (std::ranges::find(usages, kEkCertificateUsage) == usages.end()) {
@@ -428,8 +418,10 @@ void ReadDirectoryAttributes(ByteView extension, EkProfile& profile) {
   }
 }
 
-EkProfile ReadEkProfile(const crypto::Certificate& certificate) {
-  EkProfile profile;
+namespace {
+
+// Which TPM the certificate is for.
+void ReadIdentity(const crypto::Certificate& certificate, EkProfile& profile) {
   if (const auto name = certificate.extension(kAltName)) ReadAlternativeName(*name, profile);
   if (!profile.tpm) {
     // Before the profile of 2.0 some had no alternative name; VMware has both.
@@ -439,6 +431,13 @@ EkProfile ReadEkProfile(const crypto::Certificate& certificate) {
     }
   }
   if (!profile.tpm) Note(profile, "ekcert.no_identity", "nothing says which TPM it is for");
+}
+
+}  // namespace
+
+EkProfile ReadEkProfile(const crypto::Certificate& certificate) {
+  EkProfile profile;
+  ReadIdentity(certificate, profile);
   if (const auto attributes = certificate.extension(kDirectoryAttributes)) {
     ReadDirectoryAttributes(*attributes, profile);
   }
@@ -457,8 +456,8 @@ EkProfile ReadEkProfile(const crypto::Certificate& certificate) {
     Note(profile, "ekcert.key_usage_signing",
          "the key usage is not that of a key that decrypts, as endorsement keys do");
   }
-  if (!WrongUsage(certificate).empty()) {
-    Note(profile, "ekcert.not_for_endorsement", "the certificate: " + WrongUsage(certificate));
+  if (const std::string wrong = WrongUsage(certificate); !wrong.empty()) {
+    Note(profile, "ekcert.not_for_endorsement", "the certificate: " + wrong);
   }
   return profile;
 }
@@ -478,7 +477,8 @@ Finding CheckEkProfile(const crypto::Certificate& certificate) {
     return Failed(kCheck, fmt::format("the certificate {} is not for an endorsement key: {}",
                                       certificate.serial_hex(), wrong));
   }
-  const EkProfile profile = ReadEkProfile(certificate);
+  EkProfile profile;
+  ReadIdentity(certificate, profile);
   const TpmIdentity tpm = profile.tpm.value_or(TpmIdentity());
   return Passed(kCheck,
                 fmt::format("an endorsement key of {}, model '{}', version {}",
