@@ -4,6 +4,7 @@
 #include "limequat/cli/command_tree_internal.h"
 #include "limequat/cli/completion.h"
 #include "limequat/cli/explain.h"
+#include "limequat/cli/findings.h"
 #include "limequat/cli/incident.h"
 #include "limequat/cli/init.h"
 #include "limequat/cli/policy.h"
@@ -105,6 +106,14 @@ void DeclareExplain(CLI::App& root, CommandLine& line) {
       "Exit status: 0 integrity passes and the machine is trusted, 1 otherwise.");
   AddValue(app, "AGENT", command.id, ParseAgentId, "", kIdAbout)->required();
   app.add_flag("--all", command.all, "show every finding, incident and failure");
+}
+
+void DeclareFindings(CLI::App& root, CommandLine& line) {
+  auto [app, command] = Declare<CheckCatalogueShow>(
+      root, line, "findings", "What each check means, and what to do if it fails",
+      "  limequat findings\n"
+      "  limequat findings ima.digest");
+  AddValue(app, "CHECK", command.check, ParseText, "", "a check's name; default: all of them");
 }
 
 void DeclareIncident(CLI::App& root, CommandLine& line) {
@@ -215,6 +224,7 @@ void DeclareFleetCommands(CLI::App& root, CommandLine& line) {
   DeclareInit(root, line);
   DeclareAgent(root, line);
   DeclareExplain(root, line);
+  DeclareFindings(root, line);
   DeclareIncident(root, line);
   DeclarePolicy(root, line);
   DeclareLab(root);

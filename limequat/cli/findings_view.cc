@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "limequat/base/check_catalogue.h"
 #include "limequat/base/result_macros.h"
-#include "limequat/cli/catalogue.h"
 #include "limequat/cli/text.h"
 #include "limequat/json/reader.h"
 
@@ -75,9 +75,9 @@ std::string RenderGroup(const FindingGroup& group, const FindingsStyle& style) {
   }
   std::string text = title + '\n';
   // The catalogue says what a failure means; a check that did not run has not failed.
-  const std::string_view meaning =
-      Order(group.outcome) == kNotEvaluatedOrder ? std::string_view() : MeaningOf(group.check);
-  if (!meaning.empty()) text += fmt::format("    {}\n", meaning);
+  const CheckEntry* known =
+      Order(group.outcome) == kNotEvaluatedOrder ? nullptr : FindCheckEntry(group.check);
+  if (known != nullptr) text += fmt::format("    {}\n", known->meaning);
   const std::size_t shown =
       style.all ? group.findings.size() : std::min(style.few, group.findings.size());
   for (std::size_t i = 0; i < shown; ++i) {

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "limequat/base/check_catalogue.h"
+
+namespace limequat {
+
+// The sections of the catalogue, one function each.
+CheckSection EvidenceAsAWholeChecks();
+CheckSection QuoteChecks();
+CheckSection IdentityChecks();
+CheckSection BootChecks();
+CheckSection EventLogChecks();
+CheckSection BootPolicyChecks();
+CheckSection MeasurementListChecks();
+CheckSection PolicyChecks();
+
+}  // namespace limequat

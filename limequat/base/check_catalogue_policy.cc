@@ -1,0 +1,117 @@
+// The checks of policies themselves.
+
+#include "limequat/base/check_catalogue_internal.h"
+
+namespace limequat {
+
+namespace {
+
+constexpr CheckEntry kPolicy[] = {
+    {.check = "policy.unevaluated",
+     .cause = Cause::kConfiguration,
+     .meaning = "The policy asks for something that this version cannot evaluate.",
+     .causes = "A policy with device-mapper rules (`ima.dm_policy`); a reference state of "
+               "measured boot with members that no rule looks at.",
+     .advice = "Use a version that evaluates it, or take the member out of the policy if it is "
+               "not needed.",
+     .next = "limequat policy check POLICY"},
+    {.check = "policy.signature.present",
+     .cause = Cause::kConfiguration,
+     .meaning = "A policy that must be signed is not signed.",
+     .causes = "A plain policy was given where a key is configured or named; the wrong file.",
+     .advice = "Sign the policy (`limequat policy sign`), or find out who replaced the signed "
+               "one.",
+     .next = "limequat policy sign POLICY"},
+    {.check = "policy.signature.payload_type",
+     .cause = Cause::kConfiguration,
+     .meaning = "The envelope does not hold what is expected in it.",
+     .causes = "An envelope of another tool, or something else that was signed with the same key.",
+     .advice = "Give the envelope of the policy. `limequat policy check-signature "
+               "--payload-type` names other types.",
+     .next = "limequat policy check-signature ENVELOPE --key KEY"},
+    {.check = "policy.signature.threshold",
+     .cause = Cause::kTamper,
+     .meaning = "Not enough of the trusted keys have signed the policy.",
+     .causes = "The policy was changed after it was signed; it was signed with another key, or "
+               "by too few; a certificate that leads to no given root, is expired or is for "
+               "another use; no key was given at all. A key counts once, however often it signed.",
+     .advice = "Read the detail: it says of each signature why it does not count. Ask the "
+               "signers, over another way than the one the policy came; never take the key out "
+               "of the envelope.",
+     .next = "limequat policy check-signature ENVELOPE --key KEY"},
+    {.check = "policy.check.schema",
+     .cause = Cause::kConfiguration,
+     .meaning = "The file is not a runtime policy of version 1.",
+     .causes = "An allow-list or a policy of an older version; a damaged or incomplete file.",
+     .advice = "`limequat policy convert` makes a policy of older forms. Otherwise repair what "
+               "the detail names.",
+     .next = "limequat policy convert FILE"},
+    {.check = "policy.check.members",
+     .cause = Cause::kConfiguration,
+     .meaning = "The policy has members that nobody evaluates.",
+     .causes = "A misspelt name, as `exclude` for `excludes`: what it holds has no effect.",
+     .advice = "Correct the name, or take the member out.",
+     .next = "limequat policy check POLICY"},
+    {.check = "policy.check.digests",
+     .cause = Cause::kConfiguration,
+     .meaning = "Digests of the policy are not 40 to 128 lower-case hexadecimal digits.",
+     .causes = "Digests with their algorithm in front, in upper case, or cut.",
+     .advice = "`limequat policy convert` repairs the first two. Make cut ones anew.",
+     .next = "limequat policy convert FILE"},
+    {.check = "policy.check.weak_digests",
+     .cause = Cause::kConfiguration,
+     .meaning = "Paths of the policy have only SHA-1 digests.",
+     .causes = "A policy made of a list of an old kernel. Two files with the same SHA-1 digest "
+               "can be made.",
+     .advice = "Make the policy with `--hash sha256`, and let the kernel measure with it "
+               "(`ima_hash=sha256`).",
+     .next = "limequat policy check POLICY"},
+    {.check = "policy.check.repeated",
+     .cause = Cause::kConfiguration,
+     .meaning = "The policy lists something twice.",
+     .causes = "Policies that were joined by hand.",
+     .advice = "`limequat policy merge` with this one policy writes each once.",
+     .next = "limequat policy merge POLICY"},
+    {.check = "policy.check.excludes",
+     .cause = Cause::kConfiguration,
+     .meaning = "Exclude expressions of the policy are invalid, or take too long.",
+     .causes = "A shell pattern instead of a regular expression; nested repetitions.",
+     .advice = "Correct the expression the detail names: Python's syntax, from the beginning of "
+               "the path.",
+     .next = "limequat policy check POLICY"},
+    {.check = "policy.check.exclude_all",
+     .cause = Cause::kConfiguration,
+     .meaning = "An exclude expression of the policy matches every path.",
+     .causes = "An expression such as `.*`, `/` or the empty one: a machine may then run "
+               "anything.",
+     .advice = "Exclude the folders that change and hold no programs, one by one.",
+     .next = "limequat policy check POLICY"},
+    {.check = "policy.check.exclude_programs",
+     .cause = Cause::kConfiguration,
+     .meaning = "An exclude expression of the policy matches a whole folder of programs.",
+     .causes = "`/usr` where `/usr/share/doc/.*` was meant; expressions match from the beginning "
+               "of a path, not to its end.",
+     .advice = "Make the expression narrower; list the programs of the folder instead.",
+     .next = "limequat policy check POLICY"},
+    {.check = "policy.check.says_something",
+     .cause = Cause::kConfiguration,
+     .meaning = "The policy leaves nothing to check.",
+     .causes = "No digests; expressions that together match everything; Keylime's empty policy.",
+     .advice = "Make a policy that lists what the machine runs: `limequat policy create runtime`.",
+     .next = "limequat policy create runtime --root DIR"},
+    {.check = "policy.check.evaluated",
+     .cause = Cause::kConfiguration,
+     .meaning = "The policy has parts that this version does not evaluate.",
+     .causes = "Device-mapper rules (`ima.dm_policy`).",
+     .advice = "Use a version that evaluates them; machines bound to the policy do not pass by "
+               "silence (`policy.unevaluated`).",
+     .next = "limequat policy check POLICY"},
+};
+
+}  // namespace
+
+CheckSection PolicyChecks() {
+  return {.title = "The policy", .introduction = {}, .entries = kPolicy};
+}
+
+}  // namespace limequat
