@@ -32,15 +32,21 @@ crypto::Digest PolicyHash(const Reference& reference) {
   return reference.policy->hash();
 }
 
+crypto::Digest BootPolicyHash(const Reference& reference) {
+  if (reference.boot == nullptr) return crypto::Digest(crypto::HashAlgorithm::kSha256);
+  return reference.boot->hash();
+}
+
 // Whether what is remembered cannot be gone on from, so that a part of the list
 // proves nothing: a new boot, a lost or another state, another policy (attack A20).
 bool NeedsFullAnswer(const Reference& reference, const Challenge& challenge, const Verified& it) {
   if (challenge.full || it.relation == BootRelation::kEarlier) return false;
   if (it.relation != BootRelation::kSame) return true;
   const bool learns = reference.policy != nullptr && reference.policy->learns_keys();
-  return it.last->policy_hash != PolicyHash(reference) || (learns && it.last->learned == nullptr) ||
-         it.last->entries() != challenge.ima_from || it.last->entries() == 0 ||
-         it.last->replay.pcr().algorithm() != it.bank.bank;
+  return it.last->policy_hash != PolicyHash(reference) ||
+         it.last->boot_policy_hash != BootPolicyHash(reference) ||
+         (learns && it.last->learned == nullptr) || it.last->entries() != challenge.ima_from ||
+         it.last->entries() == 0 || it.last->replay.pcr().algorithm() != it.bank.bank;
 }
 
 // Nothing else can be said of an answer whose quote does not verify.
@@ -113,6 +119,7 @@ BootProgress ProgressOf(const Case& about, const Verified& it, const QuotedEntri
   BootProgress progress{.clock_info = it.quote.clock_info(),
                         .replay = entries.replay,
                         .policy_hash = PolicyHash(about.reference),
+                        .boot_policy_hash = BootPolicyHash(about.reference),
                         .transport_key_pem = {},
                         .failures = {},
                         .failures_not_kept = 0};
@@ -149,6 +156,7 @@ void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
   const bool bank_is_good = Passed(out.appraisal, "tpm.quote.bank");
   if (about.challenge.full) {
     AppraiseBaseline(about, it.quote, found);
+    AppraiseBootPolicy(about, it.quote, found);
     if (bank_is_good) out.boot_pcrs = BootPcrs(it.quote, about.bank);
   }
   if (bank_is_good) out.bank = about.bank;
@@ -172,7 +180,8 @@ void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
 Appraisal NewAppraisal(const Reference& reference, const Challenge& challenge, Time now) {
   Appraisal appraisal;
   appraisal.findings.reserve(kUsualFindings);
-  appraisal.policed = reference.policy != nullptr && !reference.policy->says_nothing();
+  const bool files = reference.policy != nullptr && !reference.policy->says_nothing();
+  appraisal.policed = files || (reference.boot != nullptr && reference.boot->compares());
   appraisal.evidence_time = challenge.nonce_issued;
   appraisal.evaluated_at = now;
   return appraisal;
@@ -183,6 +192,7 @@ Appraisal NewAppraisal(const Reference& reference, const Challenge& challenge, T
 tpm::PcrSet PcrsToAsk(const Reference& reference, bool full) {
   tpm::PcrSet pcrs = (full ? kFullPcrs : tpm::PcrSet::Of(tpm::kImaPcr)) | reference.requested;
   for (const auto& [pcr, allowed] : reference.pcr_policy) pcrs = pcrs | tpm::PcrSet::Of(pcr);
+  if (full && reference.boot != nullptr) pcrs = pcrs | reference.boot->pcrs();
   return pcrs - tpm::PcrSet::Of(kTransportKeyPcr);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "limequat/appraise/appraisal.h"
+#include "limequat/appraise/boot_criteria.h"
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
@@ -27,6 +28,9 @@ inline constexpr tpm::PcrSet kBootPcrs = tpm::PcrSet::Range(0, 9);
 inline constexpr tpm::PcrSet kFullPcrs = tpm::PcrSet::Range(0, 10);
 // PCR 16 holds the hash of the agent's transport key in Keylime's protocol.
 inline constexpr std::uint32_t kTransportKeyPcr = 16;
+// The longest event log of the firmware that is looked at. The largest that is known to us
+// has a quarter of a mebibyte.
+inline constexpr std::size_t kMaxBootLog = 8U << 20U;
 
 // PCRs 0-9 of a machine's boots. Unapproved: taken from its first verified evidence
 // because nobody said otherwise; a later change fails either way.
@@ -50,7 +54,9 @@ struct Reference {
   std::optional<crypto::HashAlgorithm> bank;
   // Hash algorithms the enrolment allows for the bank and the signature.
   std::vector<crypto::HashAlgorithm> accepted_hashes;
-  std::shared_ptr<const policy::RuntimePolicy> policy;  // null: unpoliced
+  std::shared_ptr<const policy::RuntimePolicy> policy;  // null: files are unpoliced
+  std::shared_ptr<const BootCriteria> boot = nullptr;   // null: the baseline alone
+  // Not asked about while a boot policy compares: that says what is good instead.
   std::optional<BootBaseline> baseline;
   // Expected values by PCR from Keylime's tpm_policy: any one of the list is good.
   std::vector<std::pair<std::uint32_t, std::vector<std::string>>> pcr_policy;
@@ -77,6 +83,7 @@ struct Answer {
   std::optional<std::string> transport_key_pem;  // "pubkey"; absent: as before
   std::optional<std::string_view> ima_list;      // ASCII; absent: the machine has no IMA list
   std::uint64_t ima_first = 0;                   // number of its first entry
+  std::optional<ByteView> boot_log = {};         // of the firmware, TCG; absent: none was sent
 };
 
 // Where the verified evidence of the present boot ends. Nothing in it comes from
@@ -86,6 +93,8 @@ struct BootProgress {
   ima::Replay replay;         // PCR 10 after the last verified entry
   std::uint64_t entries() const { return replay.entries(); }
   crypto::Digest policy_hash;  // the entries were appraised with this policy (zero: none)
+  // The boot was appraised with these criteria (zero: none).
+  crypto::Digest boot_policy_hash{crypto::HashAlgorithm::kSha256};
   std::string transport_key_pem;
   // What failed in this boot so far: stays until the next boot or a new appraisal
   // of the whole list.
@@ -136,7 +145,13 @@ struct Attestation {
 //   tpm.clock                 reset count, restart count and clock did not go back (A18:
 //                             equality and order only)
 //   boot.baseline             PCRs 0-9 are the approved (or first seen) ones; asked of
-//                             each full answer (A01)
+//                             each full answer (A01). A boot policy that compares stands
+//                             in for it: then it passes and says so
+//   boot.*, eventlog.*        if there is a boot policy: as of eventlog::VerifyLog with the
+//                             quote, and BootCriteria::Appraise; asked of each full
+//                             answer. The event log of other answers is not looked at
+//   eventlog.readable         the event log has at most kMaxBootLog bytes and can be read
+//                             to its end; told only if not
 //   pcr.policy                PCRs named by the machine's TPM policy have listed values
 //   ima.list                  there is a list, and it has at least its first entry (A02)
 //   ima.offset                the list starts where it was asked to, or at 0 (A05)

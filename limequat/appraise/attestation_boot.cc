@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "limequat/appraise/attestation_steps.h"
+#include "limequat/eventlog/verify.h"
 
 namespace limequat::appraise {
 
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::string_view kBaselineCheck = "boot.baseline";
 constexpr std::string_view kPolicyCheck = "pcr.policy";
+constexpr std::string_view kReadableCheck = "eventlog.readable";
 
 Finding AboutPcr(std::uint32_t pcr, Finding finding) {
   finding.subject.pcr = pcr;
@@ -50,6 +53,9 @@ Finding CheckPcrPolicy(std::uint32_t pcr, const crypto::Digest* is,
 }  // namespace
 
 void AppraiseBaseline(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out) {
+  if (about.reference.boot != nullptr && about.reference.boot->compares()) {
+    return Add(out, Passed(kBaselineCheck, "the boot policy says what is good instead"));
+  }
   const std::optional<BootBaseline>& baseline = about.reference.baseline;
   if (!baseline) {
     Add(out, Passed(kBaselineCheck,
@@ -69,6 +75,25 @@ void AppraiseBaseline(const Case& about, const tpm::VerifiedQuote& quote, Apprai
                                         ? "PCRs 0-9 are the approved ones"
                                         : "PCRs 0-9 are those first seen; nobody approved them"));
   }
+}
+
+void AppraiseBootPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out) {
+  const BootCriteria* criteria = about.reference.boot.get();
+  if (criteria == nullptr) return;
+  if (!criteria->looks()) return criteria->Appraise(nullptr, out);
+  const ByteView log = about.answer.boot_log.value_or(ByteView());
+  if (log.size() > kMaxBootLog) {
+    Add(out, Failed(kReadableCheck, fmt::format("the event log has {} bytes, at most {} are read",
+                                                log.size(), kMaxBootLog)));
+    return criteria->Appraise(nullptr, out);
+  }
+  auto verification = eventlog::VerifyLog(log, quote, about.bank, criteria->pcrs());
+  if (!verification) {
+    Add(out, Failed(kReadableCheck, verification.error().message));
+    return criteria->Appraise(nullptr, out);
+  }
+  for (Finding& finding : verification->findings) Add(out, std::move(finding));
+  criteria->Appraise(verification->log ? &*verification->log : nullptr, out);
 }
 
 void AppraisePcrPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out) {

@@ -65,8 +65,12 @@ Finding CheckClock(const tpm::ClockInfo& now, const BootProgress* before);
 
 // --- attestation_boot.cc: the PCRs of the boot ------------------------------------
 
-// "boot.baseline": PCRs 0-9 against the reference's baseline.
+// "boot.baseline": PCRs 0-9 against the reference's baseline, unless a boot policy that
+// compares stands in for it.
 void AppraiseBaseline(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
+// The event log against the quote ("eventlog.*"), and what it shows of the boot against
+// the boot policy ("boot.*"). Nothing without a boot policy.
+void AppraiseBootPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
 // "pcr.policy"
 void AppraisePcrPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
 // PCRs 0-9 of the machine's bank.

@@ -1,24 +1,16 @@
 #pragma once
 
 #include <optional>
-#include <string_view>
 
 #include "limequat/appraise/appraisal.h"
+#include "limequat/appraise/boot_criteria.h"
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
+#include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
-#include "limequat/policy/boot_policy.h"
-#include "limequat/policy/boot_reference.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::appraise {
-
-// What a boot is appraised by.
-struct BootCriteria {
-  policy::BootPolicy policy = policy::BootPolicy::kRejectAll;
-  // Used by the policy `example` alone; nullptr is a reference that says nothing.
-  const policy::BootReference* reference = nullptr;
-};
 
 // The verdict on a boot, and what it was compared in.
 struct BootAppraisal {
@@ -33,11 +25,8 @@ struct BootAppraisal {
 // has to. Without them nothing vouches for the log, and the caller asked about its text
 // alone: the findings eventlog.boot and eventlog.replay, which would be about PCRs, are
 // then absent.
-//   eventlog.*           as of VerifyLog, ReadSecureBoot and ReadBootChain
-//   boot.policy          what the policy does, where it does not compare: measured-only
-//                        passes, accept-all passes and leaves the boot unpoliced, reject-all
-//                        fails; a reference state that says nothing is unpoliced as well
-//   boot.*               as of AppraiseByExample
+//   eventlog.*           as of VerifyLog
+//   boot.*, eventlog.*   as of BootCriteria::Appraise
 // kMalformed if the log cannot be read to its end. Hostile input: log, pcrs.
 Result<BootAppraisal> AppraiseBootLog(ByteView log, const std::optional<tpm::PcrValues>& pcrs,
                                       const BootCriteria& criteria, Time evaluated_at);

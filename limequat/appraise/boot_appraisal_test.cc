@@ -21,13 +21,8 @@ using policy::testing::Boot;
 using ::testing::HasSubstr;
 constexpr Time kNow{};
 
-policy::BootReference ReferenceOf(std::string_view json) {
-  return *policy::BootReference::Parse(json);
-}
-
-const policy::BootReference& Good() {
-  static const policy::BootReference reference =
-      ReferenceOf(json::Serialize(policy::testing::Reference()));
+const std::string& Good() {
+  static const std::string reference = json::Serialize(policy::testing::Reference());
   return reference;
 }
 
@@ -47,8 +42,9 @@ tpm::PcrValues MachineOf(ByteView log) { return MachineOf(log, {HashAlgorithm::k
 
 BootAppraisal Appraise(ByteView log, const std::optional<tpm::PcrValues>& pcrs,
                        BootPolicy policy = BootPolicy::kExample,
-                       const policy::BootReference* reference = &Good()) {
-  auto result = AppraiseBootLog(log, pcrs, {.policy = policy, .reference = reference}, kNow);
+                       std::string_view reference = Good()) {
+  const auto criteria = *BootCriteria::Create(policy, reference);
+  auto result = AppraiseBootLog(log, pcrs, *criteria, kNow);
   EXPECT_TRUE(result) << result.error().message;
   return result ? *std::move(result) : BootAppraisal();
 }
@@ -193,17 +189,18 @@ TEST(BootAppraisal, NoLog) {
 TEST(BootAppraisal, ALogThatCannotBeReadIsAnError) {
   Bytes log = Boot().Log();
   log.resize(log.size() - 1);
-  const auto result = AppraiseBootLog(log, std::nullopt, {.reference = &Good()}, kNow);
+  const auto criteria = *BootCriteria::Create(BootPolicy::kExample, Good());
+  const auto result = AppraiseBootLog(log, std::nullopt, *criteria, kNow);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().id, "eventlog.truncated");
-  EXPECT_FALSE(AppraiseBootLog(log, MachineOf(Boot().Log()), {.reference = &Good()}, kNow));
-  EXPECT_FALSE(AppraiseBootLog(Bytes(40, 1), std::nullopt, {.reference = &Good()}, kNow));
+  EXPECT_FALSE(AppraiseBootLog(log, MachineOf(Boot().Log()), *criteria, kNow));
+  EXPECT_FALSE(AppraiseBootLog(Bytes(40, 1), std::nullopt, *criteria, kNow));
 }
 
 TEST(BootAppraisal, MeasuredOnlyComparesNothing) {
   Boot boot;
   boot.At(4, 2).measured = ToBytes(std::string_view("whatever"));
-  const auto result = Appraise(boot.Log(), std::nullopt, BootPolicy::kMeasuredOnly, nullptr);
+  const auto result = Appraise(boot.Log(), std::nullopt, BootPolicy::kMeasuredOnly, "");
   EXPECT_EQ(result.appraisal.verdict(), Verdict::kPass);
   EXPECT_THAT(FindCheck(result.appraisal.findings, "boot.policy")->detail, HasSubstr("not asked"));
   EXPECT_EQ(OutcomeOf(result, "boot.image"), "absent");
@@ -216,17 +213,15 @@ TEST(BootAppraisal, AcceptAllIsNoPolicy) {
               HasSubstr("none is looked at"));
 }
 
-TEST(BootAppraisal, RejectAllIsTheDefault) {
-  const auto result = AppraiseBootLog(Boot().Log(), std::nullopt, {}, kNow);
-  ASSERT_TRUE(result);
-  EXPECT_EQ(result->appraisal.verdict(), Verdict::kFail);
-  EXPECT_EQ(OutcomeOf(*result, "boot.policy"), "failed");
+TEST(BootAppraisal, RejectAll) {
+  const auto result = Appraise(Boot().Log(), std::nullopt, BootPolicy::kRejectAll);
+  EXPECT_EQ(result.appraisal.verdict(), Verdict::kFail);
+  EXPECT_EQ(OutcomeOf(result, "boot.policy"), "failed");
 }
 
 // Keylime skips the evaluation.
 TEST(BootAppraisal, AReferenceThatSaysNothingIsNoPolicy) {
-  const policy::BootReference empty = ReferenceOf("{}");
-  for (const policy::BootReference* reference : {&empty, static_cast<decltype(&empty)>(nullptr)}) {
+  for (const std::string_view reference : {"{}", ""}) {
     const auto result = Appraise(Boot().Log(), std::nullopt, BootPolicy::kExample, reference);
     EXPECT_EQ(result.appraisal.verdict(), Verdict::kUnpoliced);
     EXPECT_THAT(FindCheck(result.appraisal.findings, "boot.policy")->detail, HasSubstr("empty"));

@@ -13,7 +13,8 @@ constexpr CheckEntry kBoot[] = {
      .causes = "An update of firmware, boot loader or kernel; a changed setting of the firmware; "
                "another system started on the machine. The subject names the PCR: 0-3 firmware "
                "and its settings, 4-5 boot loader, 7 Secure Boot, 8-9 kernel, command line and "
-               "initrd.",
+               "initrd. A machine with a boot policy that compares values is held to that "
+               "instead.",
      .advice = "Find the change that explains this PCR. If it was yours, enrol the machine again "
                "with `--approve-current-boot`.",
      .next = "limequat explain AGENT"},
@@ -28,6 +29,14 @@ constexpr CheckEntry kBoot[] = {
 };
 
 constexpr CheckEntry kEventLog[] = {
+    {.check = "eventlog.readable",
+     .cause = Cause::kTamper,
+     .meaning = "The machine's event log cannot be read to its end, or is longer than 8 MiB.",
+     .causes = "A damaged or hostile log; an agent that sends another file for it.",
+     .advice = "Read the machine's log with `limequat inspect eventlog`, which names the record. "
+               "Firmware writes no such log: unless the agent reads the wrong file, treat the "
+               "machine as compromised.",
+     .next = "limequat inspect eventlog LOG"},
     {.check = "eventlog.present",
      .cause = Cause::kFirmware,
      .meaning = "The machine shows no event log, or one without a measured event.",

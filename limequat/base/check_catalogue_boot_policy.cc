@@ -141,8 +141,9 @@ constexpr CheckEntry kBootPolicy[] = {
 CheckSection BootPolicyChecks() {
   return {.title = "The boot policy",
           .introduction =
-              "`limequat appraise boot` compares an event log with a reference "
-              "state. Every objection is told, not the first. "
+              "`limequat appraise boot`, and each first evidence of a boot of a machine that has a "
+              "boot policy, compare an event log with a reference state. Every objection is told, "
+              "not the first. "
               "`docs/keylime-differences.md` says where that differs from Keylime's "
               "`example`.",
           .entries = kBootPolicy};

@@ -1,5 +1,6 @@
 #include "limequat/cli/appraise_boot.h"
 
+#include <memory>
 #include <utility>
 
 #include "limequat/appraise/boot_appraisal.h"
@@ -9,7 +10,6 @@
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
-#include "limequat/policy/boot_reference.h"
 
 namespace limequat::cli {
 
@@ -17,34 +17,30 @@ namespace {
 
 using policy::BootPolicy;
 
-Result<policy::BootReference> ReadReference(const std::string& path) {
-  LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(path, kMaxPolicyInput));
-  auto reference = policy::BootReference::Parse(text);
-  if (!reference) return std::move(reference).error().In(Shown(path));
-  return reference;
-}
-
 BootPolicy PolicyOf(const AppraiseBoot& asked) {
   if (asked.policy) return *asked.policy;
   return asked.reference ? BootPolicy::kExample : BootPolicy::kRejectAll;
 }
 
+Result<std::shared_ptr<const appraise::BootCriteria>> ReadCriteria(const AppraiseBoot& asked) {
+  if (!asked.reference) return appraise::BootCriteria::Create(PolicyOf(asked), {});
+  LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(*asked.reference, kMaxPolicyInput));
+  auto criteria = appraise::BootCriteria::Create(PolicyOf(asked), text);
+  if (!criteria) return std::move(criteria).error().In(Shown(*asked.reference));
+  return criteria;
+}
+
 Result<VerdictDocument> Evaluate(const AppraiseBoot& asked) {
-  appraise::BootCriteria criteria{.policy = PolicyOf(asked), .reference = nullptr};
-  std::optional<policy::BootReference> reference;
-  if (asked.reference) {
-    LQ_ASSIGN_OR_RETURN(reference, ReadReference(*asked.reference));
-    criteria.reference = &*reference;
-  }
+  LQ_ASSIGN_OR_RETURN(const auto criteria, ReadCriteria(asked));
   std::optional<tpm::PcrValues> pcrs;
   if (asked.pcrs) {
     LQ_ASSIGN_OR_RETURN(pcrs, ReadPcrValues(*asked.pcrs));
   }
   LQ_ASSIGN_OR_RETURN(const std::string log, ReadInput(asked.log, kMaxLogInput));
   LQ_ASSIGN_OR_RETURN(const appraise::BootAppraisal result,
-                      appraise::AppraiseBootLog(AsBytes(log), pcrs, criteria, asked.at));
+                      appraise::AppraiseBootLog(AsBytes(log), pcrs, *criteria, asked.at));
   VerdictDocument verdict = DocumentOf(result.appraisal);
-  verdict.document.Set("policy", policy::BootPolicyName(criteria.policy));
+  verdict.document.Set("policy", policy::BootPolicyName(criteria->policy()));
   if (result.bank) verdict.document.Set("bank", crypto::HashName(*result.bank));
   json::Array not_required;
   if (!pcrs) not_required = {"eventlog.boot", "eventlog.replay"};

@@ -9,6 +9,8 @@
 #include "limequat/base/byte_reader.h"
 #include "limequat/base/encoding.h"
 #include "limequat/crypto/random.h"
+#include "limequat/eventlog/log.h"
+#include "limequat/eventlog/replay.h"
 #include "limequat/ima/list.h"
 #include "limequat/json/value.h"
 #include "limequat/tpm/signature.h"
@@ -104,6 +106,7 @@ void FakeMachine::ResetTpm(std::string_view kernel) {
   clock_.restart_count = 0;
   clock_.clock += 10'000;
   list_.clear();
+  boot_log_.reset();
   if (kernel.empty()) return;
   for (std::uint32_t pcr = 0; pcr < 8; ++pcr) Extend(pcr, fmt::format("firmware {}", pcr));
   Extend(4, kernel);
@@ -115,6 +118,26 @@ void FakeMachine::BootWithoutIma(std::string_view kernel) { ResetTpm(kernel); }
 
 void FakeMachine::Boot(std::string_view kernel) {
   ResetTpm(kernel);
+  StartIma();
+}
+
+void FakeMachine::BootFromLog(Bytes log) {
+  ResetTpm("");
+  eventlog::LogReader reader = Value(eventlog::LogReader::Open(log));
+  eventlog::Replay replay(options_.active);
+  for (auto event = Value(reader.Next()); event; event = Value(reader.Next())) {
+    replay.Extend(*event);
+  }
+  for (const HashAlgorithm bank : options_.active) {
+    for (std::uint32_t pcr = 0; pcr < kTransportKeyPcr; ++pcr) {
+      pcrs_.at(bank).at(pcr) = replay.Pcr(bank, pcr);
+    }
+  }
+  boot_log_ = std::move(log);
+  StartIma();
+}
+
+void FakeMachine::StartIma() {
   const HashAlgorithm hash = options_.boot_aggregate_hash;
   const std::uint32_t count = hash == HashAlgorithm::kSha1 ? 8 : 10;
   crypto::Hasher hasher(hash);
@@ -284,6 +307,7 @@ Answer FakeMachine::AnswerTo(const Challenge& challenge) {
   const ListPart part = ListFrom(challenge.ima_from);
   answer.ima_list = part.text;
   answer.ima_first = part.first;
+  if (challenge.pcrs.Contains(0) && boot_log_) answer.boot_log = *boot_log_;
   return answer;
 }
 

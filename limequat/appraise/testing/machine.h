@@ -54,6 +54,8 @@ class FakeMachine {
   void Boot(std::string_view kernel = "linux");
   // The same without IMA: PCR 10 stays zero, there is no entry.
   void BootWithoutIma(std::string_view kernel = "linux");
+  // The same as Boot with a firmware's event log: PCRs 0-9 and 11-15 hold what it leads to.
+  void BootFromLog(Bytes log);
   // Suspend to memory and back: the TPM counts a restart, PCRs stay.
   void Suspend();
   // A program is measured.
@@ -78,6 +80,8 @@ class FakeMachine {
   // Goes through a list and extends PCR 10 with its entries, without touching the list.
   void ExtendFromList(const std::string& list);
   tpm::ClockInfo& clock() { return clock_; }
+  // So is the event log; nullopt: none is sent.
+  void ReplaceBootLog(std::optional<Bytes> log) { boot_log_ = std::move(log); }
   void ReplaceTransportKey(std::string pem) { transport_key_ = std::move(pem); }
 
   // --- evidence ---
@@ -94,7 +98,8 @@ class FakeMachine {
   // What Keylime's agent sends for a mask: PCR 16 is set to the transport key and added.
   tpm::QuoteString QuoteMask(ByteView nonce, tpm::PcrSet mask);
   std::string QuoteText(ByteView nonce, tpm::PcrSet mask);
-  // An honest answer. It refers to the machine's list.
+  // An honest answer. It refers to the machine's logs, and has the firmware's if PCR 0 was
+  // asked for, as Keylime's agents do.
   Answer AnswerTo(const Challenge& challenge);
   const crypto::Digest& Pcr(crypto::HashAlgorithm bank, std::uint32_t pcr) const;
 
@@ -116,6 +121,7 @@ class FakeMachine {
 
  private:
   void ResetTpm(std::string_view kernel);
+  void StartIma();
   void Append(const std::string& line, std::uint32_t pcr, ByteView template_data, bool violation);
   void SetTransportPcr();
   Bytes Sign(ByteView message) const;
@@ -127,6 +133,7 @@ class FakeMachine {
   tpm::ClockInfo clock_{.clock = 1000, .reset_count = 0, .restart_count = 0, .safe = true};
   std::map<crypto::HashAlgorithm, std::vector<crypto::Digest>> pcrs_;
   std::string list_;
+  std::optional<Bytes> boot_log_;
   std::map<std::string, std::vector<std::string>> measured_;
 };
 
