@@ -28,7 +28,9 @@ constexpr std::string_view kPolicy = R"({
 void Appraise(ByteView list, ima::Format format, const std::optional<appraise::PcrClaim>& pcr) {
   static const auto policy = policy::RuntimePolicy::Parse(kPolicy);
   LQ_CHECK(policy.has_value());
-  const auto appraisal = appraise::AppraiseImaList(list, format, **policy, pcr, Time());
+  static const auto set = policy::PolicySet::Of(*policy);
+  const auto appraisal =
+      appraise::AppraiseImaList(list, format, policy::PolicyAt(*set, Time()), pcr);
   if (!appraisal) return;
   const std::string text = json::Serialize(appraise::ToJson(*appraisal));
   LQ_CHECK(json::Parse(text).has_value());

@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   LQ_CHECK(FindCheck(*findings, "policy.check.schema")->passed() == policy.has_value());
   if (!policy) return 0;
   LQ_CHECK(FindCheck(*findings, "policy.check.digests")->passed());
-  const auto label = policy::LabelPolicy(text, "web", 7);
+  const auto label = policy::LabelPolicy(text, {.name = "web", .release = 7, .window = {}});
   if (!label) return 0;
   const auto labelled = policy::RuntimePolicy::Parse(*label);
   LQ_CHECK(labelled && (*labelled)->name() == "web" && (*labelled)->release() == 7);

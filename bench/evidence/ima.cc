@@ -22,6 +22,7 @@
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/policy_set.h"
 #include "limequat/policy/runtime_policy.h"
 #include "measure.h"
 
@@ -157,7 +158,7 @@ void ReplayOnly(const std::vector<ima::Entry>& entries, const Digest& pcr) {
 
 // What Keylime's function does with a list: each entry is read, its stated digest checked,
 // the PCR extended, and the file looked up.
-void Judge(const List& list, const policy::RuntimePolicy& policy) {
+void Judge(const List& list, const policy::PolicyAt& policy) {
   ima::Replay replay(list.pcr.algorithm(), TemplateDigests::kNative);
   ForEach(AsBytes(list.ascii), Format::kAscii, [&](const ima::Entry& entry) {
     Check(entry, replay);
@@ -168,16 +169,17 @@ void Judge(const List& list, const policy::RuntimePolicy& policy) {
 
 // What `limequat appraise ima` does: the list is read a second time after its quoted part
 // is known, and every rule of an appraisal is applied.
-void Appraise(const List& list, const policy::RuntimePolicy& policy) {
-  const auto appraisal =
-      appraise::AppraiseImaList(AsBytes(list.ascii), Format::kAscii, policy,
-                                appraise::PcrClaim{.value = list.pcr}, FromUnixSeconds(0));
+void Appraise(const List& list, const policy::PolicyAt& policy) {
+  const auto appraisal = appraise::AppraiseImaList(AsBytes(list.ascii), Format::kAscii, policy,
+                                                   appraise::PcrClaim{.value = list.pcr});
   LQ_CHECK(appraisal.has_value());
   for (const Finding& finding : appraisal->findings) LQ_CHECK(finding.passed());
 }
 
 Result<json::Object> Measure(const List& list, int entries, int rounds) {
-  LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(list.policy));
+  LQ_ASSIGN_OR_RETURN(auto parsed, policy::RuntimePolicy::Parse(list.policy));
+  const auto set = policy::PolicySet::Of(std::move(parsed));
+  const policy::PolicyAt policy(*set, FromUnixSeconds(0));
   const ByteView ascii = AsBytes(list.ascii);
   std::vector<ByteView> data;
   std::vector<ima::Entry> read;
@@ -197,10 +199,10 @@ Result<json::Object> Measure(const List& list, int entries, int rounds) {
   // By themselves, as Keylime's function is measured: a policy of a hundred thousand paths
   // does not stay in the processor's cache while other things are done.
   Comparison judge;
-  judge.Add("judge", [&] { Judge(list, *policy); });
+  judge.Add("judge", [&] { Judge(list, policy); });
   judge.Run(rounds);
   Comparison appraise;
-  appraise.Add("appraise", [&] { Appraise(list, *policy); });
+  appraise.Add("appraise", [&] { Appraise(list, policy); });
   appraise.Run(rounds);
   json::Object seconds = comparison.Seconds();
   for (const Comparison* each : {&judge, &appraise}) {

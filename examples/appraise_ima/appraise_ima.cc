@@ -77,6 +77,7 @@ int Run(const std::vector<std::string>& arguments) {
   // An invalid policy is refused as a whole; it is never applied in part.
   const auto policy = limequat::policy::RuntimePolicy::Parse(ReadFile(arguments[1]));
   if (!policy) return Complain(policy.error());
+  const auto layers = limequat::policy::PolicySet::Of(*policy);  // of one layer
 
   const auto quote = VerifyQuote(arguments);
   if (!quote) return Complain(quote.error());
@@ -90,8 +91,9 @@ int Run(const std::vector<std::string>& arguments) {
                                           *quote->quote->Pcr(HashAlgorithm::kSha256, tpm::kImaPcr)};
   const auto now =
       std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-  const auto appraisal = appraise::AppraiseImaList(
-      AsBytes(list), limequat::ima::DetectFormat(AsBytes(list)), **policy, signed_pcr, now);
+  const auto appraisal =
+      appraise::AppraiseImaList(AsBytes(list), limequat::ima::DetectFormat(AsBytes(list)),
+                                limequat::policy::PolicyAt(*layers, now), signed_pcr);
   if (!appraisal) return Complain(appraisal.error());
   // If no part of the list leads to the signed value, nothing vouches for a single entry.
   const Finding* replay = limequat::FindCheck(appraisal->findings, "ima.replay");

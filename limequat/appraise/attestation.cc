@@ -27,9 +27,13 @@ struct Verified {
   BootRelation relation;
 };
 
-crypto::Digest PolicyHash(const Reference& reference) {
+crypto::Digest PolicyHash(const Reference& reference, Time now) {
   if (reference.policy == nullptr) return crypto::Digest(crypto::HashAlgorithm::kSha256);
-  return reference.policy->hash();
+  return policy::PolicyAt(*reference.policy, now).hash();
+}
+
+bool LearnsKeys(const Reference& reference, Time now) {
+  return reference.policy != nullptr && policy::PolicyAt(*reference.policy, now).learns_keys();
 }
 
 crypto::Digest BootPolicyHash(const Reference& reference) {
@@ -39,14 +43,15 @@ crypto::Digest BootPolicyHash(const Reference& reference) {
 
 // Whether what is remembered cannot be gone on from, so that a part of the list
 // proves nothing: a new boot, a lost or another state, another policy (attack A20).
-bool NeedsFullAnswer(const Reference& reference, const Challenge& challenge, const Verified& it) {
+bool NeedsFullAnswer(const Reference& reference, const Challenge& challenge, const Verified& it,
+                     Time now) {
   if (challenge.full || it.relation == BootRelation::kEarlier) return false;
   if (it.relation != BootRelation::kSame) return true;
-  const bool learns = reference.policy != nullptr && reference.policy->learns_keys();
-  return it.last->policy_hash != PolicyHash(reference) ||
+  return it.last->policy_hash != PolicyHash(reference, now) ||
          it.last->boot_policy_hash != BootPolicyHash(reference) ||
-         (learns && it.last->learned == nullptr) || it.last->entries() != challenge.ima_from ||
-         it.last->entries() == 0 || it.last->replay.pcr().algorithm() != it.bank.bank;
+         (LearnsKeys(reference, now) && it.last->learned == nullptr) ||
+         it.last->entries() != challenge.ima_from || it.last->entries() == 0 ||
+         it.last->replay.pcr().algorithm() != it.bank.bank;
 }
 
 // Nothing else can be said of an answer whose quote does not verify.
@@ -103,8 +108,7 @@ void Remember(const Case& about, const Appraisal& found, BootProgress& progress)
 
 // What is kept of the keys that the policy lets be learned.
 std::shared_ptr<const ima::Keyring> Kept(const Case& about, ima::Keyring learned) {
-  const policy::RuntimePolicy* policy = about.reference.policy.get();
-  if (policy == nullptr || !policy->learns_keys()) return nullptr;
+  if (!LearnsKeys(about.reference, about.now)) return nullptr;
   const BootProgress* before = about.before;
   // Keys are only ever added.
   if (before != nullptr && before->learned != nullptr && !about.challenge.full &&
@@ -114,11 +118,21 @@ std::shared_ptr<const ima::Keyring> Kept(const Case& about, ima::Keyring learned
   return std::make_shared<const ima::Keyring>(std::move(learned));
 }
 
+// When the entries were first verified: those that were known, and the new ones now.
+std::shared_ptr<const FirstVerified> Kept(const Case& about, std::uint64_t entries) {
+  const auto* before = about.before == nullptr ? nullptr : about.before->first_verified.get();
+  if (before != nullptr && about.before->entries() == entries) return about.before->first_verified;
+  auto times = before == nullptr ? std::make_shared<FirstVerified>()
+                                 : std::make_shared<FirstVerified>(*before);
+  times->Add(entries, about.now);
+  return times;
+}
+
 BootProgress ProgressOf(const Case& about, const Verified& it, const QuotedEntries& entries,
                         const Appraisal& appraisal, const Appraisal& found) {
   BootProgress progress{.clock_info = it.quote.clock_info(),
                         .replay = entries.replay,
-                        .policy_hash = PolicyHash(about.reference),
+                        .policy_hash = PolicyHash(about.reference, about.now),
                         .boot_policy_hash = BootPolicyHash(about.reference),
                         .transport_key_pem = {},
                         .failures = {},
@@ -132,6 +146,7 @@ BootProgress ProgressOf(const Case& about, const Verified& it, const QuotedEntri
   } else if (it.last != nullptr) {
     progress.transport_key_pem = it.last->transport_key_pem;
   }
+  progress.first_verified = Kept(about, progress.entries());
   Remember(about, found, progress);
   return progress;
 }
@@ -180,7 +195,8 @@ void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
 Appraisal NewAppraisal(const Reference& reference, const Challenge& challenge, Time now) {
   Appraisal appraisal;
   appraisal.findings.reserve(kUsualFindings);
-  const bool files = reference.policy != nullptr && !reference.policy->says_nothing();
+  const bool files =
+      reference.policy != nullptr && !policy::PolicyAt(*reference.policy, now).says_nothing();
   appraisal.policed = files || (reference.boot != nullptr && reference.boot->compares());
   appraisal.evidence_time = challenge.nonce_issued;
   appraisal.evaluated_at = now;
@@ -222,7 +238,7 @@ Result<Attestation> AppraiseAttestation(const Reference& reference, const Challe
                     .last = before,
                     .relation = relation};
   out.rebooted = relation == BootRelation::kAnother || relation == BootRelation::kEarlier;
-  if (NeedsFullAnswer(reference, challenge, it)) {
+  if (NeedsFullAnswer(reference, challenge, it, now)) {
     out.advice = Advice::kAskInFull;
     out.appraisal.findings.clear();
     return out;
@@ -235,7 +251,8 @@ Result<Attestation> AppraiseAttestation(const Reference& reference, const Challe
                    .challenge = challenge,
                    .answer = answer,
                    .before = joins ? before : nullptr,
-                   .bank = bank.bank};
+                   .bank = bank.bank,
+                   .now = now};
   AppraiseQuote(about, it, std::move(verification.findings), out.appraisal);
   if (relation == BootRelation::kEarlier) {
     Add(out.appraisal, CheckClock(it.quote.clock_info(), before));

@@ -10,12 +10,13 @@
 
 #include "limequat/appraise/appraisal.h"
 #include "limequat/appraise/boot_criteria.h"
+#include "limequat/appraise/first_verified.h"
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
 #include "limequat/ima/keyring.h"
 #include "limequat/ima/replay.h"
-#include "limequat/policy/runtime_policy.h"
+#include "limequat/policy/policy_set.h"
 #include "limequat/tpm/attest.h"
 #include "limequat/tpm/pcr.h"
 #include "limequat/tpm/public_area.h"
@@ -54,8 +55,8 @@ struct Reference {
   std::optional<crypto::HashAlgorithm> bank;
   // Hash algorithms the enrolment allows for the bank and the signature.
   std::vector<crypto::HashAlgorithm> accepted_hashes;
-  std::shared_ptr<const policy::RuntimePolicy> policy;  // null: files are unpoliced
-  std::shared_ptr<const BootCriteria> boot = nullptr;   // null: the baseline alone
+  std::shared_ptr<const policy::PolicySet> policy;     // null: files are unpoliced
+  std::shared_ptr<const BootCriteria> boot = nullptr;  // null: the baseline alone
   // Not asked about while a boot policy compares: that says what is good instead.
   std::optional<BootBaseline> baseline;
   // Expected values by PCR from Keylime's tpm_policy: any one of the list is good.
@@ -92,7 +93,9 @@ struct BootProgress {
   tpm::ClockInfo clock_info;  // of the last verified quote
   ima::Replay replay;         // PCR 10 after the last verified entry
   std::uint64_t entries() const { return replay.entries(); }
-  crypto::Digest policy_hash;  // the entries were appraised with this policy (zero: none)
+  // What the entries were appraised with (PolicyAt::hash; zero: no policy). A layer that
+  // comes into effect makes it another one: then the whole list is appraised again.
+  crypto::Digest policy_hash;
   // The boot was appraised with these criteria (zero: none).
   crypto::Digest boot_policy_hash{crypto::HashAlgorithm::kSha256};
   std::string transport_key_pem;
@@ -103,6 +106,9 @@ struct BootProgress {
   // Keys learned from the verified entries. Null: not known, as after a restart of the
   // verifier; then a policy that learns keys needs the list from its beginning.
   std::shared_ptr<const ima::Keyring> learned = nullptr;
+  // When the entries were first verified in this boot, whatever was found. Null: not
+  // known, as after a restart of the verifier.
+  std::shared_ptr<const FirstVerified> first_verified = nullptr;
 };
 
 // What to do next about the machine.
@@ -133,7 +139,8 @@ struct Attestation {
 
 // The one door: verifies `answer` against `challenge` and appraises it against
 // `reference`, going on from `before` (null: nothing verified yet in this process).
-// Pure: no clock, no network; `now` is only written into the appraisal.
+// Pure: no clock, no network; `now` is written into the appraisal, and decides which
+// layers of the policy are in effect and when new entries were first verified.
 //
 // Findings besides those of VerifyQuote and AppraiseEntry:
 //   tpm.ak.attributes         see tpm::CheckAttestationKey (A12)

@@ -159,10 +159,38 @@ std::optional<QuotedEntries> FindQuotedEntries(const Case& about, const crypto::
   return entries;
 }
 
+namespace {
+
+// The policy as it is in effect for the entries of a list, one after the other.
+class PolicyOfEntries {
+ public:
+  explicit PolicyOfEntries(const Case& about) : about_(about) {
+    if (about.reference.policy == nullptr) return;
+    policy_.emplace(*about.reference.policy, about.now);
+    if (policy_->says_nothing()) policy_.reset();
+    if (!policy_ || !policy_->set().retires() || about.before == nullptr) return;
+    times_ = about.before->first_verified.get();
+  }
+  // Null without a policy, or with one that says nothing.
+  const policy::PolicyAt* For(std::uint64_t index) {
+    if (!policy_) return nullptr;
+    if (times_ != nullptr) {
+      policy_.emplace(*about_.reference.policy, about_.now, times_->Of(index, about_.now));
+    }
+    return &*policy_;
+  }
+
+ private:
+  const Case& about_;
+  std::optional<policy::PolicyAt> policy_;
+  const FirstVerified* times_ = nullptr;  // null: now, of every entry
+};
+
+}  // namespace
+
 void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
                            const tpm::VerifiedQuote& quote, ima::Keyring& learned, Appraisal& out) {
-  const policy::RuntimePolicy* policy = about.reference.policy.get();
-  if (policy != nullptr && policy->says_nothing()) policy = nullptr;
+  PolicyOfEntries policy(about);
   ima::ListReader reader(entries.bytes, ima::Format::kAscii);
   reader.NumberFrom(entries.first);
   while (true) {
@@ -178,7 +206,7 @@ void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
       }
       Add(out, std::move(finding));
     }
-    AppraiseEntry(**entry, policy, learned, out);
+    AppraiseEntry(**entry, policy.For((*entry)->index), learned, out);
   }
 }
 

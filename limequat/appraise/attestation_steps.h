@@ -25,6 +25,7 @@ struct Case {
   // The state of this same boot; null for the first evidence of a boot.
   const BootProgress* before;
   crypto::HashAlgorithm bank;
+  Time now;
 };
 
 // --- attestation_quote.cc: what the quote says of itself --------------------------

@@ -1,5 +1,6 @@
 #include "limequat/appraise/ima_appraisal.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,7 @@ constexpr std::string_view kInvestigate = "limequat explain AGENT";
 // Findings stay in memory for a whole boot: a path keeps no more than the kernel allows.
 constexpr std::size_t kKeptPath = 4096;
 constexpr std::size_t kShownDigests = 4;
+constexpr std::size_t kLookedAtDigests = 1024;
 
 // Whether a policy can list the digest at all: it lists the bytes of digests of files,
 // whose size tells the algorithm. SM3 and SHA-256 have the same size; an fs-verity
@@ -33,16 +35,39 @@ bool IsListable(const ima::Entry& entry) {
   return entry.digest_algorithm == "sha224" || crypto::HashFromName(entry.digest_algorithm);
 }
 
-std::string Joined(const std::vector<std::string>& digests) {
-  std::string text;
-  for (const std::string& digest : digests) {
-    if (!text.empty()) text += ", ";
-    text += digest;
+// "DIGEST in layer 'base', retired 2026-11-25T09:00:00Z"
+std::string Described(const policy::ListedDigest& listed, const policy::PolicyAt& policy) {
+  std::string text = listed.digest;
+  if (policy.set().layers().size() > 1) {
+    text += fmt::format(" in layer '{}'", EscapeForDisplay(listed.layer->name, 128));
   }
+  if (listed.retired) text += ", retired " + FormatRfc3339(*listed.retired);
   return text;
 }
 
-void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy,
+// The path is listed, with other digests or with one that is no longer good. That `signer`
+// signed the file, if it is not empty, does not help.
+void AddNotListed(const ima::Entry& entry, const policy::PolicyAt& policy,
+                  const std::string& signer, Appraisal& out) {
+  std::vector<policy::ListedDigest> listed = policy.DigestsOf(entry.path, kLookedAtDigests);
+  const std::string digest = HexEncode(entry.file_digest);
+  const auto same = std::ranges::find(listed, digest, &policy::ListedDigest::digest);
+  const bool retired = same != listed.end() && same->retired;
+  if (retired) std::rotate(listed.begin(), same, same + 1);  // shown first
+  std::string text;
+  for (std::size_t i = 0; i < std::min(listed.size(), kShownDigests); ++i) {
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", Described(listed[i], policy));
+  }
+  AddAbout(entry,
+           Failed("ima.digest",
+                  fmt::format(
+                      "{} is {}, the policy lists {}{}", PathOf(entry), FileDigestOf(entry), text,
+                      signer.empty() ? "" : "; that key " + signer + " signed it changes nothing"),
+                  retired ? Cause::kPolicyLag : Cause::kTamper),
+           out);
+}
+
+void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy,
                     const ima::Keyring& learned, Appraisal& out) {
   const bool listable = IsListable(entry);
   const policy::PathAnswer answer = policy.Look(entry.path, entry.file_digest);
@@ -83,18 +108,13 @@ void AppraiseDigest(const ima::Entry& entry, const policy::RuntimePolicy& policy
              out);
     return;
   }
-  AddFailure(
-      entry, "ima.digest",
-      fmt::format("{} is {}, the policy lists {}{}", PathOf(entry), FileDigestOf(entry),
-                  Joined(policy.DigestsOf(entry.path, kShownDigests)),
-                  signer.empty() ? "" : "; that key " + signer + " signed it changes nothing"),
-      out);
+  AddNotListed(entry, policy, signer, out);
 }
 
 // Nothing in `digests` or `excludes` of a policy is about entries that are no file's, even
 // if it has their name.
-void AppraiseContent(const ima::Entry& entry, const policy::RuntimePolicy& policy,
-                     ima::Keyring& learned, Appraisal& out) {
+void AppraiseContent(const ima::Entry& entry, const policy::PolicyAt& policy, ima::Keyring& learned,
+                     Appraisal& out) {
   // Nothing covers the name of a template. Called a custom one, an entry would show as
   // its digest what in truth is, say, an attribute that whoever wrote the file chose.
   if (!ima::Template::IsKernels(entry.template_name)) {
@@ -149,8 +169,8 @@ void AddFailure(const ima::Entry& entry, std::string_view check, std::string det
   AddAbout(entry, Failed(check, std::move(detail), Cause::kTamper), out);
 }
 
-void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy,
-                   ima::Keyring& learned, Appraisal& out) {
+void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima::Keyring& learned,
+                   Appraisal& out) {
   if (entry.pcr != tpm::kImaPcr) {
     AddFailure(entry, "ima.pcr",
                fmt::format("{} was measured into PCR {}, not {}: no quote of the list covers it",
@@ -221,11 +241,12 @@ Result<ByteView> Replay(ByteView list, ima::Format format, const crypto::Digest&
   return list.first(located.prefix->bytes);
 }
 
-Status AppraiseEntries(ByteView list, ima::Format format, const policy::RuntimePolicy& policy,
+Status AppraiseEntries(ByteView list, ima::Format format, const policy::PolicyAt& policy,
                        Appraisal& out) {
   ima::ListReader reader(list, format);
   ima::Keyring learned;
   bool first = true;
+  const policy::PolicyAt* asked = policy.says_nothing() ? nullptr : &policy;
   while (true) {
     LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
     if (!entry) return {};
@@ -240,18 +261,17 @@ Status AppraiseEntries(ByteView list, ima::Format format, const policy::RuntimeP
       Add(out, std::move(finding));
     }
     first = false;
-    AppraiseEntry(*entry, policy.says_nothing() ? nullptr : &policy, learned, out);
+    AppraiseEntry(*entry, asked, learned, out);
   }
 }
 
 }  // namespace
 
-Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format,
-                                  const policy::RuntimePolicy& policy,
-                                  const std::optional<PcrClaim>& pcr, Time evaluated_at) {
+Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const policy::PolicyAt& policy,
+                                  const std::optional<PcrClaim>& pcr) {
   Appraisal out;
   out.policed = !policy.says_nothing();
-  out.evaluated_at = evaluated_at;
+  out.evaluated_at = policy.now();
   ByteView counts = list;
   if (pcr) {
     LQ_ASSIGN_OR_RETURN(counts, Replay(list, format, pcr->value, out));
@@ -261,7 +281,7 @@ Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format,
   } else {
     Add(out, Passed("ima.list", pcr ? "" : "the list alone: no PCR value to hold it against"));
   }
-  for (const std::string& member : policy.unevaluated()) {
+  for (const std::string& member : policy.set().unevaluated()) {
     Add(out, NotEvaluated("policy.unevaluated",
                           fmt::format("the policy's '{}' is not evaluated by this version",
                                       EscapeForDisplay(member, 64))));

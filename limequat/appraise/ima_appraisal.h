@@ -9,7 +9,7 @@
 #include "limequat/ima/keyring.h"
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
-#include "limequat/policy/runtime_policy.h"
+#include "limequat/policy/policy_set.h"
 
 namespace limequat::appraise {
 
@@ -18,7 +18,8 @@ namespace limequat::appraise {
 //   ima.template_digest  the stated digest is the hash of the template data
 //   ima.violation        the kernel reported a file that changed while measured
 //   ima.path             the path is not listed (cause tamper; next: investigate)
-//   ima.digest           the path is listed with other digests (cause tamper or policy-lag)
+//   ima.digest           the path is listed with other digests (cause tamper), or with this
+//                        one, which was retired before the entry was verified (policy-lag)
 //   ima.digest_kind      not evaluated: the path is listed, but its digest is of an algorithm
 //                        or a kind (fs-verity) that no policy lists
 //   ima.signature        nothing else speaks for the file, and its signature is bad, or cannot be
@@ -31,8 +32,9 @@ namespace limequat::appraise {
 //   ima.exclude_limit    an exclude expression hit its limit (counts as not excluded)
 //   ima.boot_aggregate_repeated   a second boot_aggregate (attack A04: needs a policy that
 //                        allows kexec)
-// Entries that are fine add nothing. `policy` may be null: then only what needs no
-// policy is checked. Paths in details are escaped; `next` never holds one (A15).
+// Entries that are fine add nothing. `policy` as it is in effect for this entry; it may be null:
+// then only what needs no policy is checked. Paths in details are escaped; `next` never holds one
+// (A15).
 //
 // A file that the policy does not list is fine if a key vouches for its content: one of
 // the policy's verification keys, or of `learned`. Where the policy lists other digests of
@@ -40,8 +42,8 @@ namespace limequat::appraise {
 // that the policy lists for their keyrings are added to `learned`, whose contents must
 // come from earlier entries of the same boot that a quote covers (attack A06), appraised
 // with the same policy. Keys of keyrings that a policy ignores are never learned.
-void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy,
-                   ima::Keyring& learned, Appraisal& out);
+void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima::Keyring& learned,
+                   Appraisal& out);
 
 // A whole list against a policy, for `limequat appraise ima` and tests:
 //   ima.replay           if `pcr` is given: a prefix of the list leads to it (native or
@@ -54,12 +56,12 @@ void AppraiseEntry(const ima::Entry& entry, const policy::RuntimePolicy* policy,
 // then each entry. Without `pcr` nothing vouches for the list: the caller asked about
 // its text alone. kMalformed/kUnsupported if the list cannot be read up to the quoted
 // entry.
+// Every entry counts as first verified when `policy` says, and the appraisal as made then.
 struct PcrClaim {
   crypto::Digest value;
 };
-Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format,
-                                  const policy::RuntimePolicy& policy,
-                                  const std::optional<PcrClaim>& pcr, Time evaluated_at);
+Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const policy::PolicyAt& policy,
+                                  const std::optional<PcrClaim>& pcr);
 
 // The signatures of a list alone, for `limequat verify ima-signatures`. One finding
 // "ima.signature" for each that is not good, and one for the list: passed if there are

@@ -14,8 +14,17 @@ using testing::ParsePolicy;
 
 crypto::Digest Evil() { return crypto::Hash(HashAlgorithm::kSha256, ToBytes("evil")); }
 
+// The policy, if there is one, at any time.
+struct At {
+  explicit At(const policy::PolicySet* set) {
+    if (set != nullptr) policy.emplace(*set, FromUnixSeconds(7));
+  }
+  const policy::PolicyAt* get() const { return policy ? &*policy : nullptr; }
+  std::optional<policy::PolicyAt> policy;
+};
+
 // Appraises each entry of the machine's list.
-Appraisal AppraiseEach(const FakeMachine& machine, const policy::RuntimePolicy* policy) {
+Appraisal AppraiseEach(const FakeMachine& machine, const policy::PolicySet* policy) {
   Appraisal out;
   ima::Keyring learned;
   ima::ListReader reader(AsBytes(machine.list()), ima::Format::kAscii);
@@ -23,7 +32,7 @@ Appraisal AppraiseEach(const FakeMachine& machine, const policy::RuntimePolicy* 
     const auto entry = reader.Next();
     EXPECT_TRUE(entry.has_value());
     if (!entry || !*entry) return out;
-    AppraiseEntry(**entry, policy, learned, out);
+    AppraiseEntry(**entry, At(policy).get(), learned, out);
   }
 }
 
@@ -47,7 +56,7 @@ class EntryTest : public ::testing::Test {
   Appraisal Appraised() const { return AppraiseEach(machine_, policy_.get()); }
 
   FakeMachine machine_;
-  std::shared_ptr<const policy::RuntimePolicy> policy_;
+  std::shared_ptr<const policy::PolicySet> policy_;
 };
 
 TEST_F(EntryTest, GoodEntriesAddNothing) { EXPECT_TRUE(Appraised().findings.empty()); }
@@ -141,10 +150,10 @@ using ima::Field;
 
 class OtherTemplates : public EntryTest {
  protected:
-  Appraisal Appraise(const AnyEntry& any, const policy::RuntimePolicy* policy) const {
+  Appraisal Appraise(const AnyEntry& any, const policy::PolicySet* policy) const {
     Appraisal out;
     ima::Keyring learned;
-    AppraiseEntry(any.entry, policy, learned, out);
+    AppraiseEntry(any.entry, At(policy).get(), learned, out);
     return out;
   }
   // The one finding, which is not evaluated.
@@ -258,12 +267,12 @@ TEST_F(EntryTest, LongPathsAreNotKeptInFull) {
   EXPECT_LT(out.findings.front().detail.size(), 1000U);
 }
 
-Result<Appraisal> AppraiseList(const FakeMachine& machine, const policy::RuntimePolicy& policy,
+Result<Appraisal> AppraiseList(const FakeMachine& machine, const policy::PolicySet& policy,
                                std::optional<crypto::Digest> pcr) {
   std::optional<PcrClaim> claim;
   if (pcr) claim = PcrClaim{.value = *pcr};
-  return AppraiseImaList(AsBytes(machine.list()), ima::Format::kAscii, policy, claim,
-                         FromUnixSeconds(7));
+  return AppraiseImaList(AsBytes(machine.list()), ima::Format::kAscii,
+                         policy::PolicyAt(policy, FromUnixSeconds(7)), claim);
 }
 
 class ListTest : public EntryTest {

@@ -45,7 +45,7 @@ void Learn(const ima::Entry& entry, Result<ima::Key> key, ima::Keyring& learned,
            out);
 }
 
-void AppraiseKey(const ima::Entry& entry, Result<ima::Key> key, const policy::RuntimePolicy& policy,
+void AppraiseKey(const ima::Entry& entry, Result<ima::Key> key, const policy::PolicyAt& policy,
                  ima::Keyring& learned, Appraisal& out) {
   const policy::PathAnswer answer = policy.LookKey(entry.path, entry.file_digest);
   if (answer == policy::PathAnswer::kListed) {
@@ -63,8 +63,8 @@ void AppraiseKey(const ima::Entry& entry, Result<ima::Key> key, const policy::Ru
 
 }  // namespace
 
-void AppraiseBuffer(const ima::Entry& entry, const policy::RuntimePolicy& policy,
-                    ima::Keyring& learned, Appraisal& out) {
+void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, ima::Keyring& learned,
+                    Appraisal& out) {
   Result<ima::Key> key = ima::ParseKey(entry.buffer);
   const ima::BufferKind kind = ima::KindOfBuffer(entry);
   const bool is_key = key.has_value() || key.error().code == ErrorCode::kUnsupported ||

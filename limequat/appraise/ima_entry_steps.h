@@ -7,7 +7,7 @@
 #include "limequat/base/finding.h"
 #include "limequat/ima/entry.h"
 #include "limequat/ima/keyring.h"
-#include "limequat/policy/runtime_policy.h"
+#include "limequat/policy/policy_set.h"
 
 // The steps of AppraiseEntry. Internal to this module.
 namespace limequat::appraise {
@@ -26,13 +26,13 @@ void AddFailure(const ima::Entry& entry, std::string_view check, std::string det
 // A measured buffer (template ima-buf): "ima.buffer_digest", "ima.key", "ima.buffer". A
 // key that the policy lists is added to `learned`. Exclude expressions are about files, as
 // `digests` are: whoever may name a keyring chooses what a buffer is called.
-void AppraiseBuffer(const ima::Entry& entry, const policy::RuntimePolicy& policy,
-                    ima::Keyring& learned, Appraisal& out);
+void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, ima::Keyring& learned,
+                    Appraisal& out);
 
 // Which key vouches for the content of `entry`, if the policy or what was learned has keys
 // at all: "KEYRING ID", escaped; empty if none does. Signatures that are not good are added
 // ("ima.signature"): ask only about entries that nothing else speaks for.
-std::string SignerOf(const ima::Entry& entry, const policy::RuntimePolicy& policy,
+std::string SignerOf(const ima::Entry& entry, const policy::PolicyAt& policy,
                      const ima::Keyring& learned, Appraisal& out);
 
 }  // namespace limequat::appraise

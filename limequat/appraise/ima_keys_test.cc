@@ -75,7 +75,8 @@ class KeysTest : public ::testing::Test {
   }
 
   Appraisal Appraised() const {
-    const auto policy = ParsePolicy(text_);
+    const auto set = ParsePolicy(text_);
+    const policy::PolicyAt policy(*set, Time());
     Appraisal out;
     ima::Keyring learned;
     ima::ListReader reader(AsBytes(machine_.list()), ima::Format::kAscii);
@@ -83,7 +84,7 @@ class KeysTest : public ::testing::Test {
       const auto entry = reader.Next();
       EXPECT_TRUE(entry.has_value());
       if (!entry || !*entry) return out;
-      AppraiseEntry(**entry, policy.get(), learned, out);
+      AppraiseEntry(**entry, &policy, learned, out);
     }
   }
   Reference MakeReference() const {

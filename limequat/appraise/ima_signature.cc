@@ -1,5 +1,6 @@
 #include <array>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -63,11 +64,12 @@ void VerifySignatures(const ima::Entry& entry, const ima::Keyring& keys, Counts&
 
 }  // namespace
 
-std::string SignerOf(const ima::Entry& entry, const policy::RuntimePolicy& policy,
+std::string SignerOf(const ima::Entry& entry, const policy::PolicyAt& policy,
                      const ima::Keyring& learned, Appraisal& out) {
-  const std::array<const ima::Keyring*, 2> keyrings = {&policy.verification_keys(), &learned};
-  if (keyrings[0]->empty() && keyrings[1]->empty()) return {};
   if (!ima::HasSignature(entry)) return {};
+  std::vector<const ima::Keyring*> keyrings = policy.VerificationKeys();
+  if (!learned.empty()) keyrings.push_back(&learned);
+  if (keyrings.empty()) return {};
   const ima::EntryVerification verified = ima::VerifyEntry(entry, keyrings);
   if (verified.content) return verified.content->signed_by();
   for (const ima::EntrySignature& signature : verified.signatures) {

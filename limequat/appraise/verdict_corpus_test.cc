@@ -104,8 +104,9 @@ TEST(VerdictCorpusTest, AgreesWithKeylime) {
     const auto policy = policy::RuntimePolicy::Parse(json::Serialize(policy_json));
     bool passes = false;
     if (policy) {
+      const auto set = policy::PolicySet::Of(*policy);
       const auto appraisal = AppraiseImaList(AsBytes(list), ima::DetectFormat(AsBytes(list)),
-                                             **policy, ClaimOf(about), Time());
+                                             policy::PolicyAt(*set, Time()), ClaimOf(about));
       passes = appraisal.has_value() && appraisal->verdict() == Verdict::kPass;
     }
     EXPECT_EQ(passes, *accept && !IsStricter(name));

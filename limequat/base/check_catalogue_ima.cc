@@ -87,9 +87,11 @@ constexpr CheckEntry kMeasurementList[] = {
      .cause = Cause::kTamper,
      .meaning = "A file ran or was read that is not the one the policy knows.",
      .causes = "A program that was replaced by an intruder; an update that the policy has not "
-               "learned.",
+               "learned; with the cause *policy-lag*, an old program that was started after the "
+               "layer that lists it was retired.",
      .advice = "Compare the digest with that of the package it should come from. Only when it is "
-               "explained, make a new policy from the updated source.",
+               "explained, make a new policy from the updated source. A retired program: update or "
+               "restart what still starts it.",
      .next = "limequat explain AGENT"},
     {.check = "ima.digest_kind",
      .cause = Cause::kConfiguration,

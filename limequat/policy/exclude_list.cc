@@ -73,17 +73,21 @@ Exclusion ExcludeList::Match(std::string_view path) const {
 // A number of paths, tried one after the other with low limits and one budget.
 class ExcludeList::Trial {
  public:
-  explicit Trial(const ExcludeList& list) : list_(list) {}
+  explicit Trial(std::span<const ExcludeList* const> lists) {
+    for (const ExcludeList* list : lists) {
+      for (const Expression& each : list->expressions_) expressions_.push_back(&each);
+    }
+  }
 
   // Whether `path` is excluded. False once something went wrong.
   bool Excludes(std::string_view path) {
     if (error_ || !IsUtf8(path)) return false;
-    return std::ranges::any_of(std::views::iota(0UZ, list_.expressions_.size()),
+    return std::ranges::any_of(std::views::iota(0UZ, expressions_.size()),
                                [&](std::size_t i) { return Matches(i, path); });
   }
   // Whether each expression comes to an end on `path`.
   void TryAll(std::string_view path) {
-    for (std::size_t i = 0; i < list_.expressions_.size(); ++i) Matches(i, path);
+    for (std::size_t i = 0; i < expressions_.size(); ++i) Matches(i, path);
   }
   const std::optional<Error>& error() const { return error_; }
 
@@ -97,8 +101,7 @@ class ExcludeList::Trial {
       return false;
     }
     --left_;
-    const Expression::Answer found =
-        list_.expressions_[number].Match(path, Expression::Effort::kTrial);
+    const Expression::Answer found = expressions_[number]->Match(path, Expression::Effort::kTrial);
     if (found == Expression::Answer::kLimitHit) {
       error_ = Malformed("policy.exclude",
                          fmt::format("exclude expression {} takes too long, for example on '{}'",
@@ -107,12 +110,18 @@ class ExcludeList::Trial {
     return found == Expression::Answer::kYes;
   }
 
-  const ExcludeList& list_;
+  std::vector<const Expression*> expressions_;
   std::size_t left_ = kMaxExcludeTrials;
   std::optional<Error> error_;
 };
 
 Result<Leftover> ExcludeList::WhatIsLeft(std::string_view seed, const Listed& listed) const {
+  const std::array<const ExcludeList*, 1> self = {this};
+  return WhatTheyLeave(self, seed, listed);
+}
+
+Result<Leftover> ExcludeList::WhatTheyLeave(std::span<const ExcludeList* const> lists,
+                                            std::string_view seed, const Listed& listed) {
   constexpr std::array<std::string_view, 24> kFolders = {
       "/",     "/usr/bin/",  "/usr/sbin/",   "/usr/lib/", "/usr/lib/x86_64-linux-gnu/",
       "/bin/", "/sbin/",     "/lib/",        "/lib64/",   "/usr/libexec/",
@@ -120,7 +129,7 @@ Result<Leftover> ExcludeList::WhatIsLeft(std::string_view seed, const Listed& li
       "/var/", "/var/lib/",  "/tmp/",        "/run/",     "/usr/local/bin/",
       "/mnt/", "/dev/shm/a", "/usr/share/x", "/boot/"};
   const std::string name = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(seed)).hex();
-  Trial trial(*this);
+  Trial trial(lists);
   trial.TryAll("/usr/lib/python3/dist-packages/a_package/__pycache__/a_module.cpython-311.pyc");
   trial.TryAll("/var/lib/containers/storage/overlay/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/diff");
   std::size_t part = 0;

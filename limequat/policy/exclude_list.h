@@ -64,6 +64,9 @@ class ExcludeList {
   // paths are not taken at all.
   using Listed = std::function<void(const std::function<bool(std::string_view)>&)>;
   Result<Leftover> WhatIsLeft(std::string_view seed, const Listed& listed = {}) const;
+  // The same of several lists together, where what any of them excludes is excluded.
+  static Result<Leftover> WhatTheyLeave(std::span<const ExcludeList* const> lists,
+                                        std::string_view seed, const Listed& listed = {});
 
  private:
   class Trial;

@@ -57,6 +57,13 @@ Status AddPolicy(std::string_view text, PolicyDocument& out) {
     return Conflict("policy.merge", "the policies differ in ima.dm_policy");
   }
   if (out.dm_policy.is_null()) out.dm_policy = dm_policy;
+  LQ_ASSIGN_OR_RETURN(const PolicyWindow window, ReadPolicyWindow(policy));
+  if (out.window && *out.window != window) {
+    return Conflict("policy.merge",
+                    "the policies hold in different windows (meta.effective_from, "
+                    "meta.retire_after): bind them as layers instead");
+  }
+  out.window = window;
   const json::Value* timestamp = Member(policy, "meta").as_object()->Find("timestamp");
   const std::string* time = timestamp == nullptr ? nullptr : timestamp->as_string();
   if (time != nullptr && !time->empty()) out.timestamp = *time;
@@ -103,16 +110,14 @@ Result<std::string> RuntimePolicyBuilder::ToJson(std::string_view timestamp,
   return WriteCheckedPolicy(document);
 }
 
-Result<std::string> LabelPolicy(std::string_view json, const std::optional<std::string>& name,
-                                std::optional<std::uint64_t> release) {
+Result<std::string> LabelPolicy(std::string_view json, const PolicyLabel& label) {
   LQ_ASSIGN_OR_RETURN(json::Value policy, ReadPolicyJson(json));
   json::Object& members = *policy.as_object();
-  if (name) {
-    json::Object meta = *Member(policy, "meta").as_object();
-    meta.Set("name", *name);
-    members.Set("meta", std::move(meta));
-  }
-  if (release) members.Set("release", *release);
+  json::Object meta = *Member(policy, "meta").as_object();
+  if (label.name) meta.Set("name", *label.name);
+  SetWindow(label.window, meta);
+  members.Set("meta", std::move(meta));
+  if (label.release) members.Set("release", *label.release);
   std::string text = json::Serialize(policy);
   LQ_RETURN_IF_ERROR(RuntimePolicy::Parse(text));
   return text;

@@ -139,7 +139,7 @@ TEST(MergePolicies, TakesANullForNoTimeStamp) {
 TEST(LabelPolicy, PutsNameAndReleaseIntoThePolicy) {
   RuntimePolicyBuilder builder;
   builder.AddDigest("/a", kOne);
-  const auto labelled = LabelPolicy(Built(builder), "web", 7);
+  const auto labelled = LabelPolicy(Built(builder), {.name = "web", .release = 7, .window = {}});
   ASSERT_TRUE(labelled) << labelled.error().message;
   const auto policy = RuntimePolicy::Parse(*labelled);
   ASSERT_TRUE(policy);
@@ -149,9 +149,13 @@ TEST(LabelPolicy, PutsNameAndReleaseIntoThePolicy) {
   const auto plain = RuntimePolicy::Parse(Built(builder));
   EXPECT_EQ((*plain)->name(), "");
   EXPECT_EQ((*plain)->release(), 0U);
-  EXPECT_EQ(LabelPolicy(Built(builder), std::nullopt, std::nullopt), Built(builder));
-  EXPECT_EQ(LabelPolicy("{}", "web", 7).error().id, "policy.schema");
-  EXPECT_EQ(LabelPolicy(Built(builder), std::string(256, 'n'), 7).error().id, "policy.name");
+  EXPECT_EQ(LabelPolicy(Built(builder), {}), Built(builder));
+  EXPECT_EQ(LabelPolicy("{}", {.name = "web", .release = 7, .window = {}}).error().id,
+            "policy.schema");
+  EXPECT_EQ(LabelPolicy(Built(builder), {.name = std::string(256, 'n'), .release = 7, .window = {}})
+                .error()
+                .id,
+            "policy.name");
 }
 
 // Each of the two leaves something to be checked; both together do not.

@@ -48,6 +48,8 @@ void CompareValue(std::string_view member, const std::string& before, const std:
   out.push_back({.member = std::string(member), .before = before, .after = after});
 }
 
+std::string Shown(const std::optional<Time>& time) { return time ? FormatRfc3339(*time) : ""; }
+
 Result<PolicyDocument> Read(std::string_view text, std::string_view which) {
   PolicyDocument document;
   if (Status added = AddPolicy(text, document); !added) {
@@ -69,6 +71,11 @@ Result<PolicyDiff> DiffRuntimePolicies(std::string_view first, std::string_view 
                   .values = {}};
   CompareValue("ima.log_hash_alg", before.log_hash, after.log_hash, diff.values);
   CompareValue("verification-keys", before.verification_keys, after.verification_keys, diff.values);
+  const PolicyWindow from = before.window.value_or(PolicyWindow());
+  const PolicyWindow to = after.window.value_or(PolicyWindow());
+  CompareValue("meta.effective_from", Shown(from.effective_from), Shown(to.effective_from),
+               diff.values);
+  CompareValue("meta.retire_after", Shown(from.retire_after), Shown(to.retire_after), diff.values);
   CompareValue("release", fmt::format("{}", before.release), fmt::format("{}", after.release),
                diff.values);
   return diff;

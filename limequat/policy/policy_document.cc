@@ -20,6 +20,8 @@ namespace {
 constexpr std::int64_t kAnyCount = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kLastGenerator = 3;
 constexpr std::size_t kMaxPolicyName = 255;
+constexpr const char* kEffectiveFrom = "effective_from";
+constexpr const char* kRetireAfter = "retire_after";
 constexpr std::array<std::string_view, 4> kLogHashes = {"sha1", "sha256", "sha384", "sha512"};
 
 Error BadSchema(std::string message) { return Malformed("policy.schema", std::move(message)); }
@@ -34,6 +36,8 @@ Status CheckMeta(const json::Value& meta) {
   in.Int("version", 0, kAnyCount);
   in.Int("generator", 0, kLastGenerator);
   in.OptionalString("timestamp");
+  in.OptionalString(kEffectiveFrom);
+  in.OptionalString(kRetireAfter);
   // Ours: Keylime allows members of any name.
   if (in.OptionalString("name").value_or("").size() > kMaxPolicyName) {
     return Malformed("policy.name",
@@ -52,6 +56,18 @@ Status CheckIma(const json::Value& ima) {
   }
   if (in.Any("dm_policy") == nullptr) return BadSchema("ima.dm_policy is absent");
   return {};
+}
+
+Result<std::optional<Time>> ReadTime(const json::Value& policy, const char* name) {
+  const json::Value* value = Member(policy, "meta").as_object()->Find(name);
+  if (value == nullptr || value->is_null()) return std::optional<Time>();
+  auto time = ParseRfc3339(*value->as_string());
+  if (!time) {
+    return Malformed("policy.window",
+                     fmt::format("meta.{} '{}' is no time of RFC 3339 (2026-11-25T09:00:00Z)", name,
+                                 EscapeForDisplay(*value->as_string(), 64)));
+  }
+  return std::optional<Time>(*time);
 }
 
 // `keyrings` and `ima-buf`: digests by name, as `digests` has them by path.
@@ -105,6 +121,19 @@ const json::Value& Member(const json::Value& object, std::string_view name) {
   return *object.as_object()->Find(name);
 }
 
+Result<PolicyWindow> ReadPolicyWindow(const json::Value& policy) {
+  PolicyWindow window;
+  LQ_ASSIGN_OR_RETURN(window.effective_from, ReadTime(policy, kEffectiveFrom));
+  LQ_ASSIGN_OR_RETURN(window.retire_after, ReadTime(policy, kRetireAfter));
+  if (window.effective_from && window.retire_after &&
+      *window.retire_after <= *window.effective_from) {
+    return Malformed("policy.window",
+                     fmt::format("it would be retired at {}, before it is in effect",
+                                 FormatRfc3339(*window.retire_after)));
+  }
+  return window;
+}
+
 bool IsFalseInPython(const json::Value& value) {
   if (value.is_null()) return true;
   if (const bool* boolean = value.as_bool()) return !*boolean;
@@ -152,20 +181,26 @@ Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path
   return bytes;
 }
 
+void SetWindow(const PolicyWindow& window, json::Object& meta) {
+  if (window.effective_from) meta.Set(kEffectiveFrom, FormatRfc3339(*window.effective_from));
+  if (window.retire_after) meta.Set(kRetireAfter, FormatRfc3339(*window.retire_after));
+}
+
 std::string WritePolicyDocument(const PolicyDocument& document) {
-  return json::Serialize(json::Object{
-      {"meta",
-       json::Object{
-           {"version", 1}, {"generator", document.generator}, {"timestamp", document.timestamp}}},
-      {"release", document.release},
-      {"digests", ToObject(document.digests)},
-      {"excludes", ToArray(document.excludes)},
-      {"keyrings", ToObject(document.keyrings)},
-      {"ima", json::Object{{"ignored_keyrings", ToArray(document.ignored_keyrings)},
-                           {"log_hash_alg", document.log_hash},
-                           {"dm_policy", document.dm_policy}}},
-      {"ima-buf", ToObject(document.buffers)},
-      {"verification-keys", document.verification_keys}});
+  json::Object meta{
+      {"version", 1}, {"generator", document.generator}, {"timestamp", document.timestamp}};
+  if (document.window) SetWindow(*document.window, meta);
+  return json::Serialize(
+      json::Object{{"meta", std::move(meta)},
+                   {"release", document.release},
+                   {"digests", ToObject(document.digests)},
+                   {"excludes", ToArray(document.excludes)},
+                   {"keyrings", ToObject(document.keyrings)},
+                   {"ima", json::Object{{"ignored_keyrings", ToArray(document.ignored_keyrings)},
+                                        {"log_hash_alg", document.log_hash},
+                                        {"dm_policy", document.dm_policy}}},
+                   {"ima-buf", ToObject(document.buffers)},
+                   {"verification-keys", document.verification_keys}});
 }
 
 }  // namespace limequat::policy

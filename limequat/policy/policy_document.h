@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/runtime_policy.h"
 
 namespace limequat::policy {
 
@@ -25,6 +27,10 @@ Result<json::Value> ReadPolicyJson(std::string_view text);
 // A member that the schema has, of an object that was checked against it.
 const json::Value& Member(const json::Value& object, std::string_view name);
 
+// The window in `meta` of an object that was checked against the schema. kMalformed
+// ("policy.window"): a time that is none, or an end that is not behind the beginning.
+Result<PolicyWindow> ReadPolicyWindow(const json::Value& policy);
+
 // Whether Python takes `value` for false, as Keylime's programs do to leave out what they are
 // given: null, false, zero, and what is empty.
 bool IsFalseInPython(const json::Value& value);
@@ -38,6 +44,7 @@ struct PolicyDocument {
   std::uint64_t generator = 3;
   std::string timestamp;
   std::uint64_t release = 0;
+  std::optional<PolicyWindow> window;  // absent: no policy was added yet
   DigestsByName digests;
   std::set<std::string, std::less<>> excludes;
   DigestsByName keyrings;
@@ -52,6 +59,9 @@ struct PolicyDocument {
 // release, the last time stamp. kConflict ("policy.merge") if the two differ in what has
 // one value; then `out` is undefined.
 Status AddPolicy(std::string_view text, PolicyDocument& out);
+
+// Puts what is given of `window` into the member `meta` of a policy.
+void SetWindow(const PolicyWindow& window, json::Object& meta);
 
 // One line in the members and types of `keylime-policy create runtime`.
 std::string WritePolicyDocument(const PolicyDocument& document);

@@ -30,8 +30,8 @@ constexpr std::size_t kShown = 128;
 
 constexpr std::array<std::string_view, 8> kMembers = {
     "meta", "release", "digests", "excludes", "keyrings", "ima", "ima-buf", "verification-keys"};
-constexpr std::array<std::string_view, 4> kMetaMembers = {"version", "generator", "timestamp",
-                                                          "name"};
+constexpr std::array<std::string_view, 6> kMetaMembers = {
+    "version", "generator", "timestamp", "name", "effective_from", "retire_after"};
 constexpr std::array<std::string_view, 3> kImaMembers = {"ignored_keyrings", "log_hash_alg",
                                                          "dm_policy"};
 // Where the programs and libraries of a system lie.

@@ -97,6 +97,7 @@ struct RuntimePolicy::Impl {
   std::vector<std::string> unevaluated;
   std::string name;
   std::uint64_t release = 0;
+  PolicyWindow window;
   std::string why_it_says_nothing;  // empty: it says something
 };
 
@@ -136,6 +137,7 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
   impl->excludes_everything = left == Leftover::kNothing;
   impl->unevaluated = Unevaluated(policy);
   impl->release = *Member(policy, "release").as_uint64();
+  LQ_ASSIGN_OR_RETURN(impl->window, ReadPolicyWindow(policy));
   if (const json::Value* name = Member(policy, "meta").as_object()->Find("name")) {
     if (name->as_string() != nullptr) impl->name = *name->as_string();
   }
@@ -156,6 +158,7 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
 const crypto::Digest& RuntimePolicy::hash() const { return impl_->hash; }
 const std::string& RuntimePolicy::name() const { return impl_->name; }
 std::uint64_t RuntimePolicy::release() const { return impl_->release; }
+const PolicyWindow& RuntimePolicy::window() const { return impl_->window; }
 std::size_t RuntimePolicy::paths() const { return impl_->digests.map.size(); }
 std::size_t RuntimePolicy::digests() const { return impl_->digests.count; }
 bool RuntimePolicy::says_nothing() const { return !impl_->why_it_says_nothing.empty(); }
@@ -194,6 +197,8 @@ std::vector<std::string> RuntimePolicy::DigestsOf(std::string_view path, std::si
   }
   return texts;
 }
+
+const ExcludeList& RuntimePolicy::excludes() const { return impl_->excludes; }
 
 Exclusion RuntimePolicy::Excludes(std::string_view path) const {
   if (path == ima::kBootAggregate) return Exclusion::kNo;

@@ -14,6 +14,7 @@
 
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
+#include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/ima/keyring.h"
 #include "limequat/policy/exclude_list.h"
@@ -31,6 +32,15 @@ enum class PathAnswer {
   kListed,       // the digest is among those listed for the path
   kOtherDigest,  // the path is listed, with other digests
   kUnknownPath,  // the path is not listed
+};
+
+// When a policy holds, as a layer of a machine's policy (PolicySet) and by itself:
+// `meta.effective_from` and `meta.retire_after`, in RFC 3339. Keylime's tools let them
+// stand in `meta` and do not look at them; a signature of the policy covers them.
+struct PolicyWindow {
+  std::optional<Time> effective_from;  // before it the policy does not count
+  std::optional<Time> retire_after;    // after it nothing that is first seen passes
+  friend bool operator==(const PolicyWindow&, const PolicyWindow&) = default;
 };
 
 // A Keylime runtime policy, version 1 (keylime-server-protocol, 5.1): `digests`,
@@ -73,6 +83,8 @@ class RuntimePolicy {
   // (`release`, 0 in what Keylime's tools write).
   const std::string& name() const;
   std::uint64_t release() const;
+  // Look and Excludes do not know the time: PolicyAt does.
+  const PolicyWindow& window() const;
 
   // Digests are compared as bytes; their size tells the algorithm, as in Keylime.
   PathAnswer Look(std::string_view path, ByteView digest) const;
@@ -82,6 +94,7 @@ class RuntimePolicy {
   // beginning of the path, not necessarily to its end. Match and depth limits hold.
   // Costs more than Look: ask only about paths that Look did not find listed.
   Exclusion Excludes(std::string_view path) const;
+  const ExcludeList& excludes() const;
 
   // What the policy says of a key that the kernel measured when it was added to `keyring`,
   // and of another measured buffer: `digest` is that of the buffer.
@@ -123,16 +136,22 @@ class RuntimePolicyBuilder {
   std::set<std::string, std::less<>> excludes_;
 };
 
-// The policy `json` with `name` and `release`, as far as they are given, put into it:
-// for the signer, before signing. Everything else stays, in its order. Errors as of
-// RuntimePolicy::Parse.
-Result<std::string> LabelPolicy(std::string_view json, const std::optional<std::string>& name,
-                                std::optional<std::uint64_t> release);
+// What a signer puts into a policy; what is absent stays as it is.
+struct PolicyLabel {
+  std::optional<std::string> name;
+  std::optional<std::uint64_t> release;
+  PolicyWindow window;
+  bool empty() const { return !name && !release && window == PolicyWindow(); }
+};
+// The policy `json` with `label` put into it, before signing. Everything else stays, in
+// its order. Errors as of RuntimePolicy::Parse.
+Result<std::string> LabelPolicy(std::string_view json, const PolicyLabel& label);
 
 // Keeps every digest of `base` and adds those of `other`; excludes, keyrings, buffers
 // and ignored keyrings are united. For a roll-out in which old and new programs are
 // both good until a reboot. Errors as of RuntimePolicy::Parse; kConflict
-// ("policy.merge") if the two name different list hashes or verification keys;
+// ("policy.merge") if the two name different list hashes or verification keys, or hold in
+// different windows (merged, the digests of one would outlive it: make them layers);
 // kMalformed ("policy.exclude_everything") if their expressions together match every
 // path. The time stamp is that of `other`.
 Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string_view other_json);

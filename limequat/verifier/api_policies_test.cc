@@ -70,7 +70,8 @@ TEST_F(PoliciesApiTest, UnknownPolicy) {
 // --- signed policies ------------------------------------------------------------------
 
 std::string Labelled(std::string_view name, std::uint64_t release) {
-  return *policy::LabelPolicy(PolicyListing("/usr/bin/a"), std::string(name), release);
+  return *policy::LabelPolicy(PolicyListing("/usr/bin/a"),
+                              {.name = std::string(name), .release = release, .window = {}});
 }
 
 TEST_F(PoliciesApiTest, Attack_A11_ASignedPolicyNeedsAKeyOfTheVerifier) {

@@ -56,7 +56,7 @@ Status Fleet::Start() {
                             {{"agent", stored.enrolment.id.text()}});
         continue;
       }
-      stored.enrolment.reference.policy = *std::move(policy);
+      stored.enrolment.reference.policy = policy::PolicySet::Of(*std::move(policy));
     }
     std::string id = stored.enrolment.id.text();
     auto machine = std::make_shared<Machine>(
@@ -89,7 +89,8 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
                        fmt::format("this verifier has its {} machines", options_.max_machines));
 
   if (policy) {
-    LQ_ASSIGN_OR_RETURN(enrolment.reference.policy, BindLocked(*policy));
+    LQ_ASSIGN_OR_RETURN(auto bound, BindLocked(*policy));
+    enrolment.reference.policy = policy::PolicySet::Of(std::move(bound));
     enrolment.policy_name = policy->name;
   }
   std::optional<crypto::Digest> policy_hash;
@@ -177,12 +178,13 @@ Result<std::size_t> Fleet::PushPolicyLocked(
       auto rebound,
       parts_.store.PutPolicy(
           {.name = std::string(name), .hash = policy->hash(), .body = std::string(body)}, now));
+  const auto set = policy::PolicySet::Of(policy);
   for (const Store::Rebound& bound : rebound) {
     const auto machine = FindMachine(bound.agent_id);
     if (!machine) continue;
     auto enrolment = std::make_shared<Enrolment>(*machine->Snapshot()->enrolment);
     enrolment->generation = bound.generation;
-    enrolment->reference.policy = policy;
+    enrolment->reference.policy = set;
     machine->Post(
         EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
   }

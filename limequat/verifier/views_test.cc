@@ -15,7 +15,7 @@ using wire::OperationalState;
 constexpr crypto::HashAlgorithm kSha256 = crypto::HashAlgorithm::kSha256;
 const Time kStart = FromUnixSeconds(1'800'000'000);
 
-std::shared_ptr<const policy::RuntimePolicy> SomePolicy() {
+std::shared_ptr<const policy::PolicySet> SomePolicy() {
   appraise::testing::FakeMachine machine;
   machine.Run("/usr/bin/a", "a");
   return appraise::testing::ParsePolicy(machine.PolicyText());

@@ -381,8 +381,8 @@ Challenge MakeChallenge(const Reference& reference, bool full, std::uint64_t ima
 
 Time EvaluationTime() { return FromUnixSeconds(kNonceTime + 1); }
 
-std::shared_ptr<const policy::RuntimePolicy> ParsePolicy(std::string_view json) {
-  return Value(policy::RuntimePolicy::Parse(json));
+std::shared_ptr<const policy::PolicySet> ParsePolicy(std::string_view json) {
+  return policy::PolicySet::Of(Value(policy::RuntimePolicy::Parse(json)));
 }
 
 }  // namespace limequat::appraise::testing

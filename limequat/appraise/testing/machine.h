@@ -142,6 +142,6 @@ Challenge MakeChallenge(const Reference& reference, bool full, std::uint64_t ima
 // The time that the last challenge was issued at, and a later one to evaluate at.
 Time EvaluationTime();
 
-std::shared_ptr<const policy::RuntimePolicy> ParsePolicy(std::string_view json);
+std::shared_ptr<const policy::PolicySet> ParsePolicy(std::string_view json);
 
 }  // namespace limequat::appraise::testing

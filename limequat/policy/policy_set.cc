@@ -1,0 +1,215 @@
+#include "limequat/policy/policy_set.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/byte_reader.h"
+#include "limequat/base/check.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/policy/policy_document.h"
+
+namespace limequat::policy {
+
+namespace {
+
+constexpr std::string_view kSetMark = "limequat policy set 1";
+constexpr std::string_view kEffectMark = "limequat policy set 1 in effect";
+
+crypto::Digest HashOf(const std::vector<PolicyLayer>& layers) {
+  ByteWriter data;
+  data.SizedU32Le(AsBytes(kSetMark));
+  for (const PolicyLayer& layer : layers) {
+    data.SizedU32Le(AsBytes(layer.name)).U64Be(layer.policy->release());
+    data.SizedU32Le(layer.policy->hash().bytes());
+  }
+  return crypto::Hash(crypto::HashAlgorithm::kSha256, data.bytes());
+}
+
+Status CheckLayers(const std::vector<PolicyLayer>& layers) {
+  if (layers.empty() || layers.size() > kMaxLayers) {
+    return Malformed("policy.layers",
+                     fmt::format("{} layers; a machine has 1 to {}", layers.size(), kMaxLayers));
+  }
+  std::set<std::string_view> names;
+  for (const PolicyLayer& layer : layers) {
+    LQ_CHECK(layer.policy != nullptr);
+    if (!names.insert(layer.name).second) {
+      return Malformed("policy.layers",
+                       fmt::format("two layers are named '{}'", EscapeForDisplay(layer.name, 128)));
+    }
+  }
+  return {};
+}
+
+// "policy 'base': …" of each.
+std::string WhyEachSaysNothing(const std::vector<PolicyLayer>& layers) {
+  std::string why;
+  for (const PolicyLayer& layer : layers) {
+    why += fmt::format("{}layer '{}': {}", why.empty() ? "" : "; ",
+                       EscapeForDisplay(layer.name, 128), layer.policy->why_it_says_nothing());
+  }
+  return why;
+}
+
+}  // namespace
+
+PolicySet::PolicySet(std::vector<PolicyLayer> layers) : layers_(std::move(layers)) {
+  for (const PolicyLayer& layer : layers_) {
+    const RuntimePolicy& policy = *layer.policy;
+    if (policy.says_nothing() && layers_.size() > 1) continue;
+    const PolicyWindow& window = policy.window();
+    counting_.push_back({.layer = &layer,
+                         .from = window.effective_from.value_or(Time::min()),
+                         .until = window.retire_after.value_or(Time::max())});
+    retires_ = retires_ || window.retire_after.has_value();
+    for (const std::string& member : policy.unevaluated()) {
+      if (!std::ranges::count(unevaluated_, member)) unevaluated_.push_back(member);
+    }
+  }
+  const bool one = layers_.size() == 1;
+  hash_ = one ? layers_[0].policy->hash() : HashOf(layers_);
+  if (one) why_it_says_nothing_ = layers_[0].policy->why_it_says_nothing();
+}
+
+std::shared_ptr<const PolicySet> PolicySet::Of(std::shared_ptr<const RuntimePolicy> policy) {
+  LQ_CHECK(policy != nullptr);
+  std::vector<PolicyLayer> layers;
+  layers.push_back({.name = policy->name(), .policy = std::move(policy)});
+  return std::shared_ptr<const PolicySet>(new PolicySet(std::move(layers)));
+}
+
+Result<std::shared_ptr<const PolicySet>> PolicySet::Compose(std::vector<PolicyLayer> layers) {
+  LQ_RETURN_IF_ERROR(CheckLayers(layers));
+  std::shared_ptr<PolicySet> set(new PolicySet(std::move(layers)));
+  if (set->layers_.size() == 1) return std::shared_ptr<const PolicySet>(std::move(set));
+  if (set->counting_.empty()) {
+    set->why_it_says_nothing_ = WhyEachSaysNothing(set->layers_);
+    return std::shared_ptr<const PolicySet>(std::move(set));
+  }
+  std::vector<const ExcludeList*> excludes;
+  for (const Counting& each : set->counting_) excludes.push_back(&each.layer->policy->excludes());
+  LQ_ASSIGN_OR_RETURN(const Leftover left, ExcludeList::WhatTheyLeave(excludes, set->hash_.hex()));
+  if (left == Leftover::kNothing) {
+    set->why_it_says_nothing_ =
+        "the exclude expressions of its layers together match every ordinary path";
+  }
+  return std::shared_ptr<const PolicySet>(std::move(set));
+}
+
+std::string PolicyAt::why_it_says_nothing() const {
+  if (set_->says_nothing()) return set_->why_it_says_nothing_;
+  const bool any =
+      std::ranges::any_of(set_->counting_, [this](const Counting& each) { return InEffect(each); });
+  return any ? "" : "none of it is in effect yet";
+}
+
+crypto::Digest PolicyAt::hash() const {
+  ByteWriter data;
+  bool all = true;
+  data.SizedU32Le(AsBytes(kEffectMark)).SizedU32Le(set_->hash_.bytes());
+  for (const Counting& each : set_->counting_) {
+    data.U8(InEffect(each) ? 1 : 0);
+    all = all && InEffect(each);
+  }
+  return all ? set_->hash_ : crypto::Hash(crypto::HashAlgorithm::kSha256, data.bytes());
+}
+
+PathAnswer PolicyAt::Ask(Question question, std::string_view name, ByteView digest) const {
+  PathAnswer answer = PathAnswer::kUnknownPath;
+  for (const Counting& each : set_->counting_) {
+    if (!InEffect(each)) continue;
+    const PathAnswer one = ((*each.layer->policy).*question)(name, digest);
+    if (one == PathAnswer::kListed && Accepts(each)) return one;
+    if (one != PathAnswer::kUnknownPath) answer = PathAnswer::kOtherDigest;
+  }
+  return answer;
+}
+
+PathAnswer PolicyAt::Look(std::string_view path, ByteView digest) const {
+  return Ask(&RuntimePolicy::Look, path, digest);
+}
+
+PathAnswer PolicyAt::LookKey(std::string_view keyring, ByteView digest) const {
+  return Ask(&RuntimePolicy::LookKey, keyring, digest);
+}
+
+PathAnswer PolicyAt::LookBuffer(std::string_view name, ByteView digest) const {
+  return Ask(&RuntimePolicy::LookBuffer, name, digest);
+}
+
+bool PolicyAt::AnotherKnows(const Counting& one, Question question, std::string_view name) const {
+  return std::ranges::any_of(set_->counting_, [&](const Counting& each) {
+    return &each != &one && InEffect(each) &&
+           ((*each.layer->policy).*question)(name, {}) != PathAnswer::kUnknownPath;
+  });
+}
+
+Exclusion PolicyAt::Excludes(std::string_view path) const {
+  Exclusion answer = Exclusion::kNo;
+  for (const Counting& each : set_->counting_) {
+    if (!Accepts(each) || AnotherKnows(each, &RuntimePolicy::Look, path)) continue;
+    const Exclusion one = each.layer->policy->Excludes(path);
+    if (one == Exclusion::kExcluded) return one;
+    if (one == Exclusion::kLimitHit) answer = one;
+  }
+  return answer;
+}
+
+bool PolicyAt::IgnoresKeyring(std::string_view name) const {
+  return std::ranges::any_of(set_->counting_, [&](const Counting& each) {
+    return Accepts(each) && each.layer->policy->IgnoresKeyring(name) &&
+           !AnotherKnows(each, &RuntimePolicy::LookKey, name);
+  });
+}
+
+bool PolicyAt::learns_keys() const {
+  return std::ranges::any_of(set_->counting_, [this](const Counting& each) {
+    return InEffect(each) && each.layer->policy->learns_keys();
+  });
+}
+
+std::vector<const ima::Keyring*> PolicyAt::VerificationKeys() const {
+  std::vector<const ima::Keyring*> keyrings;
+  for (const Counting& each : set_->counting_) {
+    const ima::Keyring& keys = each.layer->policy->verification_keys();
+    if (Accepts(each) && !keys.empty()) keyrings.push_back(&keys);
+  }
+  return keyrings;
+}
+
+std::vector<ListedDigest> PolicyAt::DigestsOf(std::string_view path, std::size_t limit) const {
+  std::vector<ListedDigest> listed;
+  for (const Counting& each : set_->counting_) {
+    if (!InEffect(each)) continue;
+    for (std::string& digest : each.layer->policy->DigestsOf(path, limit - listed.size())) {
+      listed.push_back({.digest = std::move(digest), .layer = each.layer, .retired = {}});
+      if (!Accepts(each)) listed.back().retired = each.until;
+    }
+  }
+  return listed;
+}
+
+json::Array LayersToJson(const PolicyAt& policy) {
+  json::Array array;
+  for (const PolicyLayer& layer : policy.set().layers()) {
+    const PolicyWindow& window = layer.policy->window();
+    json::Object object{{"name", layer.name},
+                        {"release", layer.policy->release()},
+                        {"sha256", layer.policy->hash().hex()}};
+    SetWindow(window, object);
+    const bool retired = window.retire_after && policy.first_verified() > *window.retire_after;
+    const bool begun = !window.effective_from || policy.now() >= *window.effective_from;
+    object.Set("state", layer.policy->says_nothing() ? "says nothing"
+                        : !begun                     ? "not yet"
+                        : retired                    ? "retired"
+                                                     : "in effect");
+    array.push_back(std::move(object));
+  }
+  return array;
+}
+
+}  // namespace limequat::policy
