@@ -1,5 +1,8 @@
 #include "limequat/cli/appraise_ima.h"
 
+#include <algorithm>
+#include <iterator>
+#include <memory>
 #include <utility>
 
 #include "limequat/appraise/ima_appraisal.h"
@@ -8,6 +11,7 @@
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
+#include "limequat/policy/policy_set.h"
 #include "limequat/policy/signed_policy.h"
 
 namespace limequat::cli {
@@ -22,23 +26,47 @@ VerdictDocument NotVouchedFor(policy::SignedPolicy policy, Time at) {
   return verdict;
 }
 
-Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
+struct Layers {
+  std::shared_ptr<const policy::PolicySet> set;
+  std::optional<policy::SignedPolicy> not_vouched_for;  // the first such one; then no set
+  Findings findings;                                    // of their signatures
+};
+
+// A layer is called as it calls itself, or as its file.
+Result<Layers> ReadLayers(const AppraiseIma& asked) {
   LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
-  LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(asked.policy, kMaxPolicyInput));
-  auto read = policy::ReadSignedPolicy(text, signers);
-  if (!read) return std::move(read).error().In(Shown(asked.policy));
-  if (read->policy == nullptr) return NotVouchedFor(*std::move(read), asked.at);
-  const policy::RuntimePolicy& policy = *read->policy;
+  Layers layers;
+  std::vector<policy::PolicyLayer> read;
+  for (const std::string& file : asked.policies) {
+    LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
+    auto one = policy::ReadSignedPolicy(text, signers);
+    if (!one) return std::move(one).error().In(Shown(file));
+    if (one->policy == nullptr) {
+      layers.not_vouched_for = *std::move(one);
+      return layers;
+    }
+    std::ranges::move(one->findings, std::back_inserter(layers.findings));
+    const std::string& name = one->policy->name();
+    read.push_back({.name = name.empty() ? file : name, .policy = std::move(one->policy)});
+  }
+  LQ_ASSIGN_OR_RETURN(layers.set, policy::PolicySet::Compose(std::move(read)));
+  return layers;
+}
+
+Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
+  LQ_ASSIGN_OR_RETURN(Layers layers, ReadLayers(asked));
+  if (layers.not_vouched_for) return NotVouchedFor(*std::move(layers.not_vouched_for), asked.at);
+  const policy::PolicyAt policy(*layers.set, asked.at, asked.first_seen.value_or(asked.at));
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(asked.list, kMaxListInput));
   const ByteView list = AsBytes(content);
   std::optional<appraise::PcrClaim> claim;
   if (asked.pcr) claim = appraise::PcrClaim{.value = *asked.pcr};
-  LQ_ASSIGN_OR_RETURN(
-      appraise::Appraisal appraisal,
-      appraise::AppraiseImaList(list, asked.format.value_or(ima::DetectFormat(list)), policy, claim,
-                                asked.at));
-  for (Finding& finding : read->findings) appraise::Add(appraisal, std::move(finding));
+  LQ_ASSIGN_OR_RETURN(appraise::Appraisal appraisal,
+                      appraise::AppraiseImaList(
+                          list, asked.format.value_or(ima::DetectFormat(list)), policy, claim));
+  for (Finding& finding : layers.findings) appraise::Add(appraisal, std::move(finding));
   VerdictDocument verdict = DocumentOf(appraisal);
+  verdict.document.Set("layers", policy::LayersToJson(policy));
   if (policy.says_nothing()) {
     verdict.document.Set("unpoliced_because", policy.why_it_says_nothing());
   }
@@ -48,7 +76,7 @@ Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
 }  // namespace
 
 Result<Ending> AppraiseIma::Run(Console& console) const {
-  LQ_RETURN_IF_ERROR(CheckOneStandardInput({list, policy}));
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({list}, policies));
   return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at});
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
@@ -12,14 +13,15 @@
 
 namespace limequat::cli {
 
-// limequat appraise ima: an IMA list against a runtime policy. Without a PCR value
-// nothing says that the list is a machine's: the verdict is about the list alone.
+// limequat appraise ima: an IMA list against a runtime policy of one or more layers. Without a PCR
+// value nothing says that the list is a machine's: the verdict is about the list alone.
 struct AppraiseIma {
   std::string list;
-  std::string policy;                 // plain, or signed
-  SignerOptions signers;              // with any of them, the policy must be signed (attack A11)
+  std::vector<std::string> policies;  // layers in this order, plain or signed
+  SignerOptions signers;              // with any of them, each must be signed (attack A11)
   std::optional<crypto::Digest> pcr;  // PCR 10 of a bank, from a verified quote
   std::optional<ima::Format> format;
+  std::optional<Time> first_seen;  // when the list was first verified; absent: `at`
   bool all = false;
   Time at{};
 

@@ -168,14 +168,18 @@ void DeclareAppraise(CLI::App& root, CommandLine& line) {
   auto [app, command] = Declare<AppraiseIma>(
       appraise, line, "ima", "An IMA list against a runtime policy",
       "  limequat appraise ima ascii_runtime_measurements --policy policy.json \\\n"
-      "    --pcr sha256:6f0530de…\n\n"
+      "    --pcr sha256:6f0530de…\n"
+      "  limequat appraise ima list.txt --policy base.json --policy base-old.json \\\n"
+      "    --first-seen 2026-11-30T08:00:00Z\n\n"
       "Exit status: 0 trustworthy, 1 not (or unpoliced), 3 malformed.");
   AddValue(app, "LOG", command.list, ParseText, "", "IMA list, or - for standard input")
       ->required();
-  AddValue(app, "--policy", command.policy, ParseText, "FILE",
-           "runtime policy (JSON), or a signed one")
+  AddValues(app, "--policy", command.policies, ParseText, "FILE",
+            "runtime policy (JSON), or a signed one; again for each further layer of it")
       ->required();
   AddSigners(app, command.signers, "policy-");
+  AddValue(app, "--first-seen", command.first_seen, ParseTime, "TIME",
+           "when the entries were first verified, for layers that retire; default: now");
   AddValue(app, "--pcr", command.pcr, ParseBankDigest, "BANK:HEX",
            "PCR 10 of a verified quote, to which the list must lead");
   AddValue(app, "--format", command.format, ParseImaFormat, "FORMAT", kFormatAbout);

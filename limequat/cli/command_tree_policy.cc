@@ -11,6 +11,31 @@ namespace {
 constexpr const char* kOutputAbout = "where the policy goes; default: standard output";
 constexpr const char* kChecksumAbout = "the file must have this SHA-256";
 
+// What is put into a policy.
+void AddLabel(CLI::App& app, policy::PolicyLabel& label) {
+  AddValue(app, "--name", label.name, ParsePolicyName, "NAME",
+           "it is for this name only: put into the policy");
+  AddValue(app, "--release", label.release, ParseRelease, "NUMBER",
+           "its version, which must rise: put into the policy");
+  AddValue(app, "--effective-from", label.window.effective_from, ParseTime, "TIME",
+           "it does not count before (RFC 3339): put into the policy");
+  AddValue(app, "--retire-after", label.window.retire_after, ParseTime, "TIME",
+           "what is first seen after it does not pass: put into the policy");
+}
+
+void DeclareLabel(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicyMark>(
+      policy, line, "label", "Name, version and window of a policy, put into it",
+      "  limequat policy label old.json --name base-old --retire-after 2026-12-01T00:00:00Z \\\n"
+      "    --output base-old.json\n\n"
+      "For a policy that is a layer of a machine's: see docs/policies.md. Keylime's tools let\n"
+      "all of it stand and do not look at it.");
+  AddValue(app, "FILE", command.file, ParseText, "", "runtime policy, or - for standard input")
+      ->required();
+  AddLabel(app, command.label);
+  AddValue(app, "--output", command.output, ParseText, "FILE", kOutputAbout);
+}
+
 void DeclareConvert(CLI::App& policy, CommandLine& line) {
   auto [app, command] = Declare<PolicyConvert>(
       policy, line, "convert", "An allow-list or an old policy as a runtime policy",
@@ -93,10 +118,7 @@ void DeclareSign(CLI::App& policy, CommandLine& line) {
            "how the key is called; default: SHA-256 of its public half, as Keylime has it");
   AddValue(app, "--certificate", command.certificate, ParseText, "FILE",
            "send this certificate of the key along, with those above it");
-  AddValue(app, "--name", command.name, ParsePolicyName, "NAME",
-           "sign it for this name only: put into the policy");
-  AddValue(app, "--release", command.release, ParseRelease, "NUMBER",
-           "its version, which must rise: put into the policy");
+  AddLabel(app, command.label);
   AddValue(app, "--payload-type", command.payload_type, ParseText, "TYPE",
            "sign FILE as something else than a runtime policy");
   AddValue(app, "--output", command.output, ParseText, "FILE",
@@ -117,6 +139,7 @@ void AddSigners(CLI::App& app, SignerOptions& signers, const std::string& prefix
 void DeclarePolicyFiles(CLI::App& policy, CommandLine& line) {
   DeclareConvert(policy, line);
   DeclareMerge(policy, line);
+  DeclareLabel(policy, line);
   DeclareDiff(policy, line);
   DeclareCheck(policy, line);
   DeclareSign(policy, line);

@@ -13,6 +13,7 @@
 #include "limequat/cli/usage.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/allow_list.h"
+#include "limequat/policy/dsse.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
@@ -83,6 +84,20 @@ Result<Ending> PolicyMerge::Run(Console& console) const {
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   LQ_ASSIGN_OR_RETURN(const std::string merged, policy::MergeRuntimePolicies(views));
   return Deliver(merged, output, {{"merged", std::uint64_t{files.size()}}}, console);
+}
+
+Result<Ending> PolicyMark::Run(Console& console) const {
+  LQ_RETURN_IF_ERROR(CheckOutput(output, "policy", console));
+  if (label.empty()) {
+    return UsageError("give --name, --release, --effective-from or --retire-after");
+  }
+  LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
+  if (policy::UnverifiedEnvelope::Parse(text)) {
+    return UsageError("a signed policy cannot be changed: label it before it is signed");
+  }
+  auto labelled = policy::LabelPolicy(text, label);
+  if (!labelled) return std::move(labelled).error().In(Shown(file));
+  return Deliver(*labelled, output, {}, console);
 }
 
 }  // namespace limequat::cli

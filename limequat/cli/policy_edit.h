@@ -8,10 +8,11 @@
 #include "limequat/base/time.h"
 #include "limequat/cli/console.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
 
-// What `policy convert`, `merge`, `diff` and `check` do with files: no network, no state.
+// What `policy convert`, `merge`, `label`, `diff` and `check` do with files: no network, no state.
 
 // limequat policy convert: an allow-list or an old policy as a runtime policy.
 struct PolicyConvert {
@@ -27,6 +28,15 @@ struct PolicyConvert {
 // limequat policy merge: everything that any of several policies lists.
 struct PolicyMerge {
   std::vector<std::string> files;
+  std::optional<std::string> output;
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// limequat policy label: a policy with name, version and window put into it.
+struct PolicyMark {
+  std::string file;
+  policy::PolicyLabel label;
   std::optional<std::string> output;
 
   Result<Ending> Run(Console& console) const;

@@ -33,8 +33,10 @@ Status CheckUsage(const PolicySign& asked, const Console& console) {
   if (asked.key_id && asked.certificate) {
     return UsageError("give --key-id or --certificate, not both");
   }
-  if (asked.payload_type && (asked.name || asked.release)) {
-    return UsageError("--name and --release are for runtime policies, not for another type");
+  if (asked.payload_type && !asked.label.empty()) {
+    return UsageError(
+        "--name, --release, --effective-from and --retire-after are for runtime policies, "
+        "not for another type");
   }
   return CheckOutput(asked.output, "envelope", console);
 }
@@ -70,8 +72,10 @@ Result<std::string> KeyIdFrom(const PolicySign& asked, const crypto::PublicKey& 
 }
 
 Result<ToSign> TakeEnvelope(const PolicySign& asked, const policy::UnverifiedEnvelope& envelope) {
-  if (asked.name || asked.release) {
-    return UsageError("--name and --release change what others have signed: sign anew");
+  if (!asked.label.empty()) {
+    return UsageError(
+        "--name, --release, --effective-from and --retire-after change what others have signed: "
+        "sign anew");
   }
   if (asked.payload_type && *asked.payload_type != envelope.payload_type()) {
     return UsageError(fmt::format("the envelope's payload type is {}, not {}",
@@ -98,9 +102,8 @@ Result<ToSign> ReadPayload(const PolicySign& asked) {
   } else {
     to_sign.payload_type = asked.payload_type.value_or(std::string(policy::kKeylimePayloadType));
     to_sign.payload = std::move(text);
-    if (asked.name || asked.release) {
-      LQ_ASSIGN_OR_RETURN(to_sign.payload,
-                          policy::LabelPolicy(to_sign.payload, asked.name, asked.release));
+    if (!asked.label.empty()) {
+      LQ_ASSIGN_OR_RETURN(to_sign.payload, policy::LabelPolicy(to_sign.payload, asked.label));
     }
   }
   if (to_sign.payload_type == policy::kKeylimePayloadType) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "limequat/base/time.h"
 #include "limequat/cli/console.h"
 #include "limequat/cli/policy_signers.h"
+#include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
 
@@ -34,9 +34,9 @@ struct PolicySign {
   std::optional<std::string> certificate;  // PEM, the signer's first: becomes the key id
   std::optional<std::string> payload_type;
   // Put into the policy before it is signed (attack A11): the name it is pushed under,
-  // and a number that rises with each version of it.
-  std::optional<std::string> name;
-  std::optional<std::uint64_t> release;
+  // a number that rises with each version of it,
+  // and when it holds.
+  policy::PolicyLabel label;
   std::optional<std::string> output;  // absent or "-": the envelope is the result
 
   Result<Ending> Run(Console& console) const;
