@@ -161,6 +161,7 @@ void ReplayOnly(const std::vector<ima::Entry>& entries, const Digest& pcr) {
 void Judge(const List& list, const policy::PolicyAt& policy) {
   ima::Replay replay(list.pcr.algorithm(), TemplateDigests::kNative);
   ForEach(AsBytes(list.ascii), Format::kAscii, [&](const ima::Entry& entry) {
+    policy.Expect(entry.path);
     Check(entry, replay);
     LQ_CHECK(policy.Look(entry.path, entry.file_digest) == policy::PathAnswer::kListed);
   });

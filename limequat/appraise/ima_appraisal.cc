@@ -171,6 +171,7 @@ void AddFailure(const ima::Entry& entry, std::string_view check, std::string det
 
 void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima::Keyring& learned,
                    Appraisal& out) {
+  if (policy != nullptr) policy->Expect(entry.path);
   if (entry.pcr != tpm::kImaPcr) {
     AddFailure(entry, "ima.pcr",
                fmt::format("{} was measured into PCR {}, not {}: no quote of the list covers it",
@@ -202,66 +203,76 @@ void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima:
 
 namespace {
 
-struct Located {
-  std::optional<ima::Prefix> prefix;  // nullopt: no part of the list leads to the value
+// Without quoted PCRs only the policy can say whether the boot was the right one.
+void AppraiseFirst(const ima::Entry& entry, const policy::PolicyAt& policy, Appraisal& out) {
+  if (entry.path != ima::kBootAggregate ||
+      policy.Look(entry.path, entry.file_digest) != policy::PathAnswer::kUnknownPath) {
+    return;
+  }
+  Finding finding = NotEvaluated("ima.boot_aggregate",
+                                 "without a quote there are no PCRs 0-9 to compare "
+                                 "boot_aggregate with, and the policy does not list it");
+  finding.subject.pcr = entry.pcr;
+  finding.subject.event = entry.index;
+  Add(out, std::move(finding));
+}
+
+// The entries of a list that count, and what is wrong with them.
+struct Judged {
+  std::optional<ima::Prefix> quoted;  // absent: nothing leads to the PCR; all entries count
   ima::TemplateDigests kind = ima::TemplateDigests::kNative;
+  Appraisal entries;
 };
 
-// The first entries of `list` that lead to `pcr`, with native template digests or,
-// if those do not, zero-padded ones.
-Result<Located> Locate(ByteView list, ima::Format format, const crypto::Digest& pcr) {
-  Located located;
-  for (const auto kind : {ima::TemplateDigests::kNative, ima::TemplateDigests::kZeroPadded}) {
-    LQ_ASSIGN_OR_RETURN(located.prefix, ima::FindQuotedPrefix(
-                                            list, format, ima::Replay(pcr.algorithm(), kind), pcr));
-    located.kind = kind;
-    if (located.prefix) break;
-  }
-  return located;
-}
-
-// Holds the list against the PCR. The part of the list that counts: all of it, if
-// nothing leads to the value, so that everything wrong with it is told.
-Result<ByteView> Replay(ByteView list, ima::Format format, const crypto::Digest& pcr,
-                        Appraisal& out) {
-  LQ_ASSIGN_OR_RETURN(const Located located, Locate(list, format, pcr));
-  if (!located.prefix) {
-    Add(out, Failed("ima.replay", fmt::format("no part of the list leads to PCR {} = {}",
-                                              tpm::kImaPcr, pcr.hex())));
-    return list;
-  }
-  Add(out, Passed("ima.replay", fmt::format("{} entries lead to PCR {} ({} template digests)",
-                                            located.prefix->entries, tpm::kImaPcr,
-                                            ima::TemplateDigestsName(located.kind))));
-  if (located.prefix->bytes < list.size()) {
-    Add(out, Passed("ima.unquoted",
-                    fmt::format("{} bytes of the list follow the quoted state: not appraised",
-                                list.size() - located.prefix->bytes)));
-  }
-  return list.first(located.prefix->bytes);
-}
-
-Status AppraiseEntries(ByteView list, ima::Format format, const policy::PolicyAt& policy,
-                       Appraisal& out) {
+// Reads the list once: each entry is judged as it extends the PCR, and none behind the one that
+// leads to `claim` is read, so that nothing unquoted has an effect (attack A06). What was found
+// before counts for nothing until that entry is there.
+Result<Judged> Judge(ByteView list, ima::Format format, const policy::PolicyAt& policy,
+                     const std::optional<PcrClaim>& claim) {
+  Judged judged;
   ima::ListReader reader(list, format);
   ima::Keyring learned;
-  bool first = true;
   const policy::PolicyAt* asked = policy.says_nothing() ? nullptr : &policy;
-  while (true) {
+  ima::Replay replay(claim ? claim->value.algorithm() : crypto::HashAlgorithm::kSha256,
+                     judged.kind);
+  while (!claim || replay.pcr() != claim->value) {
     LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
-    if (!entry) return {};
-    // Without quoted PCRs only the policy can say whether the boot was the right one.
-    if (first && policy.Look(entry->path, entry->file_digest) == policy::PathAnswer::kUnknownPath &&
-        entry->path == ima::kBootAggregate) {
-      Finding finding = NotEvaluated("ima.boot_aggregate",
-                                     "without a quote there are no PCRs 0-9 to compare "
-                                     "boot_aggregate with, and the policy does not list it");
-      finding.subject.pcr = entry->pcr;
-      finding.subject.event = entry->index;
-      Add(out, std::move(finding));
-    }
-    first = false;
-    AppraiseEntry(*entry, asked, learned, out);
+    if (!entry) return judged;
+    if (reader.index() == 1) AppraiseFirst(*entry, policy, judged.entries);
+    AppraiseEntry(*entry, asked, learned, judged.entries);
+    if (claim) replay.Extend(*entry);
+  }
+  judged.quoted = ima::Prefix{.entries = reader.index(), .bytes = reader.offset()};
+  return judged;
+}
+
+// The same with zero-padded template digests: tried when native ones lead nowhere.
+Result<std::optional<Judged>> JudgePadded(ByteView list, ima::Format format,
+                                          const policy::PolicyAt& policy, const PcrClaim& claim) {
+  const ima::Replay start(claim.value.algorithm(), ima::TemplateDigests::kZeroPadded);
+  LQ_ASSIGN_OR_RETURN(const std::optional<ima::Prefix> prefix,
+                      ima::FindQuotedPrefix(list, format, start, claim.value));
+  if (!prefix) return std::optional<Judged>();
+  LQ_ASSIGN_OR_RETURN(Judged judged,
+                      Judge(list.first(prefix->bytes), format, policy, std::nullopt));
+  judged.quoted = prefix;
+  judged.kind = start.kind();
+  return std::optional<Judged>(std::move(judged));
+}
+
+void TellReplay(const Judged& judged, ByteView list, const crypto::Digest& pcr, Appraisal& out) {
+  if (!judged.quoted) {
+    Add(out, Failed("ima.replay", fmt::format("no part of the list leads to PCR {} = {}",
+                                              tpm::kImaPcr, pcr.hex())));
+    return;
+  }
+  Add(out, Passed("ima.replay", fmt::format("{} entries lead to PCR {} ({} template digests)",
+                                            judged.quoted->entries, tpm::kImaPcr,
+                                            ima::TemplateDigestsName(judged.kind))));
+  if (judged.quoted->bytes < list.size()) {
+    Add(out, Passed("ima.unquoted",
+                    fmt::format("{} bytes of the list follow the quoted state: not appraised",
+                                list.size() - judged.quoted->bytes)));
   }
 }
 
@@ -269,14 +280,17 @@ Status AppraiseEntries(ByteView list, ima::Format format, const policy::PolicyAt
 
 Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const policy::PolicyAt& policy,
                                   const std::optional<PcrClaim>& pcr) {
+  Result<Judged> native = Judge(list, format, policy, pcr);
+  if (pcr && (!native || !native->quoted)) {
+    auto padded = JudgePadded(list, format, policy, *pcr);
+    if (padded && *padded) native = **std::move(padded);
+  }
+  LQ_ASSIGN_OR_RETURN(const Judged judged, std::move(native));
   Appraisal out;
   out.policed = !policy.says_nothing();
   out.evaluated_at = policy.now();
-  ByteView counts = list;
-  if (pcr) {
-    LQ_ASSIGN_OR_RETURN(counts, Replay(list, format, pcr->value, out));
-  }
-  if (counts.empty()) {
+  if (pcr) TellReplay(judged, list, pcr->value, out);
+  if (judged.quoted ? judged.quoted->entries == 0 : list.empty()) {
     Add(out, Failed("ima.list", "the list has no entry that counts", Cause::kConfiguration));
   } else {
     Add(out, Passed("ima.list", pcr ? "" : "the list alone: no PCR value to hold it against"));
@@ -286,7 +300,8 @@ Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const polic
                           fmt::format("the policy's '{}' is not evaluated by this version",
                                       EscapeForDisplay(member, 64))));
   }
-  LQ_RETURN_IF_ERROR(AppraiseEntries(counts, format, policy, out));
+  for (const Finding& finding : judged.entries.findings) Add(out, finding);
+  out.not_shown += judged.entries.not_shown;
   return out;
 }
 

@@ -342,6 +342,40 @@ TEST_F(ListTest, ZeroPaddedBank) {
   EXPECT_TRUE(FindCheck(out->findings, "ima.replay")->passed());
 }
 
+// Whether a bank is padded shows at the end of the list; what is behind the quoted part of a
+// padded one was read by then.
+TEST_F(ListTest, Attack_A06_EntriesBehindThePcrOfAPaddedBankHaveNoEffect) {
+  MachineOptions options;
+  options.template_digests = ima::TemplateDigests::kZeroPadded;
+  FakeMachine machine(options);
+  machine.Boot();
+  machine.Run("/usr/bin/good", "good 1");
+  const auto checks = [&](const crypto::Digest& pcr) {
+    const auto out = AppraiseList(machine, *policy_, pcr);
+    return out ? Checks(*out) : Names{out.error().id};
+  };
+  const crypto::Digest pcr = machine.Pcr(HashAlgorithm::kSha256, 10);
+  const Names quoted = checks(pcr);
+  machine.Measure("/tmp/evil", Evil());
+  Names with_unquoted = quoted;
+  with_unquoted.insert(with_unquoted.begin() + 1, "ima.unquoted");
+  EXPECT_EQ(checks(pcr), with_unquoted);
+  machine.ReplaceList(machine.list() + "garbage");
+  EXPECT_EQ(checks(pcr), with_unquoted);
+  EXPECT_EQ(checks(Evil()), Names{"ima.truncated"});
+}
+
+TEST_F(ListTest, FindingsOfEntriesAreCountedBeyondTheLimit) {
+  const std::size_t evil = kMaxFindings + 3;
+  for (std::size_t i = 0; i < evil; ++i) {
+    machine_.Measure("/tmp/" + std::to_string(i), Evil());
+  }
+  const Appraisal out = Appraised(Pcr10());
+  EXPECT_EQ(out.findings.size(), kMaxFindings);
+  // Two are of the list.
+  EXPECT_EQ(out.not_shown, evil + 2 - kMaxFindings);
+}
+
 TEST_F(ListTest, EmptyListAndPcrBeforeTheFirstEntry) {
   EXPECT_EQ(Checks(Appraised(crypto::Digest(HashAlgorithm::kSha256))),
             (Names{"ima.replay", "ima.unquoted", "ima.list"}));

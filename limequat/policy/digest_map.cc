@@ -1,5 +1,7 @@
 #include "limequat/policy/digest_map.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -35,6 +37,23 @@ ByteView TakeBytes(ByteView& in, std::size_t size) {
   return bytes;
 }
 
+constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15U;  // 2^64 divided by the golden ratio
+constexpr std::size_t kBlock = 2 * sizeof(std::uint64_t);
+
+std::uint64_t WordAt(const char* text) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, text, sizeof word);
+  return word;
+}
+
+// Both halves of the product. Of factors that are not known, no change of one is known to
+// be made up for by a change of what follows, as it would be by a product of 64 bits.
+std::uint64_t Folded(std::uint64_t one, std::uint64_t two) {
+  __extension__ using Product = unsigned __int128;
+  const Product product = Product{one} * two;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+}
+
 }  // namespace
 
 DigestMap::DigestMap(std::uint64_t seed, std::size_t paths, std::size_t bytes) : seed_(seed) {
@@ -44,22 +63,21 @@ DigestMap::DigestMap(std::uint64_t seed, std::size_t paths, std::size_t bytes) :
 }
 
 std::uint64_t DigestMap::HashOf(std::string_view path) const {
-  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15U;  // 2^64 divided by the golden ratio
   std::uint64_t hash = seed_ ^ path.size();
-  const auto mix = [&hash](std::uint64_t word) {
-    hash = (hash ^ word) * kOdd;
-    hash ^= hash >> 29U;
+  const std::uint64_t other = seed_ * kOdd;
+  const auto mix = [&](const char* block) {
+    hash = Folded(WordAt(block) ^ hash, WordAt(block + sizeof(std::uint64_t)) ^ other);
   };
-  while (path.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, path.data(), sizeof word);
-    mix(word);
-    path.remove_prefix(sizeof word);
+  std::string_view left = path;
+  for (; left.size() > kBlock; left.remove_prefix(kBlock)) mix(left.data());
+  if (path.size() >= kBlock) {
+    mix(path.data() + path.size() - kBlock);  // some bytes a second time
+  } else {
+    std::array<char, kBlock> last{};
+    std::ranges::copy(left, last.begin());
+    mix(last.data());
   }
-  std::uint64_t word = 0;
-  if (!path.empty()) std::memcpy(&word, path.data(), path.size());
-  mix(word);
-  return (hash ^ (hash >> 32U)) * kOdd;
+  return Folded(hash, kOdd);
 }
 
 void DigestMap::Add(std::string_view path, const std::vector<Bytes>& digests) {
@@ -78,6 +96,20 @@ void DigestMap::Add(std::string_view path, const std::vector<Bytes>& digests) {
     PutSize(records_, digest.size());
     Append(records_, digest);
   }
+}
+
+void DigestMap::Expect(std::string_view path) const {
+  if (table_.empty()) return;
+  const Place& place = table_[HashOf(path) & (table_.size() - 1)];
+  if (place.record == 0) return;
+  // The record as it is if it is the one, with a single digest; the end of another's may lie
+  // behind records_.
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kSizesAndDigest = 3 + 32;
+  const std::size_t first = place.record - 1;
+  const std::size_t end = std::min(records_.size(), first + path.size() + kSizesAndDigest);
+  for (std::size_t at = first; at < end; at += kLine) __builtin_prefetch(&records_[at]);
+  __builtin_prefetch(&records_[end - 1]);
 }
 
 std::optional<DigestMap::Digests> DigestMap::Find(std::string_view path) const {

@@ -41,6 +41,9 @@ class DigestMap {
   // digest above 255 bytes (checked: the caller's duty).
   void Add(std::string_view path, const std::vector<Bytes>& digests);
 
+  // Says that Find(path) comes soon: what it will read is fetched from memory while the
+  // caller does something else. Changes nothing.
+  void Expect(std::string_view path) const;
   std::optional<Digests> Find(std::string_view path) const;
   std::size_t size() const { return size_; }
   // Calls `visit` with each path in the order of adding, until it gives false.

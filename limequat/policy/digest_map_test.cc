@@ -1,5 +1,6 @@
 #include "limequat/policy/digest_map.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,39 @@ TEST(DigestMap, FindsWhatWasAdded) {
   EXPECT_FALSE(map.Find("/"));
   EXPECT_FALSE(map.Find("/a/"));
   EXPECT_FALSE(map.Find(std::string(299, 'p')));
+}
+
+TEST(DigestMap, ExpectationsChangeNothing) {
+  DigestMap().Expect("/x");
+  DigestMap map(7, 3, 100);
+  map.Expect("/a");
+  map.Add("/a", {{1, 2}});
+  map.Add("/the/last/record", {{3}});
+  for (const std::string& path : {std::string("/a"), std::string("/b"), std::string(),
+                                  std::string("/the/last/record"), std::string(10'000, 'x')}) {
+    map.Expect(path);
+  }
+  EXPECT_EQ(Found(map, "/a"), std::vector<std::string>{"0102"});
+  EXPECT_EQ(Found(map, "/the/last/record"), std::vector<std::string>{"03"});
+}
+
+// What is hashed of a path is all of it, whatever its length.
+TEST(DigestMap, PathsThatDifferInOneCharacter) {
+  DigestMap map(7, 5000, 200'000);
+  std::set<std::string> paths;
+  for (std::size_t size = 0; size <= 50; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string path(size, 'p');
+      path[at] = 'q';
+      paths.insert(path);
+    }
+  }
+  std::uint8_t number = 0;
+  for (const std::string& path : paths) map.Add(path, {{number++}});
+  number = 0;
+  for (const std::string& path : paths) {
+    EXPECT_EQ(Found(map, path), std::vector<std::string>{HexEncode(Bytes{number++})}) << path;
+  }
 }
 
 TEST(DigestMap, PathsInTheOrderOfAdding) {

@@ -133,6 +133,12 @@ PathAnswer PolicyAt::Look(std::string_view path, ByteView digest) const {
   return Ask(&RuntimePolicy::Look, path, digest);
 }
 
+void PolicyAt::Expect(std::string_view path) const {
+  for (const Counting& each : set_->counting_) {
+    if (InEffect(each)) each.layer->policy->Expect(path);
+  }
+}
+
 PathAnswer PolicyAt::LookKey(std::string_view keyring, ByteView digest) const {
   return Ask(&RuntimePolicy::LookKey, keyring, digest);
 }

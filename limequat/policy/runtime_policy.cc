@@ -170,6 +170,8 @@ PathAnswer RuntimePolicy::Look(std::string_view path, ByteView digest) const {
   return LookIn(impl_->digests.map, path, digest);
 }
 
+void RuntimePolicy::Expect(std::string_view path) const { impl_->digests.map.Expect(path); }
+
 PathAnswer RuntimePolicy::LookKey(std::string_view keyring, ByteView digest) const {
   return LookIn(impl_->keyrings.map, keyring, digest);
 }

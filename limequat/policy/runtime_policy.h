@@ -88,6 +88,9 @@ class RuntimePolicy {
 
   // Digests are compared as bytes; their size tells the algorithm, as in Keylime.
   PathAnswer Look(std::string_view path, ByteView digest) const;
+  // Says that Look(path) comes soon. Changes nothing but the time that Look takes: it waits
+  // for memory, and a hash calculated in between hides that.
+  void Expect(std::string_view path) const;
   // The digests listed for `path`, lower-case hex; at most `limit`.
   std::vector<std::string> DigestsOf(std::string_view path, std::size_t limit = 16) const;
   // Never kExcluded for `boot_aggregate` (attack A10). Python `re.match`: from the
