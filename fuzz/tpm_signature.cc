@@ -37,9 +37,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                crypto::SignatureCheck::kInvalid);
     }
   }
-  const auto rsa = tpm::ParseSignatureFile(input, RsaKey(), crypto::HashAlgorithm::kSha256);
+  const auto rsa =
+      tpm::ParseSignatureFile(input, RsaKey(), crypto::HashAlgorithm::kSha256, AsBytes("message"));
   LQ_CHECK(rsa.has_value() == (signature.has_value() || size == 256));
-  const auto ecdsa = tpm::ParseSignatureFile(input, EcKey(), crypto::HashAlgorithm::kSha256);
+  const auto ecdsa =
+      tpm::ParseSignatureFile(input, EcKey(), crypto::HashAlgorithm::kSha256, AsBytes("message"));
   LQ_CHECK(!signature || ecdsa.has_value());
   if (ecdsa && !signature) {
     LQ_CHECK(tpm::VerifySignature(EcKey(), *ecdsa, AsBytes("message")) ==

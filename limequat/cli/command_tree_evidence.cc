@@ -130,7 +130,7 @@ void DeclareVerify(CLI::App& root, CommandLine& line) {
       ->required();
   AddValue(app, "--message", command.message, ParseText, "FILE", "TPMS_ATTEST")->required();
   AddValue(app, "--signature", command.signature, ParseText, "FILE",
-           "TPMT_SIGNATURE, or a bare RSASSA or ECDSA signature")
+           "TPMT_SIGNATURE, or a bare signature of RSA or ECDSA")
       ->required();
   AddValue(app, "--nonce", command.nonce, ParseNonce, "HEX", "the nonce that must be signed");
   AddValue(app, "--pcrs", command.pcrs, ParseText, "FILE",

@@ -85,7 +85,8 @@ Result<VerdictDocument> Evaluate(const VerifyQuote& asked) {
   }
   LQ_ASSIGN_OR_RETURN(
       const tpm::Signature signature,
-      tpm::ParseSignatureFile(AsBytes(bytes), ak.key, tpm::BareSignatureHash(quote, ak.key)));
+      tpm::ParseSignatureFile(AsBytes(bytes), ak.key, tpm::BareSignatureHash(quote, ak.key),
+                              AsBytes(attest)));
   LQ_ASSIGN_OR_RETURN(
       tpm::QuoteVerification verification,
       tpm::VerifyQuote(

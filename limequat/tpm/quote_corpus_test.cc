@@ -71,8 +71,8 @@ Result<QuoteVerification> Verify(const fs::path& folder) {
   if (!ak || !message || !signature_file) return NotFound("test.file", "no AK, quote or signature");
   const auto claimed = ParseQuoteAttest(AsBytes(*message));
   if (!claimed) return claimed.error();
-  auto signature =
-      ParseSignatureFile(AsBytes(*signature_file), *ak, BareSignatureHash(*claimed, *ak));
+  auto signature = ParseSignatureFile(AsBytes(*signature_file), *ak,
+                                      BareSignatureHash(*claimed, *ak), AsBytes(*message));
   if (!signature) return std::move(signature).error();
   QuoteRequirements requirements;
   if (auto nonce = Content(folder / "nonce.hex")) {

@@ -69,7 +69,7 @@ Signature Sign(const PrivateKey& key, AlgorithmId scheme, HashAlgorithm hash, By
     const bool sm2 = scheme == AlgorithmId::kSm2;
     const Bytes der =
         *key.Sign(sm2 ? SignatureScheme::kSm2 : SignatureScheme::kEcdsa, hash, message);
-    const Signature numbers = *ParseSignatureFile(der, key.public_key(), hash);
+    const Signature numbers = *ParseSignatureFile(der, key.public_key(), hash, message);
     const std::size_t size = crypto::CurveBytes(*key.public_key().curve());
     signature.r = Padded(numbers.r, size);
     signature.s = Padded(numbers.s, size);
@@ -245,21 +245,38 @@ TEST(BareSignatureTest, HashOfTheChineseStandard) {
 
 bool VerifiesBare(const PrivateKey& key, const SignedQuote& quote, ByteView file) {
   const auto hash = BareSignatureHash(*ParseQuoteAttest(quote.message), key.public_key());
-  const auto signature = ParseSignatureFile(file, key.public_key(), hash);
+  const auto signature = ParseSignatureFile(file, key.public_key(), hash, quote.message);
   return signature && Verifies(key.public_key(), quote, *signature);
 }
 
 TEST(BareSignatureTest, RsaAndEcdsaOfEveryHash) {
   for (const HashAlgorithm hash : kHashes) {
     const SignedQuote quote = QuoteWith(hash);
-    EXPECT_TRUE(VerifiesBare(RsaKey(), quote,
-                             *RsaKey().Sign(SignatureScheme::kRsaSsa, hash, quote.message)));
+    for (const SignatureScheme scheme : {SignatureScheme::kRsaSsa, SignatureScheme::kRsaPss}) {
+      const Bytes bare = *RsaKey().Sign(scheme, hash, quote.message);
+      EXPECT_TRUE(VerifiesBare(RsaKey(), quote, bare));
+      EXPECT_FALSE(VerifiesBare(PrivateKey::GenerateRsa(2048), quote, bare));
+    }
     for (const Curve curve : {Curve::kP256, Curve::kP384, Curve::kP521}) {
       const Bytes der = *EcKey(curve).Sign(SignatureScheme::kEcdsa, hash, quote.message);
       EXPECT_TRUE(VerifiesBare(EcKey(curve), quote, der));
       EXPECT_FALSE(VerifiesBare(PrivateKey::GenerateEc(curve), quote, der));
     }
   }
+}
+
+// Which scheme a bare signature of RSA is of shows when it is verified.
+TEST(BareSignatureTest, SchemeOfRsa) {
+  const SignedQuote quote = QuoteWith(HashAlgorithm::kSha256);
+  const crypto::PublicKey key = RsaKey().public_key();
+  const auto scheme_of = [&](ByteView file, ByteView message) {
+    return ParseSignatureFile(file, key, HashAlgorithm::kSha256, message)->scheme;
+  };
+  const Bytes pss = *RsaKey().Sign(SignatureScheme::kRsaPss, HashAlgorithm::kSha256, quote.message);
+  const Bytes ssa = *RsaKey().Sign(SignatureScheme::kRsaSsa, HashAlgorithm::kSha256, quote.message);
+  EXPECT_EQ(scheme_of(pss, quote.message), AlgorithmId::kRsaPss);
+  EXPECT_EQ(scheme_of(pss, ToBytes("another message")), AlgorithmId::kRsaSsa);
+  EXPECT_EQ(scheme_of(ssa, quote.message), AlgorithmId::kRsaSsa);
 }
 
 TEST(BareSignatureTest, Sm2) {
@@ -300,15 +317,16 @@ TEST(BareSignatureTest, OtherFormsOfEcdsaAreNotRead) {
       *HexDecode("30"),
       {}};
   for (const Bytes& file : wrong) {
-    const auto signature = ParseSignatureFile(file, key.public_key(), HashAlgorithm::kSha256);
+    const auto signature = ParseSignatureFile(file, key.public_key(), HashAlgorithm::kSha256, {});
     ASSERT_FALSE(signature.has_value()) << HexEncode(file);
     EXPECT_TRUE(signature.error().id.starts_with("tpm.signature.")) << signature.error().id;
   }
 }
 
 TEST(BareSignatureTest, NumbersOfDerWithTheirSignByte) {
-  const auto signature = ParseSignatureFile(
-      *HexDecode("30080202008102020080"), EcKey(Curve::kP256).public_key(), HashAlgorithm::kSha256);
+  const auto signature =
+      ParseSignatureFile(*HexDecode("30080202008102020080"), EcKey(Curve::kP256).public_key(),
+                         HashAlgorithm::kSha256, {});
   ASSERT_TRUE(signature.has_value()) << signature.error().message;
   EXPECT_EQ(signature->r, Bytes{0x81});
   EXPECT_EQ(signature->s, Bytes{0x80});
@@ -326,7 +344,7 @@ TEST(BareSignatureTest, LengthsAroundTheLongForm) {
     der.push_back(static_cast<std::uint8_t>(content.size()));
     Append(der, content);
     const auto signature =
-        ParseSignatureFile(der, EcKey(Curve::kP521).public_key(), HashAlgorithm::kSha512);
+        ParseSignatureFile(der, EcKey(Curve::kP521).public_key(), HashAlgorithm::kSha512, {});
     ASSERT_TRUE(signature.has_value()) << signature.error().message;
     EXPECT_EQ(signature->r, Bytes(62, 0x11));
     EXPECT_EQ(signature->s, Bytes(size, 0x22));
@@ -342,7 +360,8 @@ TEST(BareSignatureTest, TpmsStructureAsLongAsTheModulus) {
                           .s = {}};
   const Bytes file = WriteSignature(written);
   ASSERT_EQ(file.size(), 256U);
-  const auto signature = ParseSignatureFile(file, RsaKey().public_key(), HashAlgorithm::kSha256);
+  const auto signature =
+      ParseSignatureFile(file, RsaKey().public_key(), HashAlgorithm::kSha256, {});
   ASSERT_TRUE(signature.has_value()) << signature.error().message;
   EXPECT_EQ(signature->scheme, AlgorithmId::kRsaPss);
   EXPECT_EQ(signature->rsa, written.rsa);
@@ -353,13 +372,13 @@ TEST(BareSignatureTest, KeysThatSignOtherwiseHaveNoDerSignature) {
   Append(spki, Bytes(32, 1));
   const auto key = crypto::PublicKey::FromSpkiDer(spki);
   ASSERT_TRUE(key.has_value()) << key.error().message;
-  EXPECT_FALSE(
-      ParseSignatureFile(*HexDecode("3006020101020101"), *key, HashAlgorithm::kSha256).has_value());
+  EXPECT_FALSE(ParseSignatureFile(*HexDecode("3006020101020101"), *key, HashAlgorithm::kSha256, {})
+                   .has_value());
 }
 
 TEST(BareSignatureTest, DerForAnRsaKeyIsNotRead) {
   const auto signature = ParseSignatureFile(*HexDecode("3006020101020101"), RsaKey().public_key(),
-                                            HashAlgorithm::kSha256);
+                                            HashAlgorithm::kSha256, {});
   EXPECT_FALSE(signature.has_value());
 }
 

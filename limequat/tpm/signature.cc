@@ -99,13 +99,17 @@ Result<Signature> ParseSignature(ByteView signature) {
 }
 
 Result<Signature> ParseSignatureFile(ByteView bytes, const crypto::PublicKey& key,
-                                     crypto::HashAlgorithm bare_hash) {
+                                     crypto::HashAlgorithm bare_hash, ByteView message) {
   Result<Signature> parsed = ParseSignature(bytes);
   if (parsed) return parsed;
   if (key.type() == crypto::KeyType::kRsa) {
     if (bytes.size() != static_cast<std::size_t>((key.bits() + 7) / 8)) return parsed;
-    return Signature{
-        .scheme = AlgorithmId::kRsaSsa, .hash = bare_hash, .rsa = ToBytes(bytes), .r = {}, .s = {}};
+    Signature signature{
+        .scheme = AlgorithmId::kRsaPss, .hash = bare_hash, .rsa = ToBytes(bytes), .r = {}, .s = {}};
+    if (VerifySignature(key, signature, message) != crypto::SignatureCheck::kValid) {
+      signature.scheme = AlgorithmId::kRsaSsa;
+    }
+    return signature;
   }
   const auto numbers = ReadDerSignature(bytes);
   if (!key.curve() || !numbers) return parsed;

@@ -20,11 +20,13 @@ struct Signature {
 // and hashes. Trailing bytes are malformed. Memory: at most twice the input and 512 bytes.
 Result<Signature> ParseSignature(ByteView signature);
 // Files of unknown origin: a TPMT_SIGNATURE, or the bare signature that OpenSSL and
-// `tpm2_quote -f plain` write: RSASSA, as long as the modulus of `key`, or the DER form of
+// `tpm2_quote -f plain` write: of RSA, as long as the modulus of `key`, or the DER form of
 // ECDSA (SM2 for a key on that curve). A bare signature does not name its hash: it is
-// `bare_hash`. Errors of ParseSignature otherwise. Hostile input.
+// `bare_hash`. Nor does one of RSA name its scheme: RSAPSS if it is that of `message`, and
+// RSASSA otherwise, which still has to be verified. Errors of ParseSignature otherwise.
+// Hostile input.
 Result<Signature> ParseSignatureFile(ByteView bytes, const crypto::PublicKey& key,
-                                     crypto::HashAlgorithm bare_hash);
+                                     crypto::HashAlgorithm bare_hash, ByteView message);
 Bytes WriteSignature(const Signature& signature);
 
 // Checks `signature` over `message` with `key`. r and s must have at most the

@@ -191,7 +191,7 @@ TEST(RawSignatureTest, BothFormsAreRead) {
   const crypto::PublicKey key = RsaKey().public_key();
   const Signature signature = RsaSignature(AlgorithmId::kRsaSsa, HashAlgorithm::kSha256, message);
   for (const Bytes& file : {WriteSignature(signature), signature.rsa}) {
-    const auto parsed = ParseSignatureFile(file, key, HashAlgorithm::kSha256);
+    const auto parsed = ParseSignatureFile(file, key, HashAlgorithm::kSha256, message);
     ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
     EXPECT_EQ(VerifySignature(key, *parsed, message), SignatureCheck::kValid);
   }
@@ -199,18 +199,20 @@ TEST(RawSignatureTest, BothFormsAreRead) {
 
 TEST(RawSignatureTest, OtherSizesAndKeysAreNot) {
   const Bytes raw(256, 0xaa);
-  EXPECT_FALSE(
-      ParseSignatureFile(ByteView(raw).first(255), RsaKey().public_key(), HashAlgorithm::kSha256)
-          .has_value());
-  EXPECT_FALSE(ParseSignatureFile(Bytes(257, 0xaa), RsaKey().public_key(), HashAlgorithm::kSha256)
+  EXPECT_FALSE(ParseSignatureFile(ByteView(raw).first(255), RsaKey().public_key(),
+                                  HashAlgorithm::kSha256, {})
                    .has_value());
-  EXPECT_FALSE(ParseSignatureFile(raw, EcKey().public_key(), HashAlgorithm::kSha256).has_value());
+  EXPECT_FALSE(
+      ParseSignatureFile(Bytes(257, 0xaa), RsaKey().public_key(), HashAlgorithm::kSha256, {})
+          .has_value());
+  EXPECT_FALSE(
+      ParseSignatureFile(raw, EcKey().public_key(), HashAlgorithm::kSha256, {}).has_value());
   // Nor as many bytes as the key of a curve has.
   for (const crypto::Curve curve :
        {crypto::Curve::kP256, crypto::Curve::kP384, crypto::Curve::kP521}) {
     const Bytes short_raw(crypto::CurveBytes(curve), 0xaa);
     const auto parsed = ParseSignatureFile(short_raw, PrivateKey::GenerateEc(curve).public_key(),
-                                           HashAlgorithm::kSha256);
+                                           HashAlgorithm::kSha256, {});
     ASSERT_FALSE(parsed.has_value());
     EXPECT_EQ(parsed.error().id, "tpm.signature.scheme");
   }

@@ -97,6 +97,7 @@ SAME: dict[str, tuple[Quote, bool]] = {
     "digest_longer": (Quote(info=lambda digest: tpm.quote_info(_BASE, digest + b"\0")), False),
     "digest_shorter": (Quote(info=lambda digest: tpm.quote_info(_BASE, digest[:-1])), False),
     "digest_of_another_hash": (Quote(name=SHA384, digest_name=SHA256), False),
+    "plain_of_another_scheme": (Quote(scheme=RSAPSS, plain=True, signature=lambda made: made[:-1] + bytes([made[-1] ^ 1])), False),
     "signature_bit": (Quote(signature=lambda made: made[:-1] + bytes([made[-1] ^ 1])), False),
     "signature_under_sha1": (Quote(signature=lambda made: made[:2] + struct.pack(">H", SHA1) + made[4:]), False),
     "signature_short": (Quote(signature=lambda made: made[:-1]), False),
@@ -111,6 +112,7 @@ SAME: dict[str, tuple[Quote, bool]] = {
 # name: the quote, whether limequat accepts it, why tpm2_checkquote says the opposite.
 DIFFERENT: dict[str, tuple[Quote, bool, str]] = {
     "rsapss": (Quote(scheme=RSAPSS), True, "tpm2_checkquote 5.4 checks every RSA signature as RSASSA"),
+    "plain_rsapss": (Quote(scheme=RSAPSS, plain=True), True, "the same"),
     "rsassa_called_rsapss": (Quote(signature=lambda made: struct.pack(">H", RSAPSS) + made[2:]), False,
                              "the same: it does not look at the scheme"),
     "magic": (Quote(magic=0xFF544348), False, "tpm2_checkquote 5.4 does not look at TPM_GENERATED_VALUE"),

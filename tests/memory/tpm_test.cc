@@ -34,7 +34,7 @@ TEST(TpmMemory, OfSignaturesIsTheirSize) {
   const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key();
   ExpectBounded("tpm_signature", {.factor = 2, .constant = 512}, [&](ByteView input) {
     static_cast<void>(ParseSignature(input));
-    static_cast<void>(ParseSignatureFile(input, key, crypto::HashAlgorithm::kSha256));
+    static_cast<void>(ParseSignatureFile(input, key, crypto::HashAlgorithm::kSha256, {}));
   });
 }
 
