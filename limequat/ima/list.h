@@ -48,9 +48,9 @@ inline constexpr std::size_t kMaxLinesOfRecord = 64;
 // Binary: integers are little-endian (a list of a big-endian machine is
 // kUnsupported, "ima.binary.big_endian"). No record says how long its template
 // digest is: 20 bytes in binary_runtime_measurements, the bank's size in the
-// per-bank files of Linux 6.12; the size is taken from the first record. Of the
-// template `ima`, digests have 20 bytes: a list of MD5 digests is told by its ASCII
-// form only.
+// per-bank files of Linux 6.12; the size is taken from the first record. Nor does a
+// record of template `ima` say whether its digest is of SHA-1 or, under `ima_hash=md5`,
+// of MD5: that is told by the length of the name behind it.
 class ListReader {
  public:
   ListReader(ByteView list, Format format) : list_(list), format_(format) {}

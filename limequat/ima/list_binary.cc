@@ -66,8 +66,15 @@ std::optional<ByteView> TakeSized(ByteView& data) {
   return field;
 }
 
-// What is behind the name of template `ima`: the digest, and the name with its size.
-Result<ByteView> ReadLegacyName(ByteReader& in) {
+// What is behind the name of template `ima`.
+struct LegacyData {
+  ByteView digest;
+  ByteView name;
+};
+
+Result<LegacyData> TakeLegacyData(ByteReader& in, std::size_t digest_size) {
+  const auto digest = in.Take(digest_size, "digest");
+  if (!digest) return Truncated(digest.error());
   const auto size = in.U32Le("name");
   if (!size) return Truncated(size.error());
   if (*size >= kLegacyName) {
@@ -75,7 +82,22 @@ Result<ByteView> ReadLegacyName(ByteReader& in) {
   }
   const auto name = in.Take(*size, "name");
   if (!name) return Truncated(name.error());
-  return *name;
+  return LegacyData{.digest = *digest, .name = *name};
+}
+
+// Nothing says how long the digest is. Under `ima_hash=md5` those of files are of MD5,
+// while boot_aggregate and violations keep 20 bytes, so every record tells for itself: read
+// as SHA-1, one of MD5 has the first letters of its name for the name's length, which no
+// name has. Whoever writes a record that can be read in both ways changes the template
+// data, and with it the PCR that it leads to.
+Result<LegacyData> ReadLegacyData(bool violation, ByteReader& in) {
+  ByteReader of_md5 = in;
+  Result<LegacyData> data = TakeLegacyData(in, kLegacyDigest);
+  if (data || violation) return data;
+  const Result<LegacyData> other = TakeLegacyData(of_md5, kLegacyMd5);
+  if (!other || other->name.empty()) return data;
+  in = of_md5;
+  return other;
 }
 
 }  // namespace
@@ -111,10 +133,8 @@ Result<std::size_t> ListReader::ReadRecord(ByteView list, Entry& entry) {
   LQ_ASSIGN_OR_RETURN(const std::string_view name, ReadTemplateName(in));
   LQ_RETURN_IF_ERROR(FindTemplate(name, entry));
   if (template_.is_legacy()) {
-    const auto file_digest = in.Take(kLegacyDigest, "digest");
-    if (!file_digest) return Truncated(file_digest.error());
-    LQ_ASSIGN_OR_RETURN(const ByteView file_name, ReadLegacyName(in));
-    LQ_RETURN_IF_ERROR(ReadLegacy(*file_digest, AsText(file_name), Format::kBinary, template_data_,
+    LQ_ASSIGN_OR_RETURN(const LegacyData read, ReadLegacyData(IsAllZero(*digest), in));
+    LQ_RETURN_IF_ERROR(ReadLegacy(read.digest, AsText(read.name), Format::kBinary, template_data_,
                                   values_, entry));
     return in.offset();
   }

@@ -20,8 +20,6 @@ constexpr std::array<std::pair<std::string_view, std::size_t>, 26> kAlgorithms =
     {"sha3-512", 64},
 }};
 
-constexpr std::size_t kMd5Size = 16;
-
 std::string_view ErrorName(Field field) {
   switch (field) {
     case Field::kD:
@@ -98,11 +96,11 @@ Problem ReadFileDigest(Field field, ByteView bytes, Entry& entry) {
 }
 
 Problem ReadBareDigest(ByteView bytes, Entry& entry) {
-  if (bytes.size() != kLegacyDigest && bytes.size() != kMd5Size) {
+  if (bytes.size() != kLegacyDigest && bytes.size() != kLegacyMd5) {
     return "a digest without a name is neither SHA-1 nor MD5";
   }
   if (!entry.file_digest.empty()) return {};
-  entry.digest_algorithm = bytes.size() == kMd5Size ? "md5" : "sha1";
+  entry.digest_algorithm = bytes.size() == kLegacyMd5 ? "md5" : "sha1";
   entry.file_digest = bytes;
   return {};
 }

@@ -30,9 +30,10 @@ bool IsTemplateDigestSize(std::size_t size);
 // The largest file digest any template carries.
 inline constexpr std::size_t kMaxFileDigest = 64;
 
-// Of the template `ima`: the digest's size in binary lists, and the name's in what is
-// hashed.
+// Of the template `ima`: the sizes of digests, of SHA-1 and of MD5, and the name's in what
+// is hashed.
 inline constexpr std::size_t kLegacyDigest = 20;
+inline constexpr std::size_t kLegacyMd5 = 16;
 inline constexpr std::size_t kLegacyName = 256;
 
 // The bytes of iuid, igid and imode.

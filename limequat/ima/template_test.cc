@@ -359,13 +359,46 @@ TEST(LegacyTemplate, PaddingDoesNotKeepTheNameBefore) {
   EXPECT_EQ(HexEncode((*second)->template_data), HexEncode(Legacy().hashed()));
 }
 
-TEST(LegacyTemplate, Md5DigestsAreKnownInAscii) {
-  const std::string line = "10 " + std::string(40, '1') + " ima " + std::string(32, 'c') + " /x\n";
-  ListReader reader(AsBytes(line), Format::kAscii);
-  const auto next = reader.Next();
-  ASSERT_TRUE(next && *next);
-  EXPECT_EQ((*next)->digest_algorithm, "md5");
-  EXPECT_EQ((*next)->template_data.size(), 16U + 256U);
+TEST(LegacyTemplate, Md5InBothForms) {
+  const Legacy legacy{.digest = Bytes(16, 0xcd), .name = "/x"};
+  ReadBothForms(legacy.record(), [&](const Entry& entry) {
+    EXPECT_EQ(HexEncode(entry.template_data), HexEncode(legacy.hashed()));
+    EXPECT_EQ(entry.digest_algorithm, "md5");
+    EXPECT_EQ(entry.file_digest.size(), 16U);
+    EXPECT_EQ(entry.path, "/x");
+    EXPECT_EQ(CheckStatedDigest(entry), StatedDigest::kMatches);
+  });
+}
+
+// As `ima_hash=md5` makes it: boot_aggregate and violations keep 20 bytes.
+TEST(LegacyTemplate, Md5BesideSha1InABinaryList) {
+  ByteWriter violation;
+  violation.U32Le(10).Zeros(20).SizedU32Le(AsBytes("ima")).Zeros(20).SizedU32Le(AsBytes("/log"));
+  Bytes list = Legacy{.digest = Bytes(20, 1), .name = "boot_aggregate"}.record();
+  Append(list, Legacy{.digest = Bytes(16, 2), .name = "/a"}.record());
+  Append(list, violation.bytes());
+  Append(list, Legacy{.digest = Bytes(16, 3), .name = std::string(255, 'n')}.record());
+  ListReader reader(list, Format::kBinary);
+  std::vector<std::string> algorithms;
+  for (auto next = reader.Next(); next && *next; next = reader.Next()) {
+    EXPECT_NE(CheckStatedDigest(**next), StatedDigest::kDiffers);
+    algorithms.emplace_back((*next)->digest_algorithm);
+  }
+  EXPECT_EQ(reader.offset(), list.size());
+  EXPECT_EQ(algorithms, (std::vector<std::string>{"sha1", "md5", "sha1", "md5"}));
+}
+
+TEST(LegacyTemplate, NoOtherReadingIsTriedForAViolationOrANamelessRecord) {
+  const auto record_with = [](std::uint8_t stated, ByteView digest) {
+    ByteWriter record;
+    record.U32Le(10).Raw(Bytes(20, stated)).SizedU32Le(AsBytes("ima")).Raw(digest);
+    return record.SizedU32Le(AsBytes("/long")).Raw(Bytes(20, 'x')).Take();
+  };
+  EXPECT_EQ(ErrorOf(record_with(0, Bytes(16, 1)), Format::kBinary), "ima.binary.path");
+  ByteWriter nameless;
+  nameless.U32Le(10).Raw(Bytes(20, 1)).SizedU32Le(AsBytes("ima")).Zeros(20);
+  nameless.SizedU32Le(Bytes(256, 'n'));
+  EXPECT_EQ(ErrorOf(nameless.bytes(), Format::kBinary), "ima.binary.path");
 }
 
 TEST(LegacyTemplate, WhatDoesNotFitIsMalformed) {
