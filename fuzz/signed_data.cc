@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   LQ_CHECK(!read->signers.empty() && read->signers.size() <= crypto::kMaxSigners);
+  LQ_CHECK(read->certificates.size() <= crypto::kMaxCarriedCertificates);
   for (const crypto::SignerInfo& signer : read->signers) {
     LQ_CHECK(signer.issuer.empty() || signer.subject_key_id.empty());
     LQ_CHECK(signer.signature.size() < size && signer.issuer.size() < size);

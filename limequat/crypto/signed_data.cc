@@ -101,6 +101,28 @@ SignerInfo Read(CMS_SignerInfo* signer) {
   return read;
 }
 
+void FreeStack(STACK_OF(X509) * stack) { sk_X509_pop_free(stack, X509_free); }
+using StackPtr = std::unique_ptr<STACK_OF(X509), Releases<FreeStack>>;
+
+Result<std::vector<Certificate>> CertificatesOf(CMS_ContentInfo* message) {
+  const StackPtr stack(CMS_get1_certs(message));
+  const int count = stack == nullptr ? 0 : sk_X509_num(stack.get());
+  if (static_cast<std::size_t>(count) > kMaxCarriedCertificates) {
+    return Bad(fmt::format("a message with {} certificates", count));
+  }
+  std::vector<Certificate> certificates;
+  for (int i = 0; i < count; ++i) {
+    const X509* x509 = sk_X509_value(stack.get(), i);
+    const int size = i2d_X509(x509, nullptr);
+    if (size <= 0) continue;
+    Bytes der(static_cast<std::size_t>(size));
+    unsigned char* at = der.data();
+    LQ_CHECK(i2d_X509(x509, &at) == size);
+    if (auto read = Certificate::FromDer(der)) certificates.push_back(*std::move(read));
+  }
+  return certificates;
+}
+
 }  // namespace
 
 Result<UnverifiedSignedData> ParseSignedData(ByteView der) {
@@ -119,6 +141,7 @@ Result<UnverifiedSignedData> ParseSignedData(ByteView der) {
     return Bad(fmt::format("a message with {} signers", count));
   }
   UnverifiedSignedData read;
+  LQ_ASSIGN_OR_RETURN(read.certificates, CertificatesOf(message.get()));
   for (int i = 0; i < count; ++i) {
     read.signers.push_back(Read(sk_CMS_SignerInfo_value(signers, i)));
   }

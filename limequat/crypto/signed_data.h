@@ -13,6 +13,7 @@ namespace limequat::crypto {
 // Limits of one message; longer ones are kMalformed.
 inline constexpr std::size_t kMaxSignedData = 1U << 20U;
 inline constexpr std::size_t kMaxSigners = 16;
+inline constexpr std::size_t kMaxCarriedCertificates = 16;
 
 // One signer of a message, as it says. It names its certificate in one of two ways.
 struct SignerInfo {
@@ -32,12 +33,15 @@ struct SignerInfo {
 // A SignedData message (CMS, RFC 5652, or PKCS #7 1.5).
 struct UnverifiedSignedData {
   std::vector<SignerInfo> signers;
+  // Those in the message, as far as they can be read. Whoever made it chose them: they prove
+  // nothing, and are of use as links of a chain to one that is trusted for other reasons.
+  std::vector<Certificate> certificates;
   bool is_detached = false;  // the content is not in it
 };
 
 // kMalformed ("crypto.signed_data"): no such message in DER, other bytes behind it, more
-// than kMaxSignedData bytes or kMaxSigners signers, or none. Hostile input; certificates
-// in it are ignored: they prove nothing. Memory: a few times the input.
+// than kMaxSignedData bytes, kMaxSigners signers or kMaxCarriedCertificates certificates,
+// or no signer. Hostile input. Memory: a few times the input.
 Result<UnverifiedSignedData> ParseSignedData(ByteView der);
 
 // Whether `signer` names this certificate: by issuer and serial number, or by the

@@ -37,7 +37,7 @@ std::unique_ptr<T, Free> Owned(T* pointer, Free free) {
 }
 
 Bytes Message(const Identity& signer, unsigned flags, const EVP_MD* md = EVP_sha256(),
-              int signers = 1) {
+              int signers = 1, int carried = 0) {
   const std::string key_pem = signer.key.ExposePem();
   const Bytes certificate_der = signer.certificate.ToDer();
   const unsigned char* at = certificate_der.data();
@@ -48,11 +48,18 @@ Bytes Message(const Identity& signer, unsigned flags, const EVP_MD* md = EVP_sha
   const auto key =
       Owned(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
   const auto content = Owned(BIO_new_mem_buf("content", 7), BIO_free_all);
-  flags |= CMS_BINARY | CMS_NOCERTS;
+  flags |= CMS_BINARY;
+  if (carried == 0) flags |= CMS_NOCERTS;
   const auto message = Owned(CMS_sign(nullptr, nullptr, nullptr, nullptr, flags | CMS_PARTIAL),
                              CMS_ContentInfo_free);
   for (int i = 0; i < signers; ++i) {
     EXPECT_NE(CMS_add1_signer(message.get(), certificate.get(), key.get(), md, flags), nullptr);
+  }
+  for (int i = 1; i < carried; ++i) {  // the signer's is there
+    const Bytes other = SelfSigned(RequestFor("other")).certificate.ToDer();
+    at = other.data();
+    EXPECT_EQ(CMS_add0_cert(message.get(), d2i_X509(nullptr, &at, static_cast<long>(other.size()))),
+              1);
   }
   if (signers > 0) {
     EXPECT_EQ(CMS_final(message.get(), content.get(), nullptr, flags), 1);
@@ -156,6 +163,17 @@ TEST(SignedData, LongestMessage) {
   const auto read = ParseSignedData(long_one);
   ASSERT_FALSE(read);
   EXPECT_NE(read.error().message.find("bytes"), std::string::npos);
+}
+
+TEST(SignedData, CarriesCertificates) {
+  EXPECT_TRUE(ParseSignedData(Message(Ec(), kAppended))->certificates.empty());
+  const auto read = ParseSignedData(Message(Ec(), kAppended, EVP_sha256(), 1, 3));
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->certificates.size(), 3U);
+  EXPECT_EQ(std::ranges::count(read->certificates, Ec().certificate), 1);
+  const int most = static_cast<int>(kMaxCarriedCertificates);
+  EXPECT_EQ(ErrorOf(Message(Ec(), kAppended, EVP_sha256(), 1, most)), "none");
+  EXPECT_EQ(ErrorOf(Message(Ec(), kAppended, EVP_sha256(), 1, most + 1)), "crypto.signed_data");
 }
 
 }  // namespace

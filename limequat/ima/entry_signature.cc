@@ -1,11 +1,14 @@
 #include "limequat/ima/entry_signature.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
+#include "limequat/base/finding.h"
+#include "limequat/crypto/certificate.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/crypto/prehashed.h"
 #include "limequat/crypto/signed_data.h"
@@ -47,6 +50,20 @@ FileSignatureVerification Unreadable(const Error& error) {
   return Answer(error.code == ErrorCode::kUnsupported ? SignatureAnswer::kNotVerifiable
                                                       : SignatureAnswer::kMalformed,
                 error.message);
+}
+
+// Whether neither key usage nor extended key usage (RFC 5280, 4.2.1.3 and 4.2.1.12) says
+// that it is for something else.
+bool MaySignCode(const crypto::Certificate& certificate) {
+  constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
+  constexpr std::string_view kCodeSigning = "1.3.6.1.5.5.7.3.3";
+  constexpr std::string_view kAnyUse = "2.5.29.37.0";
+  const std::uint32_t usage = certificate.key_usage().value_or(crypto::kDigitalSignature);
+  if ((usage & crypto::kDigitalSignature) == 0) return false;
+  if (!certificate.extension(kExtendedKeyUsage)) return true;
+  return std::ranges::any_of(certificate.extended_key_usage(), [&](const std::string& use) {
+    return use == kCodeSigning || use == kAnyUse;
+  });
 }
 
 }  // namespace
@@ -138,13 +155,14 @@ class EntryVerifier {
           .hash_algorithm = signer.digest_algorithm,
           .key_id = HexEncode(signer.issuer.empty() ? signer.subject_key_id : signer.serial),
           .size = signer.signature.size(),
-          .verification = VerifySigner(signer)};
+          .verification = VerifySigner(signer, read->certificates)};
       if (found.verification.answer == SignatureAnswer::kGood) Vouch(found, false);
       out_.signatures.push_back(std::move(found));
     }
   }
 
-  FileSignatureVerification VerifySigner(const crypto::SignerInfo& signer) {
+  FileSignatureVerification VerifySigner(const crypto::SignerInfo& signer,
+                                         const std::vector<crypto::Certificate>& carried) {
     const FieldValue* field = entry_.Find(Field::kDModsig);
     const NamedDigest digest = field == nullptr ? NamedDigest() : DigestOf(*field);
     if (!signer.is_prehashed_kind || signer.digest_algorithm.empty() ||
@@ -169,7 +187,52 @@ class EntryVerifier {
       }
     }
     return known ? Answer(SignatureAnswer::kBad, "the named certificate's key did not make it")
-                 : Answer(SignatureAnswer::kUnknownKey, "the named certificate is not known");
+                 : VerifyByChain(signer, digest.digest, carried);
+  }
+
+  // With a certificate that the message carries, which is trusted if an authority is.
+  FileSignatureVerification VerifyByChain(const crypto::SignerInfo& signer, ByteView digest,
+                                          const std::vector<crypto::Certificate>& carried) {
+    const auto leaf = std::ranges::find_if(carried, [&](const crypto::Certificate& certificate) {
+      return crypto::NamesCertificate(signer, certificate);
+    });
+    if (leaf == carried.end()) {
+      return Answer(SignatureAnswer::kUnknownKey, "the named certificate is not known");
+    }
+    if (!MaySignCode(*leaf)) {
+      return Answer(SignatureAnswer::kUnknownKey,
+                    "the certificate in the message is not one for signing code");
+    }
+    const Findings chain =
+        crypto::VerifyChain(*leaf, Authorities(), carried, {.require_valid_time = false}, "modsig");
+    if (!AllPassed(chain)) {
+      return Answer(SignatureAnswer::kUnknownKey,
+                    "the certificate in the message leads to no authority that is known");
+    }
+    const auto key = leaf->public_key();
+    if (!key) return Unreadable(key.error());
+    const auto check =
+        crypto::VerifyPrehashed(*key, signer.digest_algorithm, digest, signer.signature);
+    if (!check) return Unreadable(check.error());
+    if (*check != crypto::SignatureCheck::kValid) {
+      return Answer(SignatureAnswer::kBad, "the named certificate's key did not make it");
+    }
+    return {.answer = SignatureAnswer::kGood,
+            .detail = chain.front().detail,
+            .signed_by = "certificate " + leaf->subject()};
+  }
+
+  // The authorities among the certificates of the keyrings: one that is trusted to sign
+  // files is none by that alone.
+  std::vector<crypto::Certificate> Authorities() const {
+    std::vector<crypto::Certificate> authorities;
+    for (const Keyring* keyring : keyrings_) {
+      for (const Keyring::Member& member : keyring->members()) {
+        const auto& certificate = member.key.certificate;
+        if (certificate && certificate->is_ca()) authorities.push_back(*certificate);
+      }
+    }
+    return authorities;
   }
 
   // The most that is known: content and metadata rather than content alone.

@@ -37,7 +37,8 @@ struct EntrySignature {
 // Which key vouches for the content of an entry's file. Made by VerifyEntry only.
 class VerifiedContent {
  public:
-  const std::string& signed_by() const { return signed_by_; }  // "KEYRING ID", escaped
+  // "KEYRING ID", or "certificate SUBJECT" for one whose chain leads to a keyring; escaped.
+  const std::string& signed_by() const { return signed_by_; }
   SignaturePlace place() const { return place_; }
   // Whether owner, group, mode and extended attributes are covered too.
   bool covers_metadata() const { return covers_metadata_; }
@@ -69,12 +70,16 @@ bool HasSignature(const Entry& entry);
 //                       signature over it that is good
 //   modsig              the digest in d-modsig, which is of the content without the
 //                       appended signature; where attributes are signed, that digest is
-//                       theirs, and the kernel has compared the content with them
+//                       theirs, and the kernel has compared the content with them. The
+//                       signer's certificate is one of `keyrings`, or one that the message
+//                       carries, for signing code, whose chain leads to an authority of
+//                       `keyrings`; as in the kernel, validity periods do not count
 // No signature covers the name of a file, nor is the entry itself trusted for it: that
 // takes a quote. Digests, HMACs and signatures over an inode are reported as not
 // verifiable. The security.ima of an entry counts as one more signature. Entries of
 // violations have none. Hostile input; costs one public-key operation for each key of the
-// id (kMaxKeysOfOneId a keyring), and at most two values and crypto::kMaxSigners signers.
+// id (kMaxKeysOfOneId a keyring), and at most two values and crypto::kMaxSigners signers, each
+// of which may need a chain of ten certificates.
 EntryVerification VerifyEntry(const Entry& entry, std::span<const Keyring* const> keyrings);
 
 }  // namespace limequat::ima

@@ -413,5 +413,50 @@ TEST(SignaturePlaces, Names) {
   EXPECT_EQ(SignaturePlaceName(SignaturePlace::kModsig), "modsig");
 }
 
+// --- Certificates that the message carries ---
+
+Key StoredKey(std::string_view file) {
+  return ParseKey(AsBytes(ReadFile(kData / "keys" / file))).value();
+}
+
+// What becomes of the signature of `modsig-chain-NAME.der`.
+std::string SummaryOfChain(std::string_view name, const Keyring& keyring) {
+  const std::string file = "modsig-chain-" + std::string(name) + ".der";
+  const ModsigEntry it(ToBytes(ReadFile(kData / "keys" / file)));
+  return Summary(Verify(it.entry, keyring));
+}
+
+TEST(VerifyEntry, ChainOfAnAppendedSignatureLeadsToAnAuthority) {
+  const Keyring root = RingOf(StoredKey("modsig-root.pem"), ".ima");
+  for (const std::string_view name : {"good", "any-use", "no-usage"}) {
+    EXPECT_EQ(SummaryOfChain(name, root), "modsig good; modsig") << name;
+  }
+  ModsigEntry it(ToBytes(ReadFile(kData / "keys" / "modsig-chain-good.der")));
+  const EntryVerification verified = Verify(it.entry, root);
+  ASSERT_TRUE(verified.content);
+  EXPECT_EQ(verified.content->signed_by(), "certificate CN=good");
+  EXPECT_NE(verified.signatures[0].verification.detail.find("CN=root"), std::string::npos);
+  it.SetDigest(crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes("other")).bytes());
+  EXPECT_EQ(Summary(Verify(it.entry, root)), "modsig bad; none");
+}
+
+// Whoever makes a message chooses what it carries.
+TEST(VerifyEntry, CertificatesOfAMessageProveNothingByThemselves) {
+  EXPECT_EQ(SummaryOfChain("good", Keyring()), "modsig unknown-key; none");
+  EXPECT_EQ(SummaryOfChain("good", RingOf(Signer().key())), "modsig unknown-key; none");
+  const Keyring root = RingOf(StoredKey("modsig-root.pem"));
+  EXPECT_EQ(SummaryOfChain("without-middle", root), "modsig unknown-key; none");
+  // Their issuer may sign files, and is no authority.
+  EXPECT_EQ(SummaryOfChain("below-end", root), "modsig unknown-key; none");
+  EXPECT_EQ(SummaryOfChain("below-end", RingOf(StoredKey("modsig-end.pem"))),
+            "modsig unknown-key; none");
+}
+
+TEST(VerifyEntry, CertificatesForSomethingElseSignNoFiles) {
+  const Keyring root = RingOf(StoredKey("modsig-root.pem"));
+  EXPECT_EQ(SummaryOfChain("server", root), "modsig unknown-key; none");
+  EXPECT_EQ(SummaryOfChain("encipher", root), "modsig unknown-key; none");
+}
+
 }  // namespace
 }  // namespace limequat::ima

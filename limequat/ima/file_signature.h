@@ -70,7 +70,7 @@ struct SignedDigest {
 struct FileSignatureVerification {
   SignatureAnswer answer = SignatureAnswer::kNotVerifiable;
   std::string detail;     // one sentence; escaped
-  std::string signed_by;  // kGood: "KEYRING ID", escaped
+  std::string signed_by;  // kGood: "KEYRING ID", or "certificate SUBJECT"; escaped
 };
 
 // Verifies a signature over `digest` with the keys of `keyrings`. Version 1: RSA over a
