@@ -61,18 +61,6 @@ Result<DerElement> DerReader::Next() {
   return element;
 }
 
-Result<DerElement> DerReader::Next(std::uint8_t tag, std::string_view field) {
-  const ByteView before = rest_;
-  Result<DerElement> element = Next();
-  if (!element) return std::move(element).error().In(field);
-  if (element->tag != tag) {
-    rest_ = before;
-    return Malformed("crypto.der.tag",
-                     fmt::format("{}: tag {:02x}, not {:02x}", field, element->tag, tag));
-  }
-  return element;
-}
-
 std::optional<DerElement> DerReader::NextIf(std::uint8_t tag) {
   if (rest_.empty() || rest_[0] != tag) return std::nullopt;
   const Result<DerElement> element = Next();

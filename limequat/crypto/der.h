@@ -44,8 +44,6 @@ class DerReader {
   bool empty() const { return rest_.empty(); }
   ByteView rest() const { return rest_; }
   Result<DerElement> Next();
-  // The next element, which must have `tag`; `field` names it in the error.
-  Result<DerElement> Next(std::uint8_t tag, std::string_view field);
   // The next element if it is whole and has `tag`.
   std::optional<DerElement> NextIf(std::uint8_t tag);
 

@@ -73,12 +73,6 @@ std::string_view CriticalDataName(CriticalDataKind kind) {
   return "";
 }
 
-std::optional<bool> CriticalData::Switch(std::string_view key) const {
-  const auto found = std::ranges::find(state, key, &Assignment::key);
-  if (found == state.end() || (found->value != "0" && found->value != "1")) return std::nullopt;
-  return found->value == "1";
-}
-
 Result<std::optional<CriticalData>> ParseCriticalData(const Entry& entry) {
   const auto* const known =
       std::ranges::find(kNames, entry.path, [](const auto& pair) { return pair.first; });

@@ -34,8 +34,6 @@ struct CriticalData {
   std::vector<Assignment> state;  // of states: each key once, in order
   std::string_view text;          // of version and command line, without a final NUL
   ByteView hash;                  // of the policy
-  // The value of a switch that is "0" or "1"; nullopt for another key or value.
-  std::optional<bool> Switch(std::string_view key) const;
 };
 
 // Whether and as what the buffer of `entry` is known, by its name: nullopt for other

@@ -32,10 +32,7 @@ TEST(CriticalData, SelinuxState) {
   EXPECT_EQ(data.kind, CriticalDataKind::kSelinuxState);
   ASSERT_EQ(data.state.size(), 3U);
   EXPECT_EQ(data.state[1].key, "enforcing");
-  EXPECT_EQ(data.Switch("initialized"), true);
-  EXPECT_EQ(data.Switch("enforcing"), false);
-  EXPECT_EQ(data.Switch("network_peer_controls"), std::nullopt);
-  EXPECT_EQ(data.Switch("absent"), std::nullopt);
+  EXPECT_EQ(data.state[1].value, "0");
 }
 
 TEST(CriticalData, StatesThatDoNotFit) {
