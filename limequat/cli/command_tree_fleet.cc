@@ -193,7 +193,19 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
   AddValue(push.app, "FILE", push.command.file, ParseText, "",
            "runtime policy, or - for standard input")
       ->required();
-  Declare<PolicyList>(policy, line, "list", "The verifier's policies", "  limequat policy list");
+  auto list = Declare<PolicyList>(policy, line, "list", "The verifier's policies",
+                                  "  limequat policy list\n  limequat policy list web");
+  AddValue(list.app, "NAME", list.command.name, ParsePolicyName, "",
+           "the versions of this policy; the verifier keeps the last ten");
+  auto rollback = Declare<PolicyRollback>(
+      policy, line, "rollback", "Go back to an earlier version of a policy",
+      "  limequat policy rollback web\n  limequat policy rollback web --to 3\n\n"
+      "It becomes a new version. A policy that was signed with a release goes back only by being\n"
+      "signed anew with a higher one.");
+  AddValue(rollback.app, "NAME", rollback.command.name, ParsePolicyName, "", kNameAbout)
+      ->required();
+  AddValue(rollback.app, "--to", rollback.command.version, ParseRelease, "NUMBER",
+           "as `policy list NAME` shows it; default: the one before the present one");
   auto show = Declare<PolicyShow>(policy, line, "show", "A policy as it was pushed",
                                   "  limequat policy show web > policy.json");
   AddValue(show.app, "NAME", show.command.name, ParsePolicyName, "", kNameAbout)->required();

@@ -42,13 +42,8 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> ParseStored(const std::stri
       policy::VerifiedEnvelope::AssumeVerifiedBeforeStoring(*std::move(envelope)));
 }
 
-}  // namespace
-
-Result<Ending> PolicyPush::Run(Console& console) const {
-  LQ_ASSIGN_OR_RETURN(std::string body, ReadInput(file, kMaxPolicyInput));
-  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
-  LQ_ASSIGN_OR_RETURN(const tenant::Services::Pushed pushed,
-                      connection.services().PushPolicy(name, std::move(body)));
+Result<Ending> ShowPushed(Console& console, const std::string& name,
+                          const tenant::Services::Pushed& pushed) {
   const json::Object document{
       {"name", name}, {"hash", pushed.hash}, {"machines_appraised_again", pushed.machines}};
   LQ_RETURN_IF_ERROR(console.Show(document, [&] {
@@ -58,8 +53,45 @@ Result<Ending> PolicyPush::Run(Console& console) const {
   return Ending::kDone;
 }
 
+Result<Ending> ShowVersions(Console& console, const std::string& name,
+                            const std::vector<tenant::Services::PolicyVersion>& versions) {
+  json::Array array;
+  Table table({"VERSION", "PUSHED", "SHA256"});
+  for (const auto& version : versions) {
+    array.push_back(json::Object{
+        {"version", version.number}, {"hash", version.hash}, {"pushed", version.pushed}});
+    table.Add({fmt::format("{}", version.number), version.pushed, version.hash});
+  }
+  LQ_RETURN_IF_ERROR(console.Show(json::Object{{"name", name}, {"versions", std::move(array)}},
+                                  [&] { return table.Render(console.look()); }));
+  return Ending::kDone;
+}
+
+}  // namespace
+
+Result<Ending> PolicyPush::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(std::string body, ReadInput(file, kMaxPolicyInput));
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_ASSIGN_OR_RETURN(const tenant::Services::Pushed pushed,
+                      connection.services().PushPolicy(name, std::move(body)));
+  return ShowPushed(console, name, pushed);
+}
+
+Result<Ending> PolicyRollback::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  std::optional<std::int64_t> number;
+  if (version) number = static_cast<std::int64_t>(*version);
+  LQ_ASSIGN_OR_RETURN(const tenant::Services::Pushed pushed,
+                      connection.services().RollBackPolicy(name, number));
+  return ShowPushed(console, name, pushed);
+}
+
 Result<Ending> PolicyList::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  if (name) {
+    LQ_ASSIGN_OR_RETURN(const auto versions, connection.services().ListPolicyVersions(*name));
+    return ShowVersions(console, *name, versions);
+  }
   LQ_ASSIGN_OR_RETURN(const std::vector<tenant::Services::NamedPolicy> policies,
                       connection.services().ListPolicies());
   json::Array array;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -9,7 +10,7 @@
 
 namespace limequat::cli {
 
-// limequat policy push|list|show: the verifier's named runtime policies.
+// limequat policy push|list|show|rollback: the verifier's named runtime policies.
 
 struct PolicyPush {
   std::optional<std::filesystem::path> config;
@@ -21,6 +22,16 @@ struct PolicyPush {
 
 struct PolicyList {
   std::optional<std::filesystem::path> config;
+  std::optional<std::string> name;  // its versions, instead of all policies
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// To an earlier version of a policy, which becomes a new one.
+struct PolicyRollback {
+  std::optional<std::filesystem::path> config;
+  std::string name;
+  std::optional<std::uint64_t> version;  // absent: the one before the present one
 
   Result<Ending> Run(Console& console) const;
 };

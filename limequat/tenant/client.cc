@@ -172,16 +172,54 @@ Result<wire::FindingsView> Services::Findings(std::string_view agent_id) {
   return wire::ParseFindingsView(document);
 }
 
-Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string body) {
-  LQ_ASSIGN_OR_RETURN(const json::Value document,
-                      CallJson(verifier_, http::Method::kPut,
-                               "/api/v1/policies/" + http::PercentEncode(name), std::move(body)));
+namespace {
+
+std::string PolicyPath(std::string_view name) {
+  return "/api/v1/policies/" + http::PercentEncode(name);
+}
+
+Result<Services::Pushed> ReadPushed(const json::Value& document) {
   json::ObjectReader in(document, "answer to a policy");
-  Pushed pushed;
+  Services::Pushed pushed;
   pushed.hash = in.String("hash");
   pushed.machines = in.Int("machines_appraised_again", 0, std::numeric_limits<std::int64_t>::max());
   LQ_RETURN_IF_ERROR(in.status());
   return pushed;
+}
+
+}  // namespace
+
+Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string body) {
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kPut, PolicyPath(name), std::move(body)));
+  return ReadPushed(document);
+}
+
+Result<Services::Pushed> Services::RollBackPolicy(std::string_view name,
+                                                  std::optional<std::int64_t> version) {
+  json::Object asked;
+  if (version) asked.Set("version", *version);
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kPost, PolicyPath(name) + "/rollback",
+                               json::Serialize(asked)));
+  return ReadPushed(document);
+}
+
+Result<std::vector<Services::PolicyVersion>> Services::ListPolicyVersions(std::string_view name) {
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kGet, PolicyPath(name) + "/versions"));
+  json::ObjectReader in(document, "versions of a policy");
+  const json::Array* array = in.ArrayMember("versions");
+  LQ_RETURN_IF_ERROR(in.status());
+  std::vector<PolicyVersion> versions;
+  for (const json::Value& value : *array) {
+    json::ObjectReader one(value, "version");
+    versions.push_back({.number = one.Int("version", 1, std::numeric_limits<std::int64_t>::max()),
+                        .hash = one.String("hash"),
+                        .pushed = one.String("pushed")});
+    LQ_RETURN_IF_ERROR(one.status());
+  }
+  return versions;
 }
 
 Result<std::vector<Services::NamedPolicy>> Services::ListPolicies() {
@@ -200,7 +238,7 @@ Result<std::vector<Services::NamedPolicy>> Services::ListPolicies() {
 }
 
 Result<std::string> Services::FetchPolicy(std::string_view name) {
-  return Call(verifier_, http::Method::kGet, "/api/v1/policies/" + http::PercentEncode(name));
+  return Call(verifier_, http::Method::kGet, PolicyPath(name));
 }
 
 Result<std::vector<wire::IncidentView>> Services::ListIncidents(

@@ -61,6 +61,15 @@ class Services {
   };
   Result<std::vector<NamedPolicy>> ListPolicies();
   Result<std::string> FetchPolicy(std::string_view name);
+  struct PolicyVersion {
+    std::int64_t number = 0;
+    std::string hash;
+    std::string pushed;  // RFC 3339
+  };
+  // Newest first.
+  Result<std::vector<PolicyVersion>> ListPolicyVersions(std::string_view name);
+  // Back to a version, or to the one before the present one: pushed as a new version.
+  Result<Pushed> RollBackPolicy(std::string_view name, std::optional<std::int64_t> version);
   Result<std::vector<wire::IncidentView>> ListIncidents(const std::optional<std::string>& agent_id,
                                                         bool open_only);
   Result<wire::IncidentView> CloseIncident(std::int64_t number, std::string_view note);

@@ -88,6 +88,12 @@ TEST_F(ClientTest, APolicyIsSentByteByByte) {
   EXPECT_EQ(*services_->FetchPolicy("p"), "{ \"a\" : 1 }\n");
   fake_.Answer("GET /api/v1/policies", 200, R"({"policies": [{"name": "p", "hash": "ab"}]})");
   EXPECT_EQ(services_->ListPolicies()->at(0).name, "p");
+  fake_.Answer("GET /api/v1/policies/p/versions", 200,
+               R"({"versions": [{"version": 2, "hash": "ab", "pushed": "2026-11-25T09:00:00Z"}]})");
+  EXPECT_EQ(services_->ListPolicyVersions("p")->at(0).number, 2);
+  fake_.Answer("POST /api/v1/policies/p/rollback", 200,
+               R"({"hash": "ab", "machines_appraised_again": 3})");
+  EXPECT_EQ(services_->RollBackPolicy("p", 1)->machines, 3);
 }
 
 TEST_F(ClientTest, AllPagesOfIncidentsAreRead) {

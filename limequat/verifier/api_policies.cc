@@ -1,10 +1,14 @@
+#include <limits>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
+#include "limequat/json/reader.h"
 #include "limequat/json/value.h"
+#include "limequat/telemetry/log.h"
 #include "limequat/verifier/api.h"
 #include "limequat/verifier/clock.h"
 #include "limequat/wire/agent_id.h"
@@ -19,17 +23,70 @@ using http::Context;
 using http::Request;
 using http::Response;
 
-Result<Response> Push(const ApiParts& parts, const Request& request) {
-  LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
-  LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Admit(request.body, std::nullopt, Now()));
+Error UnknownPolicy() {
+  return NotFound("verifier.unknown_policy", "no policy of this name was pushed");
+}
+
+// A policy is let in, whether it comes from outside or out of its own past: keys may have
+// been taken away since (attack A11).
+Result<Response> PushBody(const ApiParts& parts, const wire::AgentId& name, std::string_view body) {
+  LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Admit(body, std::nullopt, Now()));
   LQ_RETURN_IF_ERROR(CheckSaysSomething(*policy));
-  LQ_ASSIGN_OR_RETURN(const std::size_t machines,
-                      parts.fleet.PushPolicy(name.text(), request.body));
+  LQ_ASSIGN_OR_RETURN(const std::size_t machines, parts.fleet.PushPolicy(name.text(), body));
   const json::Object document{{"name", name.text()},
                               {"hash", policy->hash().hex()},
                               {"paths", static_cast<std::int64_t>(policy->paths())},
                               {"machines_appraised_again", static_cast<std::int64_t>(machines)}};
   return http::Reply(200, json::Serialize(document));
+}
+
+Result<Response> Push(const ApiParts& parts, const Request& request) {
+  LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
+  return PushBody(parts, name, request.body);
+}
+
+// {"version": n}, or the version before the present one.
+Result<std::int64_t> VersionOf(const Request& request, const std::vector<PolicyVersion>& versions) {
+  if (!request.body.empty()) {
+    LQ_ASSIGN_OR_RETURN(json::Value document, json::Parse(request.body));
+    json::ObjectReader in(document, "rollback");
+    const auto number = in.OptionalInt("version", 1, std::numeric_limits<std::int64_t>::max());
+    LQ_RETURN_IF_ERROR(in.status());
+    if (number) return *number;
+  }
+  if (versions.size() < 2) {
+    return NotFound("verifier.unknown_version", "there is no version before the present one");
+  }
+  return versions[1].number;
+}
+
+Result<Response> Rollback(const ApiParts& parts, const Request& request, Context& context) {
+  LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
+  LQ_ASSIGN_OR_RETURN(const auto versions, parts.store.ListPolicyVersions(name.text()));
+  if (versions.empty()) return UnknownPolicy();
+  LQ_ASSIGN_OR_RETURN(const std::int64_t number, VersionOf(request, versions));
+  LQ_ASSIGN_OR_RETURN(const auto stored, parts.store.FindPolicyVersion(name.text(), number));
+  if (!stored) {
+    return NotFound("verifier.unknown_version",
+                    fmt::format("{} has no version {}, or no longer", name.text(), number));
+  }
+  LQ_ASSIGN_OR_RETURN(Response response, PushBody(parts, name, stored->body));
+  telemetry::LogInfo(
+      "verifier.policy_rolled_back",
+      {{"policy", name.text()}, {"version", number}, {"by", context.principal().common_name}});
+  return response;
+}
+
+Result<Response> Versions(const ApiParts& parts, const Request& request) {
+  LQ_ASSIGN_OR_RETURN(auto versions, parts.store.ListPolicyVersions(request.PathParameter("name")));
+  if (versions.empty()) return UnknownPolicy();
+  json::Array array;
+  for (const PolicyVersion& version : versions) {
+    array.push_back(json::Object{{"version", version.number},
+                                 {"hash", version.hash.hex()},
+                                 {"pushed", FormatRfc3339(version.pushed)}});
+  }
+  return http::Reply(200, json::Serialize(json::Object{{"versions", std::move(array)}}));
 }
 
 Result<Response> List(const ApiParts& parts) {
@@ -43,7 +100,7 @@ Result<Response> List(const ApiParts& parts) {
 
 Result<Response> Show(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(auto policy, parts.store.FindPolicy(request.PathParameter("name")));
-  if (!policy) return NotFound("verifier.unknown_policy", "no policy of this name was pushed");
+  if (!policy) return UnknownPolicy();
   return http::Reply(200, std::move(policy->body));
 }
 
@@ -67,6 +124,12 @@ void AddPolicyRoutes(http::Router& router, const ApiParts& parts) {
              [parts](const Request&, Context&) { return List(parts); });
   router.Add(Method::kGet, "/api/v1/policies/{name}", operators(), ordinary,
              [parts](const Request& request, Context&) { return Show(parts, request); });
+  router.Add(Method::kGet, "/api/v1/policies/{name}/versions", operators(), ordinary,
+             [parts](const Request& request, Context&) { return Versions(parts, request); });
+  router.Add(Method::kPost, "/api/v1/policies/{name}/rollback", operators(), ordinary,
+             [parts](const Request& request, Context& context) {
+               return Rollback(parts, request, context);
+             });
   router.Add(Method::kPut, "/api/v1/policies/{name}", operators(), upload,
              [parts](const Request& request, Context&) { return Push(parts, request); });
 }

@@ -67,6 +67,40 @@ TEST_F(PoliciesApiTest, UnknownPolicy) {
   EXPECT_EQ(Get("/api/v1/policies/base").Error(), "404 verifier.unknown_policy");
 }
 
+// --- versions ------------------------------------------------------------------------
+
+TEST_F(PoliciesApiTest, RollsBackToTheVersionBefore) {
+  AgentPeer agent(verifiers_);
+  const std::string good = agent.PolicyText();
+  ASSERT_EQ(Put("/api/v1/policies/base", good).status, 200);
+  ASSERT_TRUE(EnrolWith("m1", agent, Fleet::PolicyChoice{.name = "base", .body = {}}));
+  ASSERT_EQ(Put("/api/v1/policies/base", PolicyListing("/other")).status, 200);
+  ASSERT_TRUE(Becomes("m1", Integrity::kFail));
+  const ApiAnswer back = Post("/api/v1/policies/base/rollback", "");
+  EXPECT_EQ(back.status, 200) << back.body;
+  EXPECT_EQ(back.Int({"machines_appraised_again"}), 1);
+  EXPECT_TRUE(Becomes("m1", Integrity::kPass));
+  EXPECT_EQ(Get("/api/v1/policies/base").body, good);
+  const auto versions = store().ListPolicyVersions("base");
+  ASSERT_EQ(versions->size(), 3U);
+  EXPECT_EQ(versions->at(0).hash, versions->at(2).hash);
+  EXPECT_EQ(Post("/api/v1/policies/base/rollback", R"({"version":2})").status, 200);
+  EXPECT_EQ(Get("/api/v1/policies/base").body, PolicyListing("/other"));
+  const std::string shown = Get("/api/v1/policies/base/versions").body;
+  EXPECT_TRUE(shown.starts_with(R"({"versions":[{"version":4,"hash":")")) << shown;
+}
+
+TEST_F(PoliciesApiTest, RollbackThatCannotBe) {
+  EXPECT_EQ(Post("/api/v1/policies/base/rollback", "").Error(), "404 verifier.unknown_policy");
+  EXPECT_EQ(Get("/api/v1/policies/base/versions").Error(), "404 verifier.unknown_policy");
+  ASSERT_EQ(Put("/api/v1/policies/base", PolicyListing("/usr/bin/a")).status, 200);
+  EXPECT_EQ(Post("/api/v1/policies/base/rollback", "").Error(), "404 verifier.unknown_version");
+  EXPECT_EQ(Post("/api/v1/policies/base/rollback", R"({"version":9})").Error(),
+            "404 verifier.unknown_version");
+  EXPECT_EQ(Post("/api/v1/policies/base/rollback", R"({"version":0})").status, 400);
+  EXPECT_EQ(Post("/api/v1/policies/base/rollback", "[").status, 400);
+}
+
 // --- signed policies ------------------------------------------------------------------
 
 std::string Labelled(std::string_view name, std::uint64_t release) {
@@ -101,6 +135,7 @@ TEST_F(PoliciesApiTest, Attack_A11_TheReleaseOfAPolicyRises) {
   same_release.replace(same_release.find("/usr/bin/a"), 10, "/usr/bin/c");
   EXPECT_EQ(Put("/api/v1/policies/web", same_release).Error(), "409 verifier.policy_release");
   EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 8)).status, 200);
+  EXPECT_EQ(Post("/api/v1/policies/web/rollback", "").Error(), "409 verifier.policy_release");
 }
 
 }  // namespace

@@ -16,35 +16,54 @@ using sql::Limits;
 
 namespace {
 
-const std::array kMigrations = {sql::Migration{
-    .version = 1,
-    .name = "machines, policies, incidents, failures",
-    .statements = {
-        "CREATE TABLE policies (hash VARCHAR(64) NOT NULL PRIMARY KEY, body TEXT NOT NULL)",
-        "CREATE TABLE policy_names (name VARCHAR(255) NOT NULL PRIMARY KEY, hash VARCHAR(64) NOT "
-        "NULL, "
-        "pushed_us BIGINT NOT NULL)",
-        "CREATE TABLE machines (agent_id VARCHAR(128) NOT NULL PRIMARY KEY, generation BIGINT NOT "
-        "NULL, "
-        "enrolment TEXT NOT NULL, policy_name VARCHAR(255) NOT NULL, policy_hash VARCHAR(64) NOT "
-        "NULL, "
-        "ek_fingerprint VARCHAR(64) NOT NULL, memory TEXT NOT NULL)",
-        "CREATE INDEX machines_by_policy ON machines (policy_name)",
-        // Generations never repeat, also not for a machine that was removed and added again.
-        "CREATE TABLE generations (one BIGINT NOT NULL PRIMARY KEY, newest BIGINT NOT NULL)",
-        "INSERT INTO generations (one, newest) VALUES (1, 0)",
-        "CREATE TABLE incidents (number BIGINT NOT NULL PRIMARY KEY, agent_id VARCHAR(128) NOT "
-        "NULL, "
-        "ek_fingerprint VARCHAR(64) NOT NULL, opened_us BIGINT NOT NULL, closed_us BIGINT, "
-        "closed_by VARCHAR(255) NOT NULL, note TEXT NOT NULL, check_name VARCHAR(128) NOT NULL, "
-        "detail TEXT NOT NULL, cause VARCHAR(32) NOT NULL)",
-        "CREATE INDEX incidents_by_agent ON incidents (agent_id)",
-        "CREATE INDEX incidents_by_ek ON incidents (ek_fingerprint)",
-        "CREATE TABLE failures (agent_id VARCHAR(128) NOT NULL, number BIGINT NOT NULL, at_us "
-        "BIGINT NOT NULL, "
-        "document TEXT NOT NULL, PRIMARY KEY (agent_id, number))",
-        notify::kOutboxTable,
-    }}};
+const std::array kMigrations = {
+    sql::Migration{
+        .version = 1,
+        .name = "machines, policies, incidents, failures",
+        .statements =
+            {
+                "CREATE TABLE policies (hash VARCHAR(64) NOT NULL PRIMARY KEY, body TEXT NOT NULL)",
+                "CREATE TABLE policy_names (name VARCHAR(255) NOT NULL PRIMARY KEY, hash "
+                "VARCHAR(64) NOT "
+                "NULL, "
+                "pushed_us BIGINT NOT NULL)",
+                "CREATE TABLE machines (agent_id VARCHAR(128) NOT NULL PRIMARY KEY, generation "
+                "BIGINT NOT "
+                "NULL, "
+                "enrolment TEXT NOT NULL, policy_name VARCHAR(255) NOT NULL, policy_hash "
+                "VARCHAR(64) NOT "
+                "NULL, "
+                "ek_fingerprint VARCHAR(64) NOT NULL, memory TEXT NOT NULL)",
+                "CREATE INDEX machines_by_policy ON machines (policy_name)",
+                // Generations never repeat, also not for a machine that was removed and added
+                // again.
+                "CREATE TABLE generations (one BIGINT NOT NULL PRIMARY KEY, newest BIGINT NOT "
+                "NULL)",
+                "INSERT INTO generations (one, newest) VALUES (1, 0)",
+                "CREATE TABLE incidents (number BIGINT NOT NULL PRIMARY KEY, agent_id VARCHAR(128) "
+                "NOT "
+                "NULL, "
+                "ek_fingerprint VARCHAR(64) NOT NULL, opened_us BIGINT NOT NULL, closed_us BIGINT, "
+                "closed_by VARCHAR(255) NOT NULL, note TEXT NOT NULL, check_name VARCHAR(128) NOT "
+                "NULL, "
+                "detail TEXT NOT NULL, cause VARCHAR(32) NOT NULL)",
+                "CREATE INDEX incidents_by_agent ON incidents (agent_id)",
+                "CREATE INDEX incidents_by_ek ON incidents (ek_fingerprint)",
+                "CREATE TABLE failures (agent_id VARCHAR(128) NOT NULL, number BIGINT NOT NULL, "
+                "at_us "
+                "BIGINT NOT NULL, "
+                "document TEXT NOT NULL, PRIMARY KEY (agent_id, number))",
+                notify::kOutboxTable,
+            }},
+    sql::Migration{
+        .version = 2,
+        .name = "versions of policies",
+        .statements = {
+            "CREATE TABLE policy_versions (name VARCHAR(255) NOT NULL, number BIGINT NOT NULL, "
+            "hash VARCHAR(64) NOT NULL, pushed_us BIGINT NOT NULL, PRIMARY KEY (name, number))",
+            "INSERT INTO policy_versions (name, number, hash, pushed_us) SELECT name, 1, hash, "
+            "pushed_us FROM policy_names",
+        }}};
 
 }  // namespace
 

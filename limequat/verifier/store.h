@@ -20,11 +20,20 @@ namespace limequat::verifier {
 
 // Bounds of what is kept for one machine; the oldest goes first.
 inline constexpr int kFailuresKept = 20;
+// Of the versions of one policy.
+inline constexpr int kVersionsKept = 10;
 
 struct StoredPolicy {
   std::string name;
   crypto::Digest hash;
   std::string body;
+};
+
+// What a name pointed at, at some time.
+struct PolicyVersion {
+  std::int64_t number = 0;  // from 1, rising
+  crypto::Digest hash;
+  Time pushed{};
 };
 
 struct StoredMachine {
@@ -78,8 +87,9 @@ class Store {
   void Remember(const wire::AgentId& id, const Remember& remember, sql::Database::Completion done);
 
   // --- policies ---
-  // Stores the content under its hash and points the name at it. The machines bound
-  // to the name follow it: their identifiers are returned, with the new generations.
+  // Stores the content under its hash and points the name at it: a new version of it,
+  // unless the name points at it already. The machines bound to the name follow it: their
+  // identifiers are returned, with the new generations.
   struct Rebound {
     std::string agent_id;
     std::int64_t generation = 0;
@@ -90,6 +100,10 @@ class Store {
   Result<std::optional<StoredPolicy>> FindPolicyByHash(const crypto::Digest& hash);
   // Names and hashes, without bodies.
   Result<std::vector<StoredPolicy>> ListPolicies();
+  // Newest first, the present one in front; none if the name is unknown.
+  Result<std::vector<PolicyVersion>> ListPolicyVersions(std::string_view name);
+  // nullopt if there is none with this number, or no longer.
+  Result<std::optional<StoredPolicy>> FindPolicyVersion(std::string_view name, std::int64_t number);
 
   // --- failures and incidents ---
   // How many incidents of the machine are open. Called on the writer's thread, in

@@ -187,7 +187,11 @@ Status Store::RemoveMachine(const wire::AgentId& id) {
     if (!users.empty()) return {};
     LQ_ASSIGN_OR_RETURN(auto names,
                         connection.Execute("DELETE FROM policy_names WHERE name = ?", {id.text()}));
+    LQ_ASSIGN_OR_RETURN(
+        auto versions,
+        connection.Execute("DELETE FROM policy_versions WHERE name = ?", {id.text()}));
     static_cast<void>(names);
+    static_cast<void>(versions);
     return {};
   });
 }

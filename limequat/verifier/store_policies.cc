@@ -24,6 +24,32 @@ Status StorePolicyBody(Connection& connection, const StoredPolicy& policy) {
   return {};
 }
 
+// The name points at `policy` from now on. The versions that are too old go.
+Status AddVersion(Connection& connection, const StoredPolicy& policy, Time now) {
+  LQ_ASSIGN_OR_RETURN(auto newest,
+                      connection.Query("SELECT number, hash FROM policy_versions WHERE name = ? "
+                                       "ORDER BY number DESC LIMIT 1",
+                                       {policy.name}));
+  std::int64_t number = 1;
+  if (!newest.empty()) {
+    LQ_ASSIGN_OR_RETURN(const std::string hash, newest[0].Text(1));
+    if (hash == policy.hash.hex()) return {};
+    LQ_ASSIGN_OR_RETURN(number, newest[0].Int(0));
+    ++number;
+  }
+  LQ_ASSIGN_OR_RETURN(
+      auto inserted,
+      connection.Execute(
+          "INSERT INTO policy_versions (name, number, hash, pushed_us) VALUES (?, ?, ?, ?)",
+          {policy.name, number, policy.hash.hex(), Micros(now)}));
+  LQ_ASSIGN_OR_RETURN(
+      auto dropped, connection.Execute("DELETE FROM policy_versions WHERE name = ? AND number <= ?",
+                                       {policy.name, number - kVersionsKept}));
+  static_cast<void>(inserted);
+  static_cast<void>(dropped);
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy, Time now) {
@@ -42,6 +68,7 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
                              {policy.name, policy.hash.hex(), Micros(now)}));
       static_cast<void>(inserted);
     }
+    LQ_RETURN_IF_ERROR(AddVersion(connection, policy, now));
     LQ_ASSIGN_OR_RETURN(
         auto bound,
         connection.Query("SELECT agent_id FROM machines WHERE policy_name = ? AND policy_hash <> ?",
@@ -57,12 +84,13 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
       static_cast<void>(changed);
       rebound.push_back({.agent_id = std::move(id), .generation = generation});
     }
-    // Content that no name and no machine refers to is dropped.
+    // Content that no version and no machine refers to is dropped.
     LQ_ASSIGN_OR_RETURN(
         auto dropped,
         connection.Execute(
-            "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND "
-            "hash NOT IN (SELECT policy_hash FROM machines)"));
+            "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND hash NOT "
+            "IN (SELECT hash FROM policy_versions) AND hash NOT IN (SELECT policy_hash FROM "
+            "machines)"));
     static_cast<void>(dropped);
     return {};
   }));
@@ -117,6 +145,35 @@ Result<std::vector<StoredPolicy>> Store::ListPolicies() {
     return {};
   }));
   return policies;
+}
+
+Result<std::vector<PolicyVersion>> Store::ListPolicyVersions(std::string_view name) {
+  std::vector<PolicyVersion> versions;
+  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
+    LQ_ASSIGN_OR_RETURN(auto rows,
+                        connection.Query("SELECT number, hash, pushed_us FROM policy_versions "
+                                         "WHERE name = ? ORDER BY number DESC",
+                                         {std::string(name)}));
+    for (const Row& row : rows) {
+      LQ_ASSIGN_OR_RETURN(const std::int64_t number, row.Int(0));
+      LQ_ASSIGN_OR_RETURN(const std::string hash, row.Text(1));
+      LQ_ASSIGN_OR_RETURN(const crypto::Digest digest,
+                          crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, hash));
+      LQ_ASSIGN_OR_RETURN(const std::int64_t pushed, row.Int(2));
+      versions.push_back({.number = number, .hash = digest, .pushed = FromMicros(pushed)});
+    }
+    return {};
+  }));
+  return versions;
+}
+
+Result<std::optional<StoredPolicy>> Store::FindPolicyVersion(std::string_view name,
+                                                             std::int64_t number) {
+  LQ_ASSIGN_OR_RETURN(const auto versions, ListPolicyVersions(name));
+  for (const PolicyVersion& version : versions) {
+    if (version.number == number) return FindPolicyByHash(version.hash);
+  }
+  return std::optional<StoredPolicy>();
 }
 
 }  // namespace limequat::verifier

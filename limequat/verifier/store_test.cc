@@ -162,6 +162,28 @@ TEST_F(StoreTest, PolicyOfOneMachineGoesWithIt) {
   Put();
   ASSERT_TRUE(store_->RemoveMachine(enrolment_->id));
   EXPECT_TRUE(store_->ListPolicies()->empty());
+  EXPECT_TRUE(store_->ListPolicyVersions("machine-1")->empty());
+}
+
+TEST_F(StoreTest, PoliciesHaveVersionsUpToTheirBound) {
+  const auto put = [&](const std::string& body) {
+    ASSERT_TRUE(store_->PutPolicy(
+        {.name = "base", .hash = crypto::Hash(kSha256, AsBytes(body)), .body = body}, kNow));
+  };
+  EXPECT_TRUE(store_->ListPolicyVersions("base")->empty());
+  for (int i = 1; i <= kVersionsKept + 2; ++i) put(std::to_string(i));
+  put(std::to_string(kVersionsKept + 2));  // what it is already
+  Reopen();
+  const auto versions = store_->ListPolicyVersions("base");
+  ASSERT_EQ(versions->size(), static_cast<std::size_t>(kVersionsKept));
+  EXPECT_EQ(versions->front().number, kVersionsKept + 2);
+  EXPECT_EQ(versions->front().pushed, kNow);
+  EXPECT_EQ(versions->back().number, 3);
+  EXPECT_EQ((*store_->FindPolicyVersion("base", 3))->body, "3");
+  EXPECT_FALSE(store_->FindPolicyVersion("base", 2)->has_value());
+  EXPECT_FALSE(store_->FindPolicyVersion("other", 3)->has_value());
+  const auto gone = crypto::Hash(kSha256, AsBytes("2"));
+  EXPECT_FALSE(store_->FindPolicyByHash(gone)->has_value()) << "nothing refers to it";
 }
 
 TEST_F(StoreTest, FailuresAreKeptInFullUpToTheirBound) {
