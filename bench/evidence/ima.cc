@@ -13,9 +13,7 @@
 #include <openssl/evp.h>
 
 #include "limequat/appraise/ima_appraisal.h"
-#include "limequat/base/byte_reader.h"
 #include "limequat/base/check.h"
-#include "limequat/base/encoding.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
@@ -24,6 +22,7 @@
 #include "limequat/json/value.h"
 #include "limequat/policy/policy_set.h"
 #include "limequat/policy/runtime_policy.h"
+#include "made_list.h"
 #include "measure.h"
 
 // usage: bench_ima ENTRIES ROUNDS FOLDER
@@ -39,47 +38,6 @@ using crypto::Digest;
 using crypto::HashAlgorithm;
 using ima::Format;
 using ima::TemplateDigests;
-
-struct List {
-  std::string ascii;
-  Bytes binary;
-  std::string policy;
-  Digest pcr = Digest(HashAlgorithm::kSha256);
-};
-
-// As a Debian system would measure them.
-std::string PathOf(int number) {
-  if (number == 0) return "boot_aggregate";
-  return fmt::format("/usr/lib/x86_64-linux-gnu/package-{}/libfile-{}.so.1", number % 977, number);
-}
-
-Result<List> MakeList(int entries) {
-  List list;
-  ByteWriter binary;
-  policy::RuntimePolicyBuilder policy;
-  for (int i = 0; i < entries; ++i) {
-    const std::string path = PathOf(i);
-    const Digest file = crypto::Hash(HashAlgorithm::kSha256, AsBytes(path));
-    Bytes digest = ToBytes("sha256:");
-    digest.push_back(0);
-    Append(digest, file.bytes());
-    Bytes name = ToBytes(path);
-    name.push_back(0);
-    ByteWriter data;
-    data.SizedU32Le(digest).SizedU32Le(name);
-    const Digest stated = crypto::Hash(HashAlgorithm::kSha1, data.bytes());
-    list.ascii += fmt::format("10 {} ima-ng sha256:{} {}\n", stated.hex(), file.hex(), path);
-    binary.U32Le(10).Raw(stated.bytes()).SizedU32Le(AsBytes("ima-ng")).SizedU32Le(data.bytes());
-    policy.AddDigest(path, file.hex());
-    list.pcr = crypto::Extend(list.pcr, crypto::Hash(HashAlgorithm::kSha256, data.bytes()).bytes());
-  }
-  policy.AddExclude("/tmp/.*");
-  policy.AddExclude("/var/lib/dpkg/.*");
-  list.binary = binary.Take();
-  LQ_ASSIGN_OR_RETURN(list.policy,
-                      policy.ToJson("2026-11-25 09:00:00.000000", HashAlgorithm::kSha1));
-  return list;
-}
 
 // --- what nobody can do without: OpenSSL's calls, algorithms fetched and contexts made
 // once, over the same bytes: each entry's template data in SHA-1 and in the bank's
@@ -158,7 +116,7 @@ void ReplayOnly(const std::vector<ima::Entry>& entries, const Digest& pcr) {
 
 // What Keylime's function does with a list: each entry is read, its stated digest checked,
 // the PCR extended, and the file looked up.
-void Judge(const List& list, const policy::PolicyAt& policy) {
+void Judge(const MadeList& list, const policy::PolicyAt& policy) {
   ima::Replay replay(list.pcr.algorithm(), TemplateDigests::kNative);
   ForEach(AsBytes(list.ascii), Format::kAscii, [&](const ima::Entry& entry) {
     policy.Expect(entry.path);
@@ -170,14 +128,14 @@ void Judge(const List& list, const policy::PolicyAt& policy) {
 
 // What `limequat appraise ima` does: the list is read a second time after its quoted part
 // is known, and every rule of an appraisal is applied.
-void Appraise(const List& list, const policy::PolicyAt& policy) {
+void Appraise(const MadeList& list, const policy::PolicyAt& policy) {
   const auto appraisal = appraise::AppraiseImaList(AsBytes(list.ascii), Format::kAscii, policy,
                                                    appraise::PcrClaim{.value = list.pcr});
   LQ_CHECK(appraisal.has_value());
   for (const Finding& finding : appraisal->findings) LQ_CHECK(finding.passed());
 }
 
-Result<json::Object> Measure(const List& list, int entries, int rounds) {
+Result<json::Object> Measure(const MadeList& list, int entries, int rounds) {
   LQ_ASSIGN_OR_RETURN(auto parsed, policy::RuntimePolicy::Parse(list.policy));
   const auto set = policy::PolicySet::Of(std::move(parsed));
   const policy::PolicyAt policy(*set, FromUnixSeconds(0));
@@ -216,7 +174,7 @@ Result<json::Object> Measure(const List& list, int entries, int rounds) {
 }
 
 Result<json::Object> Run(int entries, int rounds, const std::filesystem::path& folder) {
-  LQ_ASSIGN_OR_RETURN(const List list, MakeList(entries));
+  LQ_ASSIGN_OR_RETURN(const MadeList list, MakeList(entries, entries));
   std::ofstream(folder / "list") << list.ascii;
   std::ofstream(folder / "policy.json") << list.policy;
   std::ofstream(folder / "pcr") << list.pcr.hex();

@@ -79,6 +79,26 @@ def bench_ima(options, folder):
     return result
 
 
+def bench_policy(options, folder):
+    said = json.loads(output(BINARIES / "bench" / "bench_policy", options.digests, options.entries, options.rounds, folder))
+    seconds, digests = said["seconds"], said["digests"]
+    result = {
+        "machine": machine(), "digests": digests, "policy_mb": round(said["policy_bytes"] / 1e6, 1),
+        "held": {"mib": round(said["held_bytes"] / 2**20, 2)},
+        "load": {"ms": round(seconds["load"] * 1e3, 1)},
+        "look_up": {"ns_each": round(seconds["look"] / digests * 1e9, 1), "ratio_to_unordered_map": round(seconds["look"] / seconds["look_bare"], 2)},
+        "appraise": {"entries": options.entries, "ms": round(seconds["appraise"] * 1e3, 2)},
+    }
+    if not options.no_keylime:
+        reading = keylime("keylime_policy.py", folder, folder, options.keylime_rounds)
+        judging = keylime("keylime_ima.py", folder, folder, options.keylime_rounds)
+        result["keylime"] = {"version": KEYLIME, **{f"{name}_ms": round(value * 1e3, 1) for name, value in reading.items()},
+                             "deserialize_ratio_to_load": round(reading["deserialize"] / seconds["load"], 1),
+                             "json_and_validate_ratio_to_load": round((reading["json"] + reading["validate"]) / seconds["load"], 1),
+                             "appraise_ms": round(judging * 1e3, 1), "ratio_to_appraise": round(judging / seconds["appraise"], 1)}
+    return result
+
+
 def bench_eventlog_of(options, folder, copies, rounds, keylime_rounds):
     log = folder / f"log-{copies}"
     said = json.loads(output(BINARIES / "bench" / "bench_eventlog", options.log, copies, rounds, log))
@@ -121,20 +141,24 @@ def main():
     subparsers = parser.add_subparsers(dest="what", required=True)
     about = {name: {"help": text, "description": f"{text}. {__doc__}"} for name, text in (
         ("ima", "A list of files: parse, replay with both template digests, look up in a policy"),
+        ("policy", "A large runtime policy: load, hold, look up, appraise a list by it"),
         ("eventlog", "A boot log: parse and replay in all its banks"))}
     ima = subparsers.add_parser("ima", **about["ima"])
     ima.add_argument("--entries", type=int, default=100_000)
+    policy = subparsers.add_parser("policy", **about["policy"])
+    policy.add_argument("--digests", type=int, default=100_000)
+    policy.add_argument("--entries", type=int, default=10_000, help="of the list that is appraised")
     eventlog = subparsers.add_parser("eventlog", **about["eventlog"])
     eventlog.add_argument("--log", type=Path, default=ROOT / "data" / "eventlog" / "vm__fw-shim-sb-61.bin")
     eventlog.add_argument("--copies", type=int, default=100, help="of its records in a second, long log, where no start of a process counts")
-    for each in (ima, eventlog):
+    for each in (ima, policy, eventlog):
         each.add_argument("--rounds", type=int, default=15, help="of which the fastest counts (default: %(default)s)")
         each.add_argument("--keylime-rounds", type=int, default=3, help="the same for Keylime's functions")
         each.add_argument("--no-keylime", action="store_true")
         each.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="limequat-bench-") as scratch:
-        result = {"ima": bench_ima, "eventlog": bench_eventlog}[options.what](options, Path(scratch))
+        result = {"ima": bench_ima, "policy": bench_policy, "eventlog": bench_eventlog}[options.what](options, Path(scratch))
     if options.output == "json":
         print(json.dumps(result))
     else:
