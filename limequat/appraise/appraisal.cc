@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "limequat/base/check_catalogue.h"
 #include "limequat/base/escape.h"
 
 namespace limequat::appraise {
@@ -20,6 +21,13 @@ json::Object SubjectToJson(const Subject& subject) {
   if (subject.pcr) object.Set("pcr", *subject.pcr);
   if (subject.event) object.Set("event", *subject.event);
   return object;
+}
+
+// Its own next command, or else what the catalogue has for its check.
+std::string_view NextOf(const Finding& finding) {
+  if (finding.passed() || !finding.next.empty()) return finding.next;
+  const CheckEntry* known = FindCheckEntry(finding.check);
+  return known == nullptr ? std::string_view() : known->next;
 }
 
 // The findings that are shown: all, or `show` of them, those that did not pass first.
@@ -75,7 +83,8 @@ json::Value ToJson(const Finding& finding) {
   json::Object subject = SubjectToJson(finding.subject);
   if (!subject.empty()) object.Set("subject", std::move(subject));
   if (finding.cause != Cause::kNone) object.Set("cause", CauseName(finding.cause));
-  if (!finding.next.empty()) object.Set("next", finding.next);
+  const std::string_view next = NextOf(finding);
+  if (!next.empty()) object.Set("next", next);
   return object;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "limequat/base/check_catalogue.h"
+
 namespace limequat::appraise {
 namespace {
 
@@ -74,6 +76,21 @@ TEST(ToJsonTest, Finding) {
 TEST(ToJsonTest, WhatIsNotThereIsLeftOut) {
   EXPECT_EQ(json::Serialize(ToJson(Passed("a"))),
             R"({"check":"a","outcome":"passed","detail":""})");
+}
+
+TEST(ToJsonTest, WhatDidNotPassHasANextCommand) {
+  const auto next = [](const Finding& finding) {
+    const json::Value json = ToJson(finding);
+    const json::Value* member = json.as_object()->Find("next");
+    return member == nullptr ? std::string() : std::string(*member->as_string());
+  };
+  EXPECT_EQ(next(Failed("tpm.quote.nonce", "")), FindCheckEntry("tpm.quote.nonce")->next);
+  EXPECT_EQ(next(NotEvaluated("ima.replay", "")), FindCheckEntry("ima.replay")->next);
+  EXPECT_EQ(next(Passed("tpm.quote.nonce")), "");
+  EXPECT_EQ(next(Failed("no.such.check", "")), "");
+  Finding own = Failed("tpm.quote.nonce", "");
+  own.next = "limequat agent list";
+  EXPECT_EQ(next(own), "limequat agent list");
 }
 
 TEST(ToJsonTest, Attack_A15_PathIsEscaped) {

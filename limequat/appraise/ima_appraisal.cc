@@ -45,6 +45,13 @@ std::string Described(const policy::ListedDigest& listed, const policy::PolicyAt
   return text;
 }
 
+// Whether the newest finding is this one, about the entry `index`.
+bool LastIs(const Appraisal& out, std::string_view check, Outcome outcome, std::uint64_t index) {
+  if (out.findings.empty()) return false;
+  const Finding& last = out.findings.back();
+  return last.check == check && last.outcome == outcome && last.subject.event == index;
+}
+
 // The path is listed, with other digests or with one that is no longer good. That `signer`
 // signed the file, if it is not empty, does not help.
 void AddNotListed(const ima::Entry& entry, const policy::PolicyAt& policy,
@@ -58,12 +65,15 @@ void AddNotListed(const ima::Entry& entry, const policy::PolicyAt& policy,
   for (std::size_t i = 0; i < std::min(listed.size(), kShownDigests); ++i) {
     text += fmt::format("{}{}", i == 0 ? "" : ", ", Described(listed[i], policy));
   }
+  // An update that the policy has not learned and a program that was replaced look the same
+  // in a list. Only a bad signature tells: an update would have a good one.
+  const bool badly_signed = LastIs(out, "ima.signature", Outcome::kFailed, entry.index);
   AddAbout(entry,
            Failed("ima.digest",
                   fmt::format(
                       "{} is {}, the policy lists {}{}", PathOf(entry), FileDigestOf(entry), text,
                       signer.empty() ? "" : "; that key " + signer + " signed it changes nothing"),
-                  retired ? Cause::kPolicyLag : Cause::kTamper),
+                  badly_signed && !retired ? Cause::kTamper : Cause::kPolicyLag),
            out);
 }
 

@@ -71,6 +71,7 @@ TEST_F(EntryTest, UnknownPath) {
   EXPECT_EQ(finding.subject.event, 3U);
   EXPECT_NE(finding.detail.find("sha256:" + Evil().hex()), std::string::npos);
   EXPECT_EQ(finding.next, "limequat explain AGENT");
+  EXPECT_EQ(finding.cause, Cause::kTamper);
 }
 
 TEST_F(EntryTest, OtherDigestNamesTheListedOnes) {
@@ -83,6 +84,7 @@ TEST_F(EntryTest, OtherDigestNamesTheListedOnes) {
   EXPECT_TRUE(detail.find(first + ", " + second) != std::string::npos ||
               detail.find(second + ", " + first) != std::string::npos)
       << detail;
+  EXPECT_EQ(out.findings.front().cause, Cause::kPolicyLag);
 }
 
 TEST_F(EntryTest, ExcludedPath) {

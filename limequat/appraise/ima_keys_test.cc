@@ -156,6 +156,17 @@ TEST_F(KeysTest, Quirk_GoodSignatureDoesNotOverrideListedDigests) {
   const Appraisal out = Appraised();
   ASSERT_EQ(Checks(out), Names{"ima.digest"});
   EXPECT_NE(out.findings[0].detail.find("changes nothing"), std::string::npos);
+  EXPECT_EQ(out.findings[0].cause, Cause::kPolicyLag);
+}
+
+// What an update would have is a good signature.
+TEST_F(KeysTest, AListedFileWithABadSignatureIsNoUpdate) {
+  TrustSigner();
+  machine_.MeasureWith("ima-sig", "/usr/bin/listed", DigestOf(ToBytes("evil")),
+                       signer_.Sign(ToBytes("listed 2")));
+  const Appraisal out = Appraised();
+  ASSERT_EQ(Checks(out), (Names{"ima.signature", "ima.digest"}));
+  EXPECT_EQ(out.findings[1].cause, Cause::kTamper);
 }
 
 TEST_F(KeysTest, ExcludedFilesAreNotVerified) {

@@ -84,7 +84,7 @@ constexpr CheckEntry kMeasurementList[] = {
                "from the machine.",
      .next = "limequat explain AGENT"},
     {.check = "ima.digest",
-     .cause = Cause::kTamper,
+     .cause = Cause::kPolicyLag,
      .meaning = "A file ran or was read that is not the one the policy knows.",
      .causes = "A program that was replaced by an intruder; an update that the policy has not "
                "learned; with the cause *policy-lag*, an old program that was started after the "

@@ -11,6 +11,7 @@
 
 #include "limequat/base/check_catalogue.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/cli/folder_groups.h"
 #include "limequat/cli/text.h"
 #include "limequat/json/reader.h"
 
@@ -66,6 +67,46 @@ std::string Place(const ShownFinding& finding) {
   return "";
 }
 
+bool IsAboutAFile(const ShownFinding* finding) { return finding->path.starts_with('/'); }
+
+std::string RenderOne(const ShownFinding& finding) {
+  if (finding.detail.empty()) return "";
+  return fmt::format("    - {}{}\n", Shown(finding.detail), Place(finding));
+}
+
+std::string RenderFirst(const std::vector<const ShownFinding*>& findings, std::size_t few) {
+  std::string text;
+  const std::size_t shown = std::min(few, findings.size());
+  for (std::size_t i = 0; i < shown; ++i) text += RenderOne(*findings[i]);
+  if (shown < findings.size()) {
+    text += fmt::format("    … and {} more (--all shows them)\n", findings.size() - shown);
+  }
+  return text;
+}
+
+// A line for each folder, with the first that was found there.
+std::string RenderFolders(const FindingGroup& group, std::size_t few) {
+  std::string text;
+  std::size_t shown = 0;
+  std::size_t lines = 0;
+  for (const FolderGroup& folder : GroupByFolder(group.findings, few)) {
+    if (lines++ == few) break;
+    shown += folder.findings.size();
+    const ShownFinding& first = *folder.findings.front();
+    if (folder.findings.size() == 1) {
+      text += RenderOne(first);
+      continue;
+    }
+    text +=
+        fmt::format("    - {} in {}, the first: {}{}\n", Counted(folder.findings.size(), "file"),
+                    Shown(folder.folder), Shown(first.detail), Place(first));
+  }
+  const std::size_t rest = group.findings.size() - shown;
+  text += rest == 0 ? "    (--all shows each)\n"
+                    : fmt::format("    … and {} more elsewhere (--all shows each)\n", rest);
+  return text;
+}
+
 std::string RenderGroup(const FindingGroup& group, const FindingsStyle& style) {
   std::string title = Tinted(OutcomeWord(group.outcome), Tint::kBad, style.look);
   title += fmt::format("  {}", Shown(group.check));
@@ -78,16 +119,10 @@ std::string RenderGroup(const FindingGroup& group, const FindingsStyle& style) {
   const CheckEntry* known =
       Order(group.outcome) == kNotEvaluatedOrder ? nullptr : FindCheckEntry(group.check);
   if (known != nullptr) text += fmt::format("    {}\n", known->meaning);
-  const std::size_t shown =
-      style.all ? group.findings.size() : std::min(style.few, group.findings.size());
-  for (std::size_t i = 0; i < shown; ++i) {
-    const ShownFinding& finding = *group.findings[i];
-    if (finding.detail.empty()) continue;
-    text += fmt::format("    - {}{}\n", Shown(finding.detail), Place(finding));
-  }
-  if (shown < group.findings.size()) {
-    text += fmt::format("    … and {} more (--all shows them)\n", group.findings.size() - shown);
-  }
+  const bool is_long = !style.all && group.findings.size() > style.few;
+  text += is_long && std::ranges::all_of(group.findings, IsAboutAFile)
+              ? RenderFolders(group, style.few)
+              : RenderFirst(group.findings, style.all ? group.findings.size() : style.few);
   if (!group.next.empty()) text += fmt::format("    next: {}\n", Shown(group.next));
   return text;
 }

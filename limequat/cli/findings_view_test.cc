@@ -76,6 +76,47 @@ TEST(RenderFindings, CountsInFullAndShowsTheFirst) {
   EXPECT_NE(text.find("passed  tpm.quote.nonce\n"), std::string::npos) << text;
 }
 
+// 214 files of one package are one line.
+TEST(RenderFindings, FilesAreShownByTheirFolders) {
+  ResultView result = ManyUnknownFiles();
+  for (ShownFinding& finding : result.findings) {
+    if (!finding.passed()) finding.path = finding.detail;
+  }
+  result.findings.push_back(
+      Make("ima.path", "failed", "/opt/one is new", "tamper", "limequat explain AGENT"));
+  result.findings.back().path = "/opt/one";
+  const std::string text = RenderFindings(result, {.look = {}, .few = 3});
+  EXPECT_NE(text.find("FAILED  ima.path  9 findings  cause: tamper\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("    - 8 files in /tmp, the first: /tmp/x0 (entry 600)\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("    - /opt/one is new\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("/tmp/x1"), std::string::npos) << text;
+  EXPECT_NE(text.find("(--all shows each)\n"), std::string::npos) << text;
+  const std::string all = RenderFindings(result, {.look = {}, .all = true, .few = 3});
+  EXPECT_NE(all.find("/tmp/x7"), std::string::npos) << all;
+}
+
+TEST(RenderFindings, FoldersThatAreTooManyAreCounted) {
+  ResultView result;
+  for (int i = 0; i < 9; ++i) {
+    result.findings.push_back(Make("ima.path", "failed", "d", "tamper"));
+    result.findings.back().path = "/folder" + std::to_string(i % 5) + "/x";
+  }
+  const std::string text = RenderFindings(result, {.look = {}, .few = 3});
+  EXPECT_NE(text.find("- 2 files in /folder0, "), std::string::npos) << text;
+  EXPECT_NE(text.find("… and 3 more elsewhere (--all shows each)\n"), std::string::npos) << text;
+}
+
+TEST(RenderFindings, Attack_A15_FoldersAreEscaped) {
+  ResultView result;
+  for (int i = 0; i < 9; ++i) {
+    result.findings.push_back(Make("ima.path", "failed", "d", "tamper"));
+    result.findings.back().path = "/\x1b[2J\n/x";
+  }
+  const std::string text = RenderFindings(result, {.look = {}, .few = 3});
+  EXPECT_NE(text.find(R"(9 files in /\x1b[2J\x0a, )"), std::string::npos) << text;
+}
+
 TEST(RenderFindings, AllShowsEverything) {
   const std::string text = RenderFindings(ManyUnknownFiles(), {.look = {}, .all = true, .few = 3});
   EXPECT_NE(text.find("/tmp/x7"), std::string::npos);
