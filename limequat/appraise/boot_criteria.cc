@@ -28,14 +28,6 @@ void AppraiseMeasured(const eventlog::VerifiedLog& log, Appraisal& out) {
   AddAll(eventlog::ReadBootChain(log).findings, out);
 }
 
-crypto::Digest HashOf(BootPolicy policy, std::string_view reference) {
-  crypto::Hasher hasher(crypto::HashAlgorithm::kSha256);
-  // No policy's name has this byte.
-  hasher.Update(AsBytes(std::string(policy::BootPolicyName(policy)) + '\n'));
-  hasher.Update(AsBytes(reference));
-  return hasher.Finish();
-}
-
 }  // namespace
 
 Result<std::shared_ptr<const BootCriteria>> BootCriteria::Create(BootPolicy policy,
@@ -45,6 +37,14 @@ Result<std::shared_ptr<const BootCriteria>> BootCriteria::Create(BootPolicy poli
   criteria->policy_ = policy;
   criteria->hash_ = HashOf(policy, reference);
   return criteria;
+}
+
+crypto::Digest BootCriteria::HashOf(BootPolicy policy, std::string_view reference) {
+  crypto::Hasher hasher(crypto::HashAlgorithm::kSha256);
+  // No policy's name has this byte.
+  hasher.Update(AsBytes(std::string(policy::BootPolicyName(policy)) + '\n'));
+  hasher.Update(AsBytes(reference));
+  return hasher.Finish();
 }
 
 bool BootCriteria::compares() const {

@@ -24,8 +24,11 @@ class BootCriteria {
   static Result<std::shared_ptr<const BootCriteria>> Create(policy::BootPolicy policy,
                                                             std::string_view reference);
 
-  policy::BootPolicy policy() const { return policy_; }
   // Of the policy's name and the bytes of the reference state: equal for equal criteria.
+  static crypto::Digest HashOf(policy::BootPolicy policy, std::string_view reference);
+
+  policy::BootPolicy policy() const { return policy_; }
+  // HashOf what it was made of.
   const crypto::Digest& hash() const { return hash_; }
   // Whether a boot is held against values that somebody named. `measured-only` asks what
   // was measured and not whether it is good; `accept-all` and a reference state that says

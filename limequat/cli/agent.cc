@@ -27,6 +27,14 @@ std::string PolicyOf(const AgentAdd& asked) {
   return asked.options.policy_name;
 }
 
+std::string BootPolicyOf(const AgentAdd& asked) {
+  std::string text = asked.options.boot_reference_name;
+  if (asked.boot_reference_file) text = asked.id;
+  if (!asked.options.boot_policy) return text.empty() ? "none" : text;
+  const std::string_view policy = policy::BootPolicyName(*asked.options.boot_policy);
+  return text.empty() ? std::string(policy) : fmt::format("{}: {}", policy, text);
+}
+
 // JSON as Keylime's tenant takes it on its command line, or the name of a file with it.
 Result<wire::TpmPolicy> ReadTpmPolicy(const std::string& text) {
   if (text.starts_with('{')) return wire::ParseTpmPolicy(text);
@@ -58,6 +66,7 @@ std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, co
        {"address", added.address},
        {"policy",
         policy.empty() ? Cell("none: the machine is unpoliced", Tint::kWarning) : Cell(policy)},
+       {"boot policy", BootPolicyOf(asked)},
        {"boot baseline", asked.options.approve_current_boot
                              ? Cell("the boot it is in is approved")
                              : Cell("the first verified one, unapproved", Tint::kWarning)}},
@@ -74,7 +83,14 @@ Result<Ending> AgentAdd::Run(Console& console) const {
   if (!policy_file && (policy_key || policy_checksum)) {
     return UsageError("--policy-key and --policy-checksum are about --policy-file");
   }
+  const bool has_reference = boot_reference_file || !options.boot_reference_name.empty();
+  if (options.boot_policy == policy::BootPolicy::kExample && !has_reference) {
+    return UsageError("the boot policy example needs a --boot-reference");
+  }
   tenant::AddOptions add = options;
+  if (boot_reference_file) {
+    LQ_ASSIGN_OR_RETURN(add.boot_reference, ReadInput(*boot_reference_file, kMaxPolicyInput));
+  }
   if (policy_file) {
     LQ_ASSIGN_OR_RETURN(add.policy_text, ReadInput(*policy_file, kMaxPolicyInput));
     LQ_RETURN_IF_ERROR(CheckChecksum(*policy_file, *add.policy_text, policy_checksum));
@@ -92,6 +108,7 @@ Result<Ending> AgentAdd::Run(Console& console) const {
                         {"identity_detail", added.identity_detail},
                         {"address", added.address},
                         {"policy", PolicyOf(*this)},
+                        {"boot_policy", BootPolicyOf(*this)},
                         {"current_boot_approved", options.approve_current_boot}};
   LQ_RETURN_IF_ERROR(
       console.Show(document, [&] { return AddedForPeople(*this, added, console.look()); }));

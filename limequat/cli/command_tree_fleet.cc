@@ -62,6 +62,13 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
   AddValue(app, "--policy-file", command.policy_file, ParseText, "FILE",
            "a policy for this machine alone")
       ->excludes(named);
+  auto* boot_named = AddValue(app, "--boot-reference-name", options.boot_reference_name,
+                              ParsePolicyName, "NAME", "a reference state that was pushed");
+  AddValue(app, "--boot-reference", command.boot_reference_file, ParseText, "FILE",
+           "a measured-boot reference state for this machine alone")
+      ->excludes(boot_named);
+  AddValue(app, "--boot-policy", options.boot_policy, ParseBootPolicy, "NAME",
+           "example, measured-only, accept-all, reject-all; default: the verifier's");
   AddValue(app, "--tpm-policy", command.tpm_policy, ParseText, "JSON|FILE",
            R"(values that PCRs must have: {"14": ["HEX", ...]})");
   AddValue(app, "--policy-key", command.policy_key, ParseText, "FILE",
@@ -193,6 +200,9 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
   AddValue(push.app, "FILE", push.command.file, ParseText, "",
            "runtime policy, or - for standard input")
       ->required();
+  constexpr const char* kBootAbout =
+      "a reference state of measured boot, which has names of its own";
+  push.app.add_flag("--measured-boot", push.command.measured_boot, kBootAbout);
   auto list = Declare<PolicyList>(policy, line, "list", "The verifier's policies",
                                   "  limequat policy list\n  limequat policy list web");
   AddValue(list.app, "NAME", list.command.name, ParsePolicyName, "",
@@ -209,6 +219,7 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
   auto show = Declare<PolicyShow>(policy, line, "show", "A policy as it was pushed",
                                   "  limequat policy show web > policy.json");
   AddValue(show.app, "NAME", show.command.name, ParsePolicyName, "", kNameAbout)->required();
+  show.app.add_flag("--measured-boot", show.command.measured_boot, kBootAbout);
 }
 
 void DeclareCompletion(CLI::App& root, CommandLine& line) {

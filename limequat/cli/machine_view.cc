@@ -28,7 +28,9 @@ Cell Identity(const wire::MachineView& machine) {
 }
 
 Cell Baseline(const wire::MachineView& machine) {
-  return {machine.baseline, machine.baseline == "approved" ? Tint::kNone : Tint::kWarning};
+  return {machine.baseline, machine.baseline == "approved" || machine.baseline == "by boot policy"
+                                ? Tint::kNone
+                                : Tint::kWarning};
 }
 
 Cell Incidents(const wire::MachineView& machine) {
@@ -62,6 +64,7 @@ std::vector<std::pair<std::string, Cell>> Describe(const wire::MachineView& mach
           {"identity", Identity(machine)},
           {"boot baseline", Baseline(machine)},
           {"policy", machine.policy},
+          {"boot policy", machine.boot_policy},
           {"open incidents", Incidents(machine)},
           {"in this boot", fmt::format("{} verified IMA entries; attestations: {}, boots seen: {}",
                                        machine.ima_entries, machine.attestations, machine.boots)},

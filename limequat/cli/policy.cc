@@ -1,6 +1,7 @@
 #include "limequat/cli/policy.h"
 
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,12 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> ParseStored(const std::stri
       policy::VerifiedEnvelope::AssumeVerifiedBeforeStoring(*std::move(envelope)));
 }
 
+using PolicyKind = tenant::Services::PolicyKind;
+
+PolicyKind KindOf(bool measured_boot) {
+  return measured_boot ? PolicyKind::kMeasuredBoot : PolicyKind::kRuntime;
+}
+
 Result<Ending> ShowPushed(Console& console, const std::string& name,
                           const tenant::Services::Pushed& pushed) {
   const json::Object document{
@@ -72,8 +79,9 @@ Result<Ending> ShowVersions(Console& console, const std::string& name,
 Result<Ending> PolicyPush::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(std::string body, ReadInput(file, kMaxPolicyInput));
   LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
-  LQ_ASSIGN_OR_RETURN(const tenant::Services::Pushed pushed,
-                      connection.services().PushPolicy(name, std::move(body)));
+  LQ_ASSIGN_OR_RETURN(
+      const tenant::Services::Pushed pushed,
+      connection.services().PushPolicy(name, std::move(body), KindOf(measured_boot)));
   return ShowPushed(console, name, pushed);
 }
 
@@ -92,28 +100,37 @@ Result<Ending> PolicyList::Run(Console& console) const {
     LQ_ASSIGN_OR_RETURN(const auto versions, connection.services().ListPolicyVersions(*name));
     return ShowVersions(console, *name, versions);
   }
-  LQ_ASSIGN_OR_RETURN(const std::vector<tenant::Services::NamedPolicy> policies,
-                      connection.services().ListPolicies());
-  json::Array array;
-  Table table({"NAME", "SHA256"});
-  for (const auto& policy : policies) {
-    array.push_back(json::Object{{"name", policy.name}, {"hash", policy.hash}});
-    table.Add({policy.name, policy.hash});
+  json::Object document;
+  Table table({"KIND", "NAME", "SHA256"});
+  for (const auto& [kind, member, shown] :
+       {std::tuple(PolicyKind::kRuntime, "policies", "runtime"),
+        std::tuple(PolicyKind::kMeasuredBoot, "boot_policies", "measured-boot")}) {
+    LQ_ASSIGN_OR_RETURN(const auto policies, connection.services().ListPolicies(kind));
+    json::Array array;
+    for (const auto& policy : policies) {
+      array.push_back(json::Object{{"name", policy.name}, {"hash", policy.hash}});
+      table.Add({shown, policy.name, policy.hash});
+    }
+    document.Set(member, std::move(array));
   }
-  LQ_RETURN_IF_ERROR(console.Show(json::Object{{"policies", std::move(array)}}, [&] {
-    return table.empty() ? "no policies\n" : table.Render(console.look());
-  }));
+  LQ_RETURN_IF_ERROR(console.Show(
+      document, [&] { return table.empty() ? "no policies\n" : table.Render(console.look()); }));
   return Ending::kDone;
 }
 
 Result<Ending> PolicyShow::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
-  LQ_ASSIGN_OR_RETURN(const std::string body, connection.services().FetchPolicy(name));
+  LQ_ASSIGN_OR_RETURN(const std::string body,
+                      connection.services().FetchPolicy(name, KindOf(measured_boot)));
   if (console.format() == OutputFormat::kJson && !console.out_is_terminal()) {
     LQ_RETURN_IF_ERROR(console.Write(body));
     return Ending::kDone;
   }
   LQ_ASSIGN_OR_RETURN(const json::Value document, json::Parse(body));
+  if (measured_boot) {
+    LQ_RETURN_IF_ERROR(console.Show(document, [&] { return body + "\n"; }));
+    return Ending::kDone;
+  }
   LQ_ASSIGN_OR_RETURN(const auto policy, ParseStored(body));
   LQ_RETURN_IF_ERROR(
       console.Show(document, [&] { return Describe(name, *policy, console.look()); }));

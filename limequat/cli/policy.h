@@ -10,12 +10,14 @@
 
 namespace limequat::cli {
 
-// limequat policy push|list|show|rollback: the verifier's named runtime policies.
+// limequat policy push|list|show|rollback: the verifier's named policies, runtime and measured
+// boot.
 
 struct PolicyPush {
   std::optional<std::filesystem::path> config;
   std::string name;
   std::string file;
+  bool measured_boot = false;  // a reference state
 
   Result<Ending> Run(Console& console) const;
 };
@@ -40,6 +42,7 @@ struct PolicyRollback {
 struct PolicyShow {
   std::optional<std::filesystem::path> config;
   std::string name;
+  bool measured_boot = false;  // a reference state
 
   Result<Ending> Run(Console& console) const;
 };

@@ -105,6 +105,10 @@ void Bind(Settings& settings, VerifierConfig& config) {
   config.policy_threshold = static_cast<std::size_t>(threshold);
   settings.Flag("require_signature", config.require_signed_policies,
                 "refuse policies that are not signed, even if no key is listed here");
+  settings.Word("measured_boot", config.boot_policy,
+                {"example", "measured-only", "accept-all", "reject-all"},
+                "what reference states of measured boot are held against, unless an enrolment "
+                "says otherwise");
   settings.Section("notify");
   settings.Text("webhook", config.webhook,
                 "http or https URL that failure, recovery and silence are posted to; empty: none");

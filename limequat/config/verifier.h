@@ -36,6 +36,8 @@ struct VerifierConfig {
   std::vector<std::filesystem::path> policy_trust;  // roots of signers' certificates, PEM
   std::size_t policy_threshold = 1;                 // distinct keys that must have signed
   bool require_signed_policies = false;
+  // Measured-boot policy of machines whose enrolment names none: a name of policy::BootPolicy.
+  std::string boot_policy = "example";
   std::string webhook;  // http or https URL; "": none
   std::vector<std::filesystem::path> webhook_ca;
   Duration webhook_timeout = std::chrono::seconds(10);

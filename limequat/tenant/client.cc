@@ -174,8 +174,13 @@ Result<wire::FindingsView> Services::Findings(std::string_view agent_id) {
 
 namespace {
 
-std::string PolicyPath(std::string_view name) {
-  return "/api/v1/policies/" + http::PercentEncode(name);
+std::string PathOf(Services::PolicyKind kind) {
+  return kind == Services::PolicyKind::kRuntime ? "/api/v1/policies" : "/api/v1/boot-policies";
+}
+
+std::string PolicyPath(std::string_view name,
+                       Services::PolicyKind kind = Services::PolicyKind::kRuntime) {
+  return PathOf(kind) + "/" + http::PercentEncode(name);
 }
 
 Result<Services::Pushed> ReadPushed(const json::Value& document) {
@@ -189,9 +194,11 @@ Result<Services::Pushed> ReadPushed(const json::Value& document) {
 
 }  // namespace
 
-Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string body) {
-  LQ_ASSIGN_OR_RETURN(const json::Value document,
-                      CallJson(verifier_, http::Method::kPut, PolicyPath(name), std::move(body)));
+Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string body,
+                                              PolicyKind kind) {
+  LQ_ASSIGN_OR_RETURN(
+      const json::Value document,
+      CallJson(verifier_, http::Method::kPut, PolicyPath(name, kind), std::move(body)));
   return ReadPushed(document);
 }
 
@@ -222,9 +229,9 @@ Result<std::vector<Services::PolicyVersion>> Services::ListPolicyVersions(std::s
   return versions;
 }
 
-Result<std::vector<Services::NamedPolicy>> Services::ListPolicies() {
+Result<std::vector<Services::NamedPolicy>> Services::ListPolicies(PolicyKind kind) {
   LQ_ASSIGN_OR_RETURN(const json::Value document,
-                      CallJson(verifier_, http::Method::kGet, "/api/v1/policies"));
+                      CallJson(verifier_, http::Method::kGet, PathOf(kind)));
   json::ObjectReader in(document, "list of policies");
   const json::Array* array = in.ArrayMember("policies");
   LQ_RETURN_IF_ERROR(in.status());
@@ -237,8 +244,8 @@ Result<std::vector<Services::NamedPolicy>> Services::ListPolicies() {
   return policies;
 }
 
-Result<std::string> Services::FetchPolicy(std::string_view name) {
-  return Call(verifier_, http::Method::kGet, PolicyPath(name));
+Result<std::string> Services::FetchPolicy(std::string_view name, PolicyKind kind) {
+  return Call(verifier_, http::Method::kGet, PolicyPath(name, kind));
 }
 
 Result<std::vector<wire::IncidentView>> Services::ListIncidents(

@@ -54,13 +54,15 @@ class Services {
     std::string hash;
     std::int64_t machines = 0;
   };
-  Result<Pushed> PushPolicy(std::string_view name, std::string body);
+  enum class PolicyKind { kRuntime, kMeasuredBoot };
+  Result<Pushed> PushPolicy(std::string_view name, std::string body,
+                            PolicyKind kind = PolicyKind::kRuntime);
   struct NamedPolicy {
     std::string name;
     std::string hash;
   };
-  Result<std::vector<NamedPolicy>> ListPolicies();
-  Result<std::string> FetchPolicy(std::string_view name);
+  Result<std::vector<NamedPolicy>> ListPolicies(PolicyKind kind = PolicyKind::kRuntime);
+  Result<std::string> FetchPolicy(std::string_view name, PolicyKind kind = PolicyKind::kRuntime);
   struct PolicyVersion {
     std::int64_t number = 0;
     std::string hash;

@@ -36,6 +36,7 @@ wire::EnrolRequest RequestFor(const wire::RegistrarAgent& agent, const AddOption
   request.metadata = "{}";
   request.runtime_policy = options.policy_text;
   request.runtime_policy_key = options.policy_key;
+  request.mb_policy = options.boot_reference;
   request.accept_hash_algs = {"sha512", "sha384", "sha256"};
   if (options.waive_sha1) request.accept_hash_algs.emplace_back("sha1");
   request.accept_enc_algs = {"rsa", "ecc"};
@@ -85,7 +86,9 @@ Result<Added> AddMachine(Services& services, const wire::AgentId& id, const AddO
                                .approve_current_boot = options.approve_current_boot,
                                .waive_sha1 = options.waive_sha1,
                                .waive_boot_aggregate_bank = options.waive_boot_aggregate_bank,
-                               .policy_name = options.policy_name};
+                               .policy_name = options.policy_name,
+                               .boot_reference_name = options.boot_reference_name};
+  if (options.boot_policy) enrolment.boot_policy = policy::BootPolicyName(*options.boot_policy);
   LQ_RETURN_IF_ERROR(services.Enrol(id.text(), enrolment));
   return Added{.identity = verified ? "verified" : "waived",
                .identity_detail = registered->why,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "limequat/base/result.h"
+#include "limequat/policy/boot_policy.h"
 #include "limequat/tenant/client.h"
 #include "limequat/wire/agent_id.h"
 #include "limequat/wire/enrolment.h"
@@ -19,6 +20,12 @@ struct AddOptions {
   std::optional<std::string> policy_text{};
   // Public key (PEM) with which policy_text, an envelope then, must verify.
   std::optional<std::string> policy_key{};
+  // A reference state for measured boot that was pushed, by name; or the text of one for
+  // this machine alone; or neither. `boot_policy` goes by it; nullopt: the verifier's
+  // usual one.
+  std::string boot_reference_name{};
+  std::optional<std::string> boot_reference{};
+  std::optional<policy::BootPolicy> boot_policy{};
   bool approve_current_boot = false;
   bool waive_identity = false;  // enrol although the EK certificate could not be verified
   bool waive_sha1 = false;

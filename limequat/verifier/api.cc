@@ -36,6 +36,8 @@ std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts) {
   AddKeylimeRoutes(*router, parts);
   AddMachineRoutes(*router, parts);
   AddPolicyRoutes(*router, parts);
+  AddBootPolicyRoutes(*router, parts);
+  AddKeylimeBootRoutes(*router, parts);
   AddIncidentRoutes(*router, parts);
   return router;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "limequat/http/router.h"
+#include "limequat/verifier/boot_shelf.h"
 #include "limequat/verifier/fleet.h"
 #include "limequat/verifier/policy_shelf.h"
 #include "limequat/verifier/store.h"
@@ -21,6 +22,7 @@ struct ApiParts {
   Fleet& fleet;
   Store& store;
   PolicyShelf& policies;
+  BootShelf& boots;
   std::string verifier_id = "default";
   std::string listen_address;
   std::uint16_t listen_port = 0;
@@ -36,11 +38,17 @@ std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts);
 void AddKeylimeRoutes(http::Router& router, const ApiParts& parts);
 void AddMachineRoutes(http::Router& router, const ApiParts& parts);
 void AddPolicyRoutes(http::Router& router, const ApiParts& parts);
+void AddBootPolicyRoutes(http::Router& router, const ApiParts& parts);
+void AddKeylimeBootRoutes(http::Router& router, const ApiParts& parts);
 void AddIncidentRoutes(http::Router& router, const ApiParts& parts);
 
 // A policy that says nothing would turn every machine bound to it unpoliced. Our own API
 // refuses it (attack A10), kMalformed ("verifier.policy_says_nothing"); Keylime's stores it.
 Status CheckSaysSomething(const policy::RuntimePolicy& policy);
+
+// The same for a reference state of measured boot: every boot would be unpoliced. Also the
+// errors of BootShelf::Get.
+Status CheckSaysSomething(BootShelf& boots, std::string_view reference);
 
 // {"error": {"code", "id", "message"}}: errors of /api/v1.
 http::Response OwnError(int status, const Error& error);

@@ -13,6 +13,7 @@ const http::Router& ApiTest::router() {
     router_ = MakeRouter({.fleet = fleet(),
                           .store = store(),
                           .policies = policies_,
+                          .boots = boots_,
                           .verifier_id = "default",
                           .listen_address = "10.0.0.1",
                           .listen_port = 8881});
@@ -75,7 +76,7 @@ void ApiTest::PutMachines(int count) {
   Execute(fmt::format(
       "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {}) "
       "INSERT INTO machines SELECT printf('m%04d', n), generation, enrolment, policy_name, "
-      "policy_hash, ek_fingerprint, memory FROM machines, number",
+      "policy_hash, ek_fingerprint, memory, boot_policy_name FROM machines, number",
       count));
   Execute("DELETE FROM machines WHERE agent_id = 'machine-1'");
 }

@@ -128,6 +128,18 @@ std::optional<Fleet::PolicyChoice> ChoiceOf(const wire::AgentId& id, wire::Enrol
   return std::nullopt;
 }
 
+// The same for measured boot. Without a name it has the machine's; "{}" is no content.
+std::optional<Fleet::PolicyChoice> BootChoiceOf(const wire::AgentId& id,
+                                                wire::EnrolRequest& request) {
+  if (!SaysSomething(request.mb_policy)) request.mb_policy.reset();
+  if (!request.mb_policy_name.empty()) {
+    return Fleet::PolicyChoice{.name = request.mb_policy_name,
+                               .body = std::move(request.mb_policy)};
+  }
+  if (!request.mb_policy) return std::nullopt;
+  return Fleet::PolicyChoice{.name = id.text(), .body = std::move(request.mb_policy)};
+}
+
 // Status and text as Keylime's verifier gives them (2.2.3).
 Response EnrolError(const Error& error) {
   if (auto refused = SignatureError(error)) return *std::move(refused);
@@ -164,7 +176,8 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request, Context& c
   // Held until the fleet holds it.
   const auto policy = AdmitPolicy(parts, *message);
   if (!policy) return EnrolError(policy.error());
-  const Status enrolled = parts.fleet.Enrol(*std::move(enrolment), ChoiceOf(*id, *message));
+  const Status enrolled = parts.fleet.Enrol(*std::move(enrolment), ChoiceOf(*id, *message),
+                                            BootChoiceOf(*id, *message));
   if (!enrolled) return EnrolError(enrolled.error());
   return Reply(200, "Success");
 }

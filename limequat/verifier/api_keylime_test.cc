@@ -231,7 +231,10 @@ TEST_F(KeylimeApiTest, WhatIsRefusedAndHow) {
   EXPECT_EQ(Enrolled("m1", request), "400 mTLS certificate for agent is required!");
   request = RequestFor(agent_);
   request.mb_policy_name = "mb";
-  EXPECT_TRUE(Enrolled("m1", request).starts_with("400 Exception error: measured-boot"));
+  EXPECT_EQ(Enrolled("m1", request), "404 Could not find mb_policy with name mb!");
+  request = RequestFor(agent_);
+  request.mb_policy = "not json";
+  EXPECT_TRUE(Enrolled("m1", request).starts_with("400 Exception error: the measured-boot policy"));
   request = RequestFor(agent_);
   request.ak_tpm = testing::MakeAkTpm2b(0x00040072);
   EXPECT_TRUE(Enrolled("m1", request).starts_with("400 Exception error: ak_tpm"));

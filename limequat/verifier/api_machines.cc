@@ -73,6 +73,55 @@ Result<Response> Findings(const ApiParts& parts, const Request& request) {
   return http::Reply(200, json::Serialize(wire::WriteFindingsView(view)));
 }
 
+// What an enrolment is to be bound to.
+struct Choices {
+  std::optional<Fleet::PolicyChoice> policy;
+  std::shared_ptr<const policy::RuntimePolicy> sent;  // held until the fleet holds it
+  std::optional<Fleet::PolicyChoice> boot;
+};
+
+Status ChoosePolicy(const ApiParts& parts, const wire::OwnEnrolment& own,
+                    wire::EnrolRequest& message, Choices& choices) {
+  if (!own.policy_name.empty()) {
+    if (message.runtime_policy_key) {
+      return Malformed("verifier.enrol.policy_key",
+                       "a key is for a policy that is sent along, not for one that was pushed");
+    }
+    choices.policy = Fleet::PolicyChoice{.name = own.policy_name, .body = {}};
+  } else if (message.runtime_policy) {
+    LQ_ASSIGN_OR_RETURN(choices.sent, parts.policies.Admit(*message.runtime_policy,
+                                                           message.runtime_policy_key, Now()));
+    LQ_RETURN_IF_ERROR(CheckSaysSomething(*choices.sent));
+    choices.policy = Fleet::PolicyChoice{.name = {}, .body = std::move(message.runtime_policy)};
+  }
+  return {};
+}
+
+// A boot policy that compares needs something to compare with: a reference state that says
+// nothing would leave the boot unpoliced.
+Result<std::optional<policy::BootPolicy>> ChooseBoot(const ApiParts& parts,
+                                                     const wire::OwnEnrolment& own,
+                                                     wire::EnrolRequest& message,
+                                                     Choices& choices) {
+  std::optional<policy::BootPolicy> policy;
+  if (!own.boot_policy.empty()) {
+    policy = policy::BootPolicyFromName(own.boot_policy);
+    if (!policy) return Malformed("verifier.enrol.boot_policy", "there is no such boot policy");
+  }
+  if (!message.mb_policy_name.empty()) {
+    return Malformed("verifier.enrol.boot_policy", "boot_reference_name names what was pushed");
+  }
+  if (!own.boot_reference_name.empty()) {
+    choices.boot = Fleet::PolicyChoice{.name = own.boot_reference_name, .body = {}};
+  } else if (message.mb_policy) {
+    LQ_RETURN_IF_ERROR(CheckSaysSomething(parts.boots, *message.mb_policy));
+    choices.boot = Fleet::PolicyChoice{.name = {}, .body = std::move(message.mb_policy)};
+  } else if (policy == policy::BootPolicy::kExample) {
+    return Malformed("verifier.enrol.boot_policy", "the policy example needs a reference state");
+  }
+  return policy;
+}
+
 Result<Response> Enrol(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId id, wire::AgentId::Parse(request.PathParameter("id")));
   LQ_ASSIGN_OR_RETURN(wire::OwnEnrolment own, wire::ParseOwnEnrolment(request.body));
@@ -84,27 +133,21 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request) {
             id.text(), own.identity_detail));
   }
   LQ_ASSIGN_OR_RETURN(wire::EnrolRequest message, wire::ParseEnrolRequest(own.enrolment));
+  Choices choices;
+  LQ_ASSIGN_OR_RETURN(const auto boot_policy, ChooseBoot(parts, own, message, choices));
   const EnrolmentExtras extras{
       .identity = own.identity == "verified" ? "verified" : "waived",
       .ek_fingerprint = own.ek_fingerprint,
       .approve_first_boot = own.approve_current_boot,
-      .waivers = {.sha1 = own.waive_sha1, .boot_aggregate_bank = own.waive_boot_aggregate_bank}};
+      .waivers = {.sha1 = own.waive_sha1, .boot_aggregate_bank = own.waive_boot_aggregate_bank},
+      .boot_policy = boot_policy};
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, MakeEnrolment(id, message, extras));
-  std::optional<Fleet::PolicyChoice> policy;
-  std::shared_ptr<const policy::RuntimePolicy> sent;  // held until the fleet holds it
-  if (!own.policy_name.empty()) {
-    if (message.runtime_policy_key) {
-      return Malformed("verifier.enrol.policy_key",
-                       "a key is for a policy that is sent along, not for one that was pushed");
-    }
-    policy = Fleet::PolicyChoice{.name = own.policy_name, .body = {}};
-  } else if (message.runtime_policy) {
-    LQ_ASSIGN_OR_RETURN(
-        sent, parts.policies.Admit(*message.runtime_policy, message.runtime_policy_key, Now()));
-    LQ_RETURN_IF_ERROR(CheckSaysSomething(*sent));
-    policy = Fleet::PolicyChoice{.name = id.text(), .body = std::move(message.runtime_policy)};
+  LQ_RETURN_IF_ERROR(ChoosePolicy(parts, own, message, choices));
+  // What is for this machine alone has its name.
+  for (auto* choice : {&choices.policy, &choices.boot}) {
+    if (*choice && (*choice)->name.empty()) (*choice)->name = id.text();
   }
-  LQ_RETURN_IF_ERROR(parts.fleet.Enrol(std::move(enrolment), policy));
+  LQ_RETURN_IF_ERROR(parts.fleet.Enrol(std::move(enrolment), choices.policy, choices.boot));
   return http::Reply(201, json::Serialize(json::Object{{"agent_id", id.text()}}));
 }
 

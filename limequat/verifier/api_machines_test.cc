@@ -86,9 +86,10 @@ TEST_F(MachinesApiTest, OneMachine) {
   EXPECT_EQ(answer.status, 200);
   std::string members;
   for (const auto& [name, value] : *answer.document.as_object()) members += name + " ";
-  EXPECT_EQ(members,
-            "agent_id integrity trusted open_incidents identity baseline policy address "
-            "evidence_time evidence_age_seconds attestations boots ima_entries last_problem ");
+  EXPECT_EQ(
+      members,
+      "agent_id integrity trusted open_incidents identity baseline policy boot_policy address "
+      "evidence_time evidence_age_seconds attestations boots ima_entries last_problem ");
   const auto view = wire::ParseMachineView(answer.document);
   ASSERT_TRUE(view) << view.error().message;
   EXPECT_EQ(view->integrity, "pass");
@@ -227,7 +228,18 @@ TEST_F(MachinesApiTest, WhatIsRefused) {
   EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.enrol.mtls");
   request = RequestFor(agent_);
   request.mb_policy_name = "mb";
-  EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "501 verifier.enrol.measured_boot");
+  EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.enrol.boot_policy");
+  wire::OwnEnrolment named = Own();
+  named.boot_reference_name = "mb";
+  EXPECT_EQ(Enrolled("m1", named).Error(), "404 verifier.unknown_policy");
+  for (const char* policy : {"example", "unknown"}) {
+    named = Own();
+    named.boot_policy = policy;
+    EXPECT_EQ(Enrolled("m1", named).Error(), "400 verifier.enrol.boot_policy") << policy;
+  }
+  request = RequestFor(agent_);
+  request.mb_policy = "{}";
+  EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.policy_says_nothing");
   EXPECT_EQ(fleet().size(), 0U);
 }
 

@@ -59,6 +59,14 @@ TEST_F(ApiRoutesTest, Cve_2026_1709_TheTableOfRoutes) {
                   "PUT /api/v1/policies/{name} roles: operator administration 104857600",
                   "GET /api/v1/policies/{name}/versions roles: operator administration 65536",
                   "POST /api/v1/policies/{name}/rollback roles: operator administration 65536",
+                  "GET /api/v1/boot-policies roles: operator administration 65536",
+                  "GET /api/v1/boot-policies/{name} roles: operator administration 65536",
+                  "PUT /api/v1/boot-policies/{name} roles: operator administration 16777216",
+                  "GET /{version}/mbpolicies roles: operator administration 65536",
+                  "GET /{version}/mbpolicies/{name} roles: operator administration 65536",
+                  "POST /{version}/mbpolicies/{name} roles: operator administration 33558528",
+                  "PUT /{version}/mbpolicies/{name} roles: operator administration 33558528",
+                  "DELETE /{version}/mbpolicies/{name} roles: operator administration 65536",
                   "GET /api/v1/incidents roles: operator administration 65536",
                   "POST /api/v1/incidents/{number}/close roles: operator administration 65536"));
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "limequat/appraise/attestation.h"
+#include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/crypto/random.h"
@@ -35,6 +36,16 @@ http::Endpoint EndpointOf(const Enrolment& enrolment) {
   return endpoint;
 }
 
+// The event log of an answer, if anything will look at it.
+Result<std::optional<Bytes>> BootLogOf(const Ask& ask, const wire::QuoteAnswer& message) {
+  const appraise::BootCriteria* boot = ask.reference->boot.get();
+  const bool looks = boot != nullptr && boot->looks() && ask.flight.challenge.full;
+  if (!looks || !message.mb_measurement_list) return std::optional<Bytes>();
+  auto log = Base64Decode(*message.mb_measurement_list);
+  if (!log) return std::move(log).error().In("mb_measurement_list");
+  return std::optional<Bytes>(*std::move(log));
+}
+
 // From the bytes of an HTTP answer to an appraised attestation; pure apart from the time.
 Result<appraise::Attestation> Evaluate(const Ask& ask, std::string_view body) {
   LQ_ASSIGN_OR_RETURN(wire::QuoteAnswer message, wire::ParseQuoteAnswer(body));
@@ -47,6 +58,8 @@ Result<appraise::Attestation> Evaluate(const Ask& ask, std::string_view body) {
                           .ima_list = {},
                           .ima_first = message.ima_measurement_list_entry};
   if (message.ima_measurement_list) answer.ima_list = *message.ima_measurement_list;
+  LQ_ASSIGN_OR_RETURN(const std::optional<Bytes> boot_log, BootLogOf(ask, message));
+  if (boot_log) answer.boot_log = *boot_log;
   return appraise::AppraiseAttestation(*ask.reference, ask.flight.challenge, answer,
                                        ask.before.get(), Now());
 }

@@ -352,8 +352,11 @@ class HeldAloneTest : public HeldTest {
  protected:
   std::shared_ptr<Machine> Started() {
     auto machine = std::make_shared<Machine>(
-        FleetParts{
-            .runtime = runtime_, .client = *client_, .store = store(), .policies = policies_},
+        FleetParts{.runtime = runtime_,
+                   .client = *client_,
+                   .store = store(),
+                   .policies = policies_,
+                   .boots = boots_},
         options_,
         StartState(std::make_shared<const Enrolment>(EnrolmentOf("m1", agent_)), {}, Time()));
     machine->Start(Duration(0));

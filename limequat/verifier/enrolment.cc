@@ -30,23 +30,7 @@ Status CheckHost(std::string_view host) {
   return {};
 }
 
-// A measured-boot policy that says something. Keylime's tenant sends "{}" or null without one.
-bool SaysSomething(const std::optional<std::string>& policy) {
-  if (!policy) return false;
-  const auto parsed = json::Parse(*policy);
-  if (!parsed) return true;
-  if (parsed->is_null()) return false;
-  const json::Object* object = parsed->as_object();
-  return object == nullptr || !object->empty();
-}
-
 Status RefuseWhatCannotBeEvaluated(const wire::EnrolRequest& request) {
-  if (SaysSomething(request.mb_policy) || !request.mb_policy_name.empty()) {
-    return Unsupported("verifier.enrol.measured_boot",
-                       "measured-boot policies are not supported by this version: enrol without "
-                       "mb_policy; PCRs 0-9 are "
-                       "compared with the machine's boot baseline");
-  }
   if (!request.ima_sign_verification_keys.empty()) {
     return Unsupported("verifier.enrol.verification_keys",
                        "keys for IMA signatures are not supported by this version");
@@ -72,6 +56,15 @@ json::Array Strings(const std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+bool SaysSomething(const std::optional<std::string>& boot_policy) {
+  if (!boot_policy) return false;
+  const auto parsed = json::Parse(*boot_policy);
+  if (!parsed) return true;
+  if (parsed->is_null()) return false;
+  const json::Object* object = parsed->as_object();
+  return object == nullptr || !object->empty();
+}
 
 crypto::Digest Enrolment::PolicyHash() const {
   return reference.policy ? reference.policy->hash()
@@ -117,12 +110,15 @@ Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolReques
                                        .bank = {},
                                        .accepted_hashes = std::move(hashes),
                                        .policy = nullptr,
+                                       .boot = nullptr,
                                        .baseline = {},
                                        .pcr_policy = request.tpm_policy.pcrs,
                                        .requested = tpm::PcrSet(request.tpm_policy.mask) -
                                                     tpm::PcrSet::Of(appraise::kTransportKeyPcr),
                                        .waivers = extras.waivers},
       .policy_name = {},
+      .boot_policy_name = {},
+      .boot_policy = extras.boot_policy,
       .identity = extras.identity,
       .ek_fingerprint = extras.ek_fingerprint,
       .approve_first_boot = extras.approve_first_boot,
@@ -151,6 +147,8 @@ std::string StoreForm(const Enrolment& enrolment) {
       {"waive_boot_aggregate_bank", enrolment.reference.waivers.boot_aggregate_bank}};
   if (enrolment.transport_certificate)
     document.Set("transport_certificate", enrolment.transport_certificate->ToPem());
+  if (enrolment.boot_policy)
+    document.Set("boot_policy", policy::BootPolicyName(*enrolment.boot_policy));
   return json::Serialize(document);
 }
 
@@ -175,7 +173,13 @@ Result<Enrolment> FromStoreForm(const wire::AgentId& id, std::int64_t generation
   extras.approve_first_boot = in.Bool("approve_first_boot");
   extras.waivers.sha1 = in.Bool("waive_sha1");
   extras.waivers.boot_aggregate_bank = in.Bool("waive_boot_aggregate_bank");
+  const auto boot_policy = in.OptionalString("boot_policy");
   LQ_RETURN_IF_ERROR(in.status());
+  if (boot_policy) {
+    extras.boot_policy = policy::BootPolicyFromName(*boot_policy);
+    if (!extras.boot_policy)
+      return Malformed("verifier.store.boot_policy", "the database names an unknown boot policy");
+  }
   LQ_ASSIGN_OR_RETURN(request.tpm_policy, wire::ParseTpmPolicy(tpm_policy));
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, MakeEnrolment(id, request, extras));
   enrolment.generation = generation;

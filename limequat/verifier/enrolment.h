@@ -10,6 +10,7 @@
 #include "limequat/appraise/attestation.h"
 #include "limequat/base/result.h"
 #include "limequat/crypto/certificate.h"
+#include "limequat/policy/boot_policy.h"
 #include "limequat/wire/agent_id.h"
 #include "limequat/wire/enrolment.h"
 
@@ -32,6 +33,10 @@ struct Enrolment {
   // machines bound to the same content.
   appraise::Reference reference;
   std::string policy_name;  // "" if none
+  // Name of the reference state for measured boot, "" if none, and the policy that goes by
+  // it; nullopt: the one that this verifier usually uses. `reference.boot` is made of both.
+  std::string boot_policy_name;
+  std::optional<policy::BootPolicy> boot_policy;
 
   std::string identity;        // "verified", "waived", "asserted by NAME"
   std::string ek_fingerprint;  // hex; incidents follow it (attack A19). "" if unknown
@@ -54,12 +59,17 @@ struct EnrolmentExtras {
   std::string ek_fingerprint;
   bool approve_first_boot = false;
   appraise::Waivers waivers;
+  std::optional<policy::BootPolicy> boot_policy = std::nullopt;
 };
 
-// Turns a message into an enrolment without a policy (the caller binds one).
+// Whether a measured-boot policy that came along says something: not null, and no empty
+// document. Keylime's tenant sends "{}" or null without one.
+bool SaysSomething(const std::optional<std::string>& boot_policy);
+
+// Turns a message into an enrolment without policies (the caller binds them).
 // kMalformed for an address, key or certificate that is none, kUnsupported
-// ("verifier.enrol.*") for what this version cannot hold a machine against: a
-// measured-boot policy, keyrings, an AK that may not sign quotes. Fail closed: what
+// ("verifier.enrol.*") for what this version cannot hold a machine against:
+// keyrings, an AK that may not sign quotes. Fail closed: what
 // cannot be evaluated is refused, not ignored.
 Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolRequest& request,
                                 const EnrolmentExtras& extras);

@@ -41,22 +41,10 @@ Status Fleet::Start() {
 
   std::size_t started = 0;
   for (StoredMachine& stored : loaded.machines) {
-    if (stored.policy_hash) {
-      Result<std::shared_ptr<const policy::RuntimePolicy>> policy =
-          parts_.policies.Find(*stored.policy_hash);
-      // Read and hashed once, however many machines are bound to it.
-      if (*policy == nullptr) {
-        LQ_ASSIGN_OR_RETURN(auto body, parts_.store.FindPolicyByHash(*stored.policy_hash));
-        policy = body ? parts_.policies.GetStored(body->body)
-                      : Result<std::shared_ptr<const policy::RuntimePolicy>>(
-                            NotFound("verifier.policy_lost", "its policy is not in the database"));
-      }
-      if (!policy) {
-        telemetry::LogError("verifier.machine_unreadable", policy.error(),
-                            {{"agent", stored.enrolment.id.text()}});
-        continue;
-      }
-      stored.enrolment.reference.policy = policy::PolicySet::Of(*std::move(policy));
+    if (const Status bound = BindStored(stored); !bound) {
+      telemetry::LogError("verifier.machine_unreadable", bound.error(),
+                          {{"agent", stored.enrolment.id.text()}});
+      continue;
     }
     std::string id = stored.enrolment.id.text();
     auto machine = std::make_shared<Machine>(
@@ -76,7 +64,22 @@ Status Fleet::Start() {
   return {};
 }
 
-Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy) {
+Status Fleet::BindStored(StoredMachine& stored) {
+  LQ_RETURN_IF_ERROR(BindStoredBoot(stored.enrolment));
+  if (!stored.policy_hash) return {};
+  std::shared_ptr<const policy::RuntimePolicy> policy = parts_.policies.Find(*stored.policy_hash);
+  // Read and hashed once, however many machines are bound to it.
+  if (policy == nullptr) {
+    LQ_ASSIGN_OR_RETURN(auto body, parts_.store.FindPolicyByHash(*stored.policy_hash));
+    if (!body) return NotFound("verifier.policy_lost", "its policy is not in the database");
+    LQ_ASSIGN_OR_RETURN(policy, parts_.policies.GetStored(body->body));
+  }
+  stored.enrolment.reference.policy = policy::PolicySet::Of(std::move(policy));
+  return {};
+}
+
+Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy,
+                    const std::optional<PolicyChoice>& boot) {
   const std::lock_guard administration(administration_);
   const std::string id = enrolment.id.text();
   if (FindMachine(id)) {
@@ -88,10 +91,17 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
     return Unavailable("verifier.full",
                        fmt::format("this verifier has its {} machines", options_.max_machines));
 
+  LQ_RETURN_IF_ERROR(BindBootLocked(enrolment, boot));
   if (policy) {
     LQ_ASSIGN_OR_RETURN(auto bound, BindLocked(*policy));
     enrolment.reference.policy = policy::PolicySet::Of(std::move(bound));
     enrolment.policy_name = policy->name;
+  }
+  if (boot && boot->body) {
+    LQ_ASSIGN_OR_RETURN(
+        auto rebound,
+        parts_.store.PutBootPolicy({.name = boot->name, .hash = {}, .body = *boot->body}, Now()));
+    static_cast<void>(rebound);  // the name is new
   }
   std::optional<crypto::Digest> policy_hash;
   if (enrolment.reference.policy) policy_hash = enrolment.PolicyHash();

@@ -15,6 +15,7 @@
 #include "limequat/http/client.h"
 #include "limequat/http/runtime.h"
 #include "limequat/notify/outbox.h"
+#include "limequat/verifier/boot_shelf.h"
 #include "limequat/verifier/machine.h"
 #include "limequat/verifier/policy_shelf.h"
 #include "limequat/verifier/store.h"
@@ -37,6 +38,7 @@ struct FleetParts {
   http::Client& client;
   Store& store;
   PolicyShelf& policies;
+  BootShelf& boots;
   notify::Outbox* outbox = nullptr;  // null: no webhook is configured
 };
 
@@ -67,7 +69,12 @@ class Fleet {
     std::string name;
     std::optional<std::string> body;
   };
-  Status Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy);
+  // `boot`: the same for the reference state of measured boot, except that a name that
+  // exists is a conflict whatever its content, as with Keylime. Without one the machine
+  // has the boot policy that its enrolment names, with an empty reference state, or none.
+  // kMalformed ("verifier.boot_policy"), kUntrusted ("verifier.boot_policy_signature").
+  Status Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy,
+               const std::optional<PolicyChoice>& boot = std::nullopt);
   // Removes a machine. When it returns, nothing more is sent to it (attack A20).
   // kNotFound ("verifier.unknown_agent").
   Status Remove(const wire::AgentId& id);
@@ -76,6 +83,14 @@ class Fleet {
   // ("verifier.policy_release") if the present policy says which release it is and the
   // next one is no later one. The number of machines.
   Result<std::size_t> PushPolicy(std::string_view name, std::string_view body);
+  // The same for a reference state of measured boot: every machine bound to it is asked to
+  // show its boot in full. kConflict ("verifier.policy_exists") for Push::kNew and a name
+  // that exists, kNotFound ("verifier.unknown_policy") for Push::kChange and one that does
+  // not.
+  enum class Push { kNew, kChange, kEither };
+  Result<std::size_t> PushBootPolicy(std::string_view name, std::string_view body, Push push);
+  // kNotFound ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use").
+  Status RemoveBootPolicy(std::string_view name);
   // Counts the open incidents anew, after one was closed, of every machine with
   // this name or this EK.
   void RecountIncidents(std::string_view agent_id, std::string_view ek_fingerprint);
@@ -93,6 +108,12 @@ class Fleet {
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
   // The policy that an enrolment chose, stored under its name.
   Result<std::shared_ptr<const policy::RuntimePolicy>> BindLocked(const PolicyChoice& choice);
+  // A machine of the database gets the policies it is bound to.
+  Status BindStored(StoredMachine& stored);
+  // fleet_boot.cc
+  Status BindStoredBoot(Enrolment& enrolment);
+  Status BindBootLocked(Enrolment& enrolment, const std::optional<PolicyChoice>& choice);
+  Status AdmitBootReference(std::string_view body);
   Status CheckSuccession(std::string_view name, const policy::RuntimePolicy& next);
   // `policy` is what `body` says.
   Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body,

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "limequat/base/encoding.h"
 #include "limequat/json/value.h"
 #include "limequat/verifier/clock.h"
 #include "limequat/wire/envelope.h"
@@ -99,6 +100,9 @@ wire::QuoteAnswer AgentPeer::HonestQuote(const Question& question) {
                            .ima_measurement_list = {},
                            .ima_measurement_list_entry = 0,
                            .mb_measurement_list = {}};
+  if (question.mask.Contains(0) && machine_.boot_log()) {
+    answer.mb_measurement_list = Base64Encode(*machine_.boot_log());
+  }
   if (question.full) answer.pubkey = machine_.transport_key();
   const FakeMachine::ListPart part = machine_.ListFrom(question.ima_from);
   answer.ima_measurement_list = std::string(part.text);
@@ -240,6 +244,7 @@ Fleet& VerifierTest::fleet() {
                                                 .client = *client_,
                                                 .store = store(),
                                                 .policies = policies_,
+                                                .boots = boots_,
                                                 .outbox = outbox_.get()},
                                      options_);
     const Status started = fleet_->Start();

@@ -150,6 +150,7 @@ class VerifierTest : public ::testing::Test {
   http::Runtime runtime_{{}};
   std::unique_ptr<Store> store_;
   PolicyShelf policies_;
+  BootShelf boots_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<notify::Outbox> outbox_;
 

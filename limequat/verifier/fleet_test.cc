@@ -325,7 +325,11 @@ TEST_F(FleetTest, PolicyThatCannotBeReadIsLost) {
 TEST_F(FleetTest, DatabaseThatCannotBeReadStopsTheStart) {
   fleet();
   Execute("DROP TABLE machines");
-  Fleet second({.runtime = runtime_, .client = *client_, .store = store(), .policies = policies_},
+  Fleet second({.runtime = runtime_,
+                .client = *client_,
+                .store = store(),
+                .policies = policies_,
+                .boots = boots_},
                options_);
   EXPECT_FALSE(second.Start());
 }

@@ -41,11 +41,11 @@ Result<policy::TrustedSigners> SignerOf(const std::string& pem) {
 
 }  // namespace
 
-Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Admit(
-    std::string_view body, const std::optional<std::string>& key, Time now) {
+Result<std::optional<policy::VerifiedEnvelope>> PolicyShelf::VerifySender(
+    std::string_view body, const std::optional<std::string>& key, Time now) const {
   const auto envelope = policy::UnverifiedEnvelope::Parse(body);
   const bool asks = signing_.required || !signing_.signers.empty() || key.has_value();
-  if (!envelope && !asks) return Get(body);
+  if (!envelope && !asks) return std::optional<policy::VerifiedEnvelope>();
   if (!envelope) return Untrusted("policy.signature.present", "the policy is not signed");
   if (signing_.signers.empty() && !key) {
     return Untrusted("policy.signature.key",
@@ -70,9 +70,16 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Admit(
     }
     verified = std::move(verification.envelope);
   }
-  if (auto known = Find(envelope->hash())) return known;
+  return verified;
+}
+
+Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Admit(
+    std::string_view body, const std::optional<std::string>& key, Time now) {
+  LQ_ASSIGN_OR_RETURN(const auto verified, VerifySender(body, key, now));
+  if (!verified) return Get(body);
+  if (auto known = Find(verified->hash())) return known;
   LQ_ASSIGN_OR_RETURN(auto policy, policy::RuntimePolicy::Parse(*verified));
-  return Keep(std::move(policy));
+  return policies_.Keep(std::move(policy));
 }
 
 Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Get(std::string_view body) {
@@ -83,7 +90,7 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Get(std::strin
   // Parsed without the lock: a large policy must not hold up the others. Two threads
   // may parse the same content; the first one stays.
   LQ_ASSIGN_OR_RETURN(auto policy, policy::RuntimePolicy::Parse(body));
-  return Keep(std::move(policy));
+  return policies_.Keep(std::move(policy));
 }
 
 Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::GetStored(std::string_view body) {
@@ -94,23 +101,11 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::GetStored(std:
       auto policy,
       policy::RuntimePolicy::Parse(
           policy::VerifiedEnvelope::AssumeVerifiedBeforeStoring(*std::move(envelope))));
-  return Keep(std::move(policy));
+  return policies_.Keep(std::move(policy));
 }
 
 std::shared_ptr<const policy::RuntimePolicy> PolicyShelf::Find(const crypto::Digest& hash) {
-  const std::lock_guard lock(mutex_);
-  const auto found = by_hash_.find(hash);
-  return found == by_hash_.end() ? nullptr : found->second.lock();
-}
-
-std::shared_ptr<const policy::RuntimePolicy> PolicyShelf::Keep(
-    std::shared_ptr<const policy::RuntimePolicy> policy) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(by_hash_, [](const auto& entry) { return entry.second.expired(); });
-  auto& slot = by_hash_[policy->hash()];
-  if (auto first = slot.lock()) return first;
-  slot = policy;
-  return policy;
+  return policies_.Find(hash);
 }
 
 }  // namespace limequat::verifier

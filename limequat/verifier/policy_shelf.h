@@ -1,8 +1,6 @@
 #pragma once
 
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +10,7 @@
 #include "limequat/crypto/digest.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/runtime_policy.h"
+#include "limequat/verifier/interned.h"
 
 namespace limequat::verifier {
 
@@ -30,16 +29,20 @@ class PolicyShelf {
   PolicyShelf() = default;
   explicit PolicyShelf(PolicySigning signing) : signing_(std::move(signing)) {}
 
-  // The parsed form of a policy that somebody sends, `body` and the public key `key`
-  // (PEM) with it: the one way in. Fails closed (attack A11): an envelope must verify
-  // with the configured keys and with the one that came along, whichever there are; where
-  // there is any, a policy that is not signed is refused. A key that comes along with a
-  // request is no root: it never stands for a configured one. Certificates are judged
-  // as of `now`.
+  // What stands behind a policy of any kind that somebody sends, `body` and the public key
+  // `key` (PEM) with it: its verified envelope, or nothing if it is not signed and need
+  // not be. Fails closed (attack A11): an envelope must verify with the configured keys
+  // and with the one that came along, whichever there are; where there is any, a policy
+  // that is not signed is refused. A key that comes along with a request is no root: it
+  // never stands for a configured one. Certificates are judged as of `now`.
   //
   // kUntrusted ("policy.signature.key": none is known, "policy.signature": not signed so,
   // "policy.signature.present": not signed at all), kMalformed ("policy.signature.key")
-  // for a key that is none, and the errors of RuntimePolicy::Parse.
+  // for a key that is none.
+  Result<std::optional<policy::VerifiedEnvelope>> VerifySender(
+      std::string_view body, const std::optional<std::string>& key, Time now) const;
+  // The parsed form of a runtime policy that somebody sends: the one way in. Errors are
+  // those of VerifySender and of RuntimePolicy::Parse.
   Result<std::shared_ptr<const policy::RuntimePolicy>> Admit(std::string_view body,
                                                              const std::optional<std::string>& key,
                                                              Time now);
@@ -54,12 +57,8 @@ class PolicyShelf {
   Result<std::shared_ptr<const policy::RuntimePolicy>> GetStored(std::string_view body);
 
  private:
-  std::shared_ptr<const policy::RuntimePolicy> Keep(
-      std::shared_ptr<const policy::RuntimePolicy> policy);
-
   const PolicySigning signing_{};
-  std::mutex mutex_;
-  std::map<crypto::Digest, std::weak_ptr<const policy::RuntimePolicy>> by_hash_;
+  Interned<policy::RuntimePolicy> policies_;
 };
 
 }  // namespace limequat::verifier

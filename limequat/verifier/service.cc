@@ -96,7 +96,8 @@ Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime,
   LQ_ASSIGN_OR_RETURN(http::ServerTls tls, LoadTls(config));
   LQ_ASSIGN_OR_RETURN(const http::ClientOptions client, LoadClient(config));
   LQ_ASSIGN_OR_RETURN(PolicySigning signing, LoadSigning(config));
-  auto service = std::unique_ptr<Service>(new Service(std::move(signing)));
+  auto service = std::unique_ptr<Service>(
+      new Service(std::move(signing), *policy::BootPolicyFromName(config.boot_policy)));
   LQ_ASSIGN_OR_RETURN(service->store_, Store::Open(config.database_url));
   service->fleet_runtime_ = std::make_unique<http::Runtime>(FleetThreads());
   LQ_ASSIGN_OR_RETURN(service->client_, http::Client::Create(*service->fleet_runtime_, client));
@@ -113,12 +114,14 @@ Result<std::unique_ptr<Service>> Service::Start(http::Runtime& runtime,
                                                        .client = *service->client_,
                                                        .store = *service->store_,
                                                        .policies = service->policies_,
+                                                       .boots = service->boots_,
                                                        .outbox = service->outbox_.get()},
                                             OptionsOf(config));
   LQ_RETURN_IF_ERROR(service->fleet_->Start());
   const std::shared_ptr<const http::Router> router = MakeRouter({.fleet = *service->fleet_,
                                                                  .store = *service->store_,
                                                                  .policies = service->policies_,
+                                                                 .boots = service->boots_,
                                                                  .verifier_id = "default",
                                                                  .listen_address = config.listen,
                                                                  .listen_port = config.port});

@@ -29,13 +29,15 @@ class Service {
   Fleet& fleet() { return *fleet_; }
 
  private:
-  explicit Service(PolicySigning signing) : policies_(std::move(signing)) {}
+  Service(PolicySigning signing, policy::BootPolicy usual)
+      : policies_(std::move(signing)), boots_(usual) {}
   // Destroyed from the last: listener, fleet, notices, client, threads, database.
   std::unique_ptr<Store> store_;
   // The fleet's own threads: however many answers come, the API and its health routes
   // have theirs.
   std::unique_ptr<http::Runtime> fleet_runtime_;
   PolicyShelf policies_;
+  BootShelf boots_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<notify::Outbox> outbox_;
   std::unique_ptr<Fleet> fleet_;

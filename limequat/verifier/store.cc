@@ -58,11 +58,21 @@ const std::array kMigrations = {
     sql::Migration{
         .version = 2,
         .name = "versions of policies",
+        .statements =
+            {
+                "CREATE TABLE policy_versions (name VARCHAR(255) NOT NULL, number BIGINT NOT NULL, "
+                "hash VARCHAR(64) NOT NULL, pushed_us BIGINT NOT NULL, PRIMARY KEY (name, number))",
+                "INSERT INTO policy_versions (name, number, hash, pushed_us) SELECT name, 1, hash, "
+                "pushed_us FROM policy_names",
+            }},
+    sql::Migration{
+        .version = 3,
+        .name = "measured-boot policies",
         .statements = {
-            "CREATE TABLE policy_versions (name VARCHAR(255) NOT NULL, number BIGINT NOT NULL, "
-            "hash VARCHAR(64) NOT NULL, pushed_us BIGINT NOT NULL, PRIMARY KEY (name, number))",
-            "INSERT INTO policy_versions (name, number, hash, pushed_us) SELECT name, 1, hash, "
-            "pushed_us FROM policy_names",
+            "CREATE TABLE boot_policies (name VARCHAR(255) NOT NULL PRIMARY KEY, hash VARCHAR(64) "
+            "NOT NULL, body TEXT NOT NULL, pushed_us BIGINT NOT NULL)",
+            "ALTER TABLE machines ADD COLUMN boot_policy_name VARCHAR(255) NOT NULL DEFAULT ''",
+            "CREATE INDEX machines_by_boot_policy ON machines (boot_policy_name)",
         }}};
 
 }  // namespace

@@ -105,6 +105,22 @@ class Store {
   // nullopt if there is none with this number, or no longer.
   Result<std::optional<StoredPolicy>> FindPolicyVersion(std::string_view name, std::int64_t number);
 
+  // --- measured-boot policies ---
+  struct BootPolicy {
+    std::string name;
+    std::string hash;  // SHA-256 of body, hex; filled in by the store
+    std::string body;  // as it was sent
+  };
+  // Stores the text under its name. The machines bound to the name follow it, as for
+  // PutPolicy; none if it is the text that was there.
+  Result<std::vector<Rebound>> PutBootPolicy(const BootPolicy& policy, Time now);
+  // nullopt if the name is unknown.
+  Result<std::optional<BootPolicy>> FindBootPolicy(std::string_view name);
+  // Names and hashes, without bodies.
+  Result<std::vector<BootPolicy>> ListBootPolicies();
+  // kNotFound ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use").
+  Status RemoveBootPolicy(std::string_view name);
+
   // --- failures and incidents ---
   // How many incidents of the machine are open. Called on the writer's thread, in
   // the order of the commits, so that an older count never overtakes a newer one.

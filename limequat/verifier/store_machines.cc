@@ -105,12 +105,20 @@ Result<StoredMachine> ReadMachine(const Row& row) {
   LQ_ASSIGN_OR_RETURN(std::string policy_name, row.Text(3));
   LQ_ASSIGN_OR_RETURN(std::string hash_text, row.Text(4));
   LQ_ASSIGN_OR_RETURN(std::string memory_text, row.Text(5));
+  LQ_ASSIGN_OR_RETURN(std::string boot_policy_name, row.Text(6));
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, FromStoreForm(id, generation, document));
   LQ_ASSIGN_OR_RETURN(auto hash, ParseHash(hash_text));
   LQ_ASSIGN_OR_RETURN(Memory memory, ReadMemory(memory_text));
   enrolment.policy_name = std::move(policy_name);
+  enrolment.boot_policy_name = std::move(boot_policy_name);
   return StoredMachine{
       .enrolment = std::move(enrolment), .policy_hash = hash, .memory = std::move(memory)};
+}
+
+Status Drop(Connection& connection, std::string_view statement, const wire::AgentId& id) {
+  LQ_ASSIGN_OR_RETURN(auto removed, connection.Execute(statement, {id.text()}));
+  static_cast<void>(removed);
+  return {};
 }
 
 }  // namespace
@@ -123,10 +131,11 @@ Result<Store::Loaded> Store::LoadMachines() {
   for (bool more = true; more;) {
     LQ_RETURN_IF_ERROR(database_->Read({}, [&](Connection& connection) -> Status {
       LQ_ASSIGN_OR_RETURN(
-          auto rows, connection.Query(
-                         "SELECT agent_id, generation, enrolment, policy_name, policy_hash, memory "
-                         "FROM machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500",
-                         {last}));
+          auto rows,
+          connection.Query(
+              "SELECT agent_id, generation, enrolment, policy_name, policy_hash, memory, "
+              "boot_policy_name FROM machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500",
+              {last}));
       more = rows.size() == kPage;
       for (const Row& row : rows) {
         LQ_ASSIGN_OR_RETURN(last, row.Text(0));
@@ -166,9 +175,9 @@ Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment,
         auto inserted,
         connection.Execute(
             "INSERT INTO machines (agent_id, generation, enrolment, policy_name, policy_hash, "
-            "ek_fingerprint, memory) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "ek_fingerprint, memory, boot_policy_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             {id, generation, StoreForm(enrolment), enrolment.policy_name, HashText(policy),
-             enrolment.ek_fingerprint, WriteMemory({})}));
+             enrolment.ek_fingerprint, WriteMemory({}), enrolment.boot_policy_name}));
     static_cast<void>(inserted);
     return {};
   }));
@@ -180,19 +189,19 @@ Status Store::RemoveMachine(const wire::AgentId& id) {
     LQ_ASSIGN_OR_RETURN(auto removed,
                         connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id.text()}));
     if (removed == 0) return NotFound("verifier.unknown_agent", "agent id not found");
-    // A policy that only this machine had, under its own name, goes with it, as Keylime does.
-    LQ_ASSIGN_OR_RETURN(
-        auto users,
-        connection.Query("SELECT 1 FROM machines WHERE policy_name = ? LIMIT 1", {id.text()}));
-    if (!users.empty()) return {};
-    LQ_ASSIGN_OR_RETURN(auto names,
-                        connection.Execute("DELETE FROM policy_names WHERE name = ?", {id.text()}));
-    LQ_ASSIGN_OR_RETURN(
-        auto versions,
-        connection.Execute("DELETE FROM policy_versions WHERE name = ?", {id.text()}));
-    static_cast<void>(names);
-    static_cast<void>(versions);
-    return {};
+    // Policies that only this machine had, under its own name, go with it, as with Keylime.
+    LQ_RETURN_IF_ERROR(Drop(connection,
+                            "DELETE FROM policy_names WHERE name = ? AND NOT EXISTS (SELECT 1 "
+                            "FROM machines WHERE policy_name = policy_names.name)",
+                            id));
+    LQ_RETURN_IF_ERROR(Drop(connection,
+                            "DELETE FROM policy_versions WHERE name = ? AND NOT EXISTS (SELECT 1 "
+                            "FROM policy_names WHERE policy_names.name = policy_versions.name)",
+                            id));
+    return Drop(connection,
+                "DELETE FROM boot_policies WHERE name = ? AND NOT EXISTS (SELECT 1 FROM machines "
+                "WHERE boot_policy_name = boot_policies.name)",
+                id);
   });
 }
 

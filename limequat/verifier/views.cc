@@ -14,7 +14,7 @@ namespace {
 // away by itself has.
 constexpr std::int64_t kHighestSeverity = 6;
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kEventIds = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kEventIds = {{
     {"ima.path", "ima.validation.ima-ng.not_in_allowlist"},
     {"ima.digest", "ima.validation.ima-ng.runtime_policy_hash"},
     {"ima.template_digest", "ima.validation.ima_hash"},
@@ -27,6 +27,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kEventId
     {"tpm.quote.transport_key", "pcr_validation.invalid_pcr_16"},
     {"tpm.quote.algorithms", "qoute_validation.invalid_hash_alg"},
     {"evidence.malformed", "qoute_validation.invalid_data"},
+    {"eventlog.readable", "measured_boot.parser.tpm2_eventlog.error"},
+    {"eventlog.present", "pcr_validation.unused_pcr_0"},
 }};
 
 const Finding* FirstFailed(const MachineState& state) {
@@ -38,6 +40,8 @@ const Finding* FirstFailed(const MachineState& state) {
 }
 
 std::string BaselineOf(const MachineState& state) {
+  const auto& boot = state.enrolment->reference.boot;
+  if (boot != nullptr && boot->compares()) return "by boot policy";
   if (!state.memory.baseline) return "none";
   return state.memory.baseline->approved ? "approved" : "unapproved";
 }
@@ -45,6 +49,15 @@ std::string BaselineOf(const MachineState& state) {
 std::string PolicyOf(const Enrolment& enrolment) {
   if (!enrolment.reference.policy) return "none";
   return fmt::format("{} ({})", enrolment.policy_name, enrolment.PolicyHash().hex().substr(0, 12));
+}
+
+std::string BootPolicyOf(const Enrolment& enrolment) {
+  const auto& boot = enrolment.reference.boot;
+  if (boot == nullptr) return "none";
+  const std::string_view policy = policy::BootPolicyName(boot->policy());
+  if (enrolment.boot_policy_name.empty()) return std::string(policy);
+  return fmt::format("{}: {} ({})", policy, enrolment.boot_policy_name,
+                     boot->hash().hex().substr(0, 12));
 }
 
 }  // namespace
@@ -55,8 +68,11 @@ std::string KeylimeEventId(const Finding& finding) {
   }
   const std::uint32_t pcr = finding.subject.pcr.value_or(0);
   if (finding.check == "boot.baseline") return fmt::format("measured_boot.invalid_pcr_{}", pcr);
+  if (finding.check == "eventlog.replay") return fmt::format("measured_boot.invalid_pcr_{}", pcr);
   if (finding.check == "pcr.policy") return fmt::format("pcr_validation.invalid_pcr_{}", pcr);
   if (finding.check.starts_with("tpm.")) return "qoute_validation.quote_validation";
+  const bool of_boot = finding.check.starts_with("boot.") || finding.check.starts_with("eventlog.");
+  if (of_boot && finding.check != "boot.unstable") return "measured_boot.policy_example";
   return "internal.limequat." + finding.check;
 }
 
@@ -70,6 +86,7 @@ wire::MachineView ViewOf(const MachineState& state, const Pace& pace, Time now) 
   view.identity = enrolment.identity;
   view.baseline = BaselineOf(state);
   view.policy = PolicyOf(enrolment);
+  view.boot_policy = BootPolicyOf(enrolment);
   view.address = fmt::format("{}:{}", enrolment.host, enrolment.port);
   if (state.verified_evidence) {
     view.evidence_time = FormatRfc3339(*state.verified_evidence);
@@ -129,6 +146,7 @@ wire::AgentStatus KeylimeStatusOf(const MachineState& state, const Pace& pace, T
   status.meta_data = enrolment.metadata;
   status.has_runtime_policy =
       enrolment.reference.policy && !enrolment.reference.policy->says_nothing();
+  status.has_mb_refstate = !enrolment.boot_policy_name.empty();
   status.accept_hash_algs = enrolment.accept_hash_algs;
   status.accept_enc_algs = enrolment.accept_enc_algs;
   status.accept_sign_algs = enrolment.accept_sign_algs;

@@ -44,7 +44,9 @@ std::string WriteOwnEnrolment(const OwnEnrolment& enrolment) {
                    {"approve_current_boot", enrolment.approve_current_boot},
                    {"waive_sha1", enrolment.waive_sha1},
                    {"waive_boot_aggregate_bank", enrolment.waive_boot_aggregate_bank},
-                   {"policy_name", enrolment.policy_name}});
+                   {"policy_name", enrolment.policy_name},
+                   {"boot_reference_name", enrolment.boot_reference_name},
+                   {"boot_policy", enrolment.boot_policy}});
 }
 
 Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body) {
@@ -72,6 +74,8 @@ Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body) {
   enrolment.waive_boot_aggregate_bank =
       in.OptionalBool("waive_boot_aggregate_bank").value_or(false);
   enrolment.policy_name = in.OptionalString("policy_name").value_or("");
+  enrolment.boot_reference_name = in.OptionalString("boot_reference_name").value_or("");
+  enrolment.boot_policy = in.OptionalString("boot_policy").value_or("");
   // A misspelt member must not silently be a default.
   in.NoOthers();
   LQ_RETURN_IF_ERROR(MemberStatus(in, kPrefix));
@@ -86,6 +90,7 @@ json::Object WriteMachineView(const MachineView& view) {
           {"identity", view.identity},
           {"baseline", view.baseline},
           {"policy", view.policy},
+          {"boot_policy", view.boot_policy},
           {"address", view.address},
           {"evidence_time", OrNull(view.evidence_time)},
           {"evidence_age_seconds", OrNull(view.evidence_age_seconds)},
@@ -114,6 +119,8 @@ MachineView ReadMachineView(json::ObjectReader& in) {
   view.identity = in.String("identity");
   view.baseline = in.String("baseline");
   view.policy = in.String("policy");
+  // Verifiers of before had none.
+  view.boot_policy = in.OptionalString("boot_policy").value_or("none");
   view.address = in.String("address");
   view.evidence_time = in.OptionalString("evidence_time");
   CheckTime(in, "evidence_time", view.evidence_time);

@@ -25,6 +25,10 @@ struct OwnEnrolment {
   bool waive_sha1 = false;
   bool waive_boot_aggregate_bank = false;
   std::string policy_name;  // a policy pushed before; or empty
+  // A reference state for measured boot that was pushed before; or empty: `enrolment` has
+  // one, or there is none. The policy that goes by it; empty: the verifier's usual one.
+  std::string boot_reference_name = {};
+  std::string boot_policy = {};
 };
 std::string WriteOwnEnrolment(const OwnEnrolment& enrolment);
 Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body);
@@ -36,10 +40,11 @@ struct MachineView {
   std::string integrity;
   bool trusted = false;  // integrity passes and no incident is open
   std::int64_t open_incidents = 0;
-  std::string identity;  // "verified", "unverified", "waived", "asserted by CLIENT"
-  std::string baseline;  // "approved", "unapproved", "none"
-  std::string policy;    // name, and the beginning of its hash
-  std::string address;   // "ip:port"
+  std::string identity;              // "verified", "unverified", "waived", "asserted by CLIENT"
+  std::string baseline;              // "approved", "unapproved", "by boot policy", "none"
+  std::string policy;                // name, and the beginning of its hash
+  std::string boot_policy = "none";  // the same of measured boot: "example: NAME (HASH)"
+  std::string address;               // "ip:port"
   std::optional<std::string> evidence_time;
   std::optional<double> evidence_age_seconds;
   std::int64_t attestations = 0;  // verified so far, in this process

@@ -81,6 +81,7 @@ class FakeMachine {
   void ExtendFromList(const std::string& list);
   tpm::ClockInfo& clock() { return clock_; }
   // So is the event log; nullopt: none is sent.
+  const std::optional<Bytes>& boot_log() const { return boot_log_; }
   void ReplaceBootLog(std::optional<Bytes> log) { boot_log_ = std::move(log); }
   void ReplaceTransportKey(std::string pem) { transport_key_ = std::move(pem); }
 

@@ -1,0 +1,124 @@
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/json/reader.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/boot_reference.h"
+#include "limequat/verifier/api.h"
+#include "limequat/wire/envelope.h"
+#include "limequat/wire/version.h"
+
+// Keylime's /mbpolicies (keylime-server-protocol, 2.4).
+
+namespace limequat::verifier {
+
+namespace {
+
+using http::Context;
+using http::Request;
+using http::Response;
+
+// A reference state as text inside a JSON document at most doubles.
+constexpr std::size_t kMaxBody = 2 * policy::kMaxBootReferenceBytes + 4096;
+
+Response Reply(int code, std::string status, json::Value results = json::Object()) {
+  return http::Reply(
+      code, wire::WriteEnvelope(
+                {.code = code, .status = std::move(status), .results = std::move(results)}));
+}
+
+bool KnownVersion(const Request& request) {
+  const auto version = wire::ParseVersionSegment(request.PathParameter("version"));
+  return version && version->major == 2;
+}
+
+Response UnknownVersion() { return http::Reply(404, "", "text/html; charset=UTF-8"); }
+
+Response UnknownPolicy(std::string_view name) {
+  return Reply(404, fmt::format("Measured boot policy {} not found", EscapeForDisplay(name, 128)));
+}
+
+Result<Response> List(const ApiParts& parts, const Request& request) {
+  if (!KnownVersion(request)) return UnknownVersion();
+  LQ_ASSIGN_OR_RETURN(const auto policies, parts.store.ListBootPolicies());
+  json::Array names;
+  for (const Store::BootPolicy& policy : policies) names.emplace_back(policy.name);
+  return Reply(200, "Success", json::Object{{"mbpolicy names", std::move(names)}});
+}
+
+Result<Response> Show(const ApiParts& parts, const Request& request) {
+  if (!KnownVersion(request)) return UnknownVersion();
+  const std::string name(request.PathParameter("name"));
+  LQ_ASSIGN_OR_RETURN(const auto policy, parts.store.FindBootPolicy(name));
+  if (!policy) return UnknownPolicy(name);
+  return Reply(200, "Success", json::Object{{"name", name}, {"mb_policy", policy->body}});
+}
+
+Result<std::string> ParseBody(const Request& request) {
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      json::Parse(request.body, {.max_bytes = kMaxBody}));
+  json::ObjectReader in(document, "measured-boot policy");
+  std::string body = in.OptionalString("mb_policy").value_or("");
+  LQ_RETURN_IF_ERROR(in.status());
+  return body;
+}
+
+// POST for a new name, PUT for a known one. Keylime looks at the content when a machine
+// attests; what cannot be read is refused here.
+Result<Response> Push(const ApiParts& parts, const Request& request, Fleet::Push push) {
+  if (!KnownVersion(request)) return UnknownVersion();
+  if (request.body.empty()) return Reply(400, "Expected non zero content length");
+  const auto name = wire::AgentId::Parse(request.PathParameter("name"));
+  if (!name) return Reply(400, "mb_policy name not valid");
+  const auto body = ParseBody(request);
+  if (!body) return Reply(400, "Exception error: " + body.error().message);
+  const auto pushed = parts.fleet.PushBootPolicy(name->text(), *body, push);
+  if (pushed) return Reply(201, "Created");
+  const Error& error = pushed.error();
+  // Keylime answers 409 to both.
+  if (error.id == "verifier.policy_exists" || error.id == "verifier.unknown_policy")
+    return Reply(409, error.message);
+  if (error.id.starts_with("verifier.boot_policy"))
+    return Reply(400, "Exception error: " + error.message);
+  return Reply(http::HttpStatus(error.code), error.message);
+}
+
+Result<Response> Remove(const ApiParts& parts, const Request& request) {
+  if (!KnownVersion(request)) return UnknownVersion();
+  const std::string name(request.PathParameter("name"));
+  const Status removed = parts.fleet.RemoveBootPolicy(name);
+  if (removed) return http::Reply(204, "");
+  if (removed.error().code == ErrorCode::kNotFound) return UnknownPolicy(name);
+  return Reply(http::HttpStatus(removed.error().code), removed.error().message);
+}
+
+}  // namespace
+
+void AddKeylimeBootRoutes(http::Router& router, const ApiParts& parts) {
+  using http::Access;
+  using http::Method;
+  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
+  const http::RouteOptions upload{
+      .lane = http::Lane::kAdministration, .max_body = kMaxBody, .max_running = 8};
+  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+
+  router.Add(Method::kGet, "/{version}/mbpolicies", operators(), ordinary,
+             [parts](const Request& request, Context&) { return List(parts, request); });
+  router.Add(Method::kGet, "/{version}/mbpolicies/{name}", operators(), ordinary,
+             [parts](const Request& request, Context&) { return Show(parts, request); });
+  router.Add(Method::kPost, "/{version}/mbpolicies/{name}", operators(), upload,
+             [parts](const Request& request, Context&) {
+               return Push(parts, request, Fleet::Push::kNew);
+             });
+  router.Add(Method::kPut, "/{version}/mbpolicies/{name}", operators(), upload,
+             [parts](const Request& request, Context&) {
+               return Push(parts, request, Fleet::Push::kChange);
+             });
+  router.Add(Method::kDelete, "/{version}/mbpolicies/{name}", operators(), ordinary,
+             [parts](const Request& request, Context&) { return Remove(parts, request); });
+}
+
+}  // namespace limequat::verifier

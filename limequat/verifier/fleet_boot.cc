@@ -1,0 +1,104 @@
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/verifier/clock.h"
+#include "limequat/verifier/driver.h"
+#include "limequat/verifier/fleet.h"
+
+// Measured-boot policies of the fleet.
+
+namespace limequat::verifier {
+
+// The one way in for a reference state that somebody sends: where policies must be signed,
+// it must be, too.
+Status Fleet::AdmitBootReference(std::string_view body) {
+  const auto verified = parts_.policies.VerifySender(body, std::nullopt, Now());
+  if (verified) return {};
+  return Error{verified.error().code, "verifier.boot_policy_signature",
+               "the measured-boot policy is refused: " + verified.error().message};
+}
+
+Status Fleet::BindBootLocked(Enrolment& enrolment, const std::optional<PolicyChoice>& choice) {
+  std::string body;
+  if (choice) {
+    LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindBootPolicy(choice->name));
+    const std::string name = EscapeForDisplay(choice->name, 128);
+    if (!choice->body && !stored) {
+      return NotFound("verifier.unknown_policy",
+                      fmt::format("Could not find mb_policy with name {}!", name));
+    }
+    if (choice->body && stored) {
+      return Conflict("verifier.policy_exists",
+                      fmt::format("mb_policy with name {} already exists. {}", name,
+                                  choice->name == enrolment.id.text()
+                                      ? "You can delete the mb_policy from the verifier."
+                                      : "Please use a different name or delete the mb_policy from "
+                                        "the verifier."));
+    }
+    if (choice->body) LQ_RETURN_IF_ERROR(AdmitBootReference(*choice->body));
+    body = choice->body ? *choice->body : std::move(stored->body);
+    enrolment.boot_policy_name = choice->name;
+  } else if (!enrolment.boot_policy) {
+    return {};
+  }
+  LQ_ASSIGN_OR_RETURN(enrolment.reference.boot, parts_.boots.Get(enrolment.boot_policy, body));
+  return {};
+}
+
+Status Fleet::BindStoredBoot(Enrolment& enrolment) {
+  std::string body;
+  if (!enrolment.boot_policy_name.empty()) {
+    LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindBootPolicy(enrolment.boot_policy_name));
+    if (!stored) {
+      return NotFound("verifier.policy_lost", "its measured-boot policy is not in the database");
+    }
+    body = std::move(stored->body);
+  } else if (!enrolment.boot_policy) {
+    return {};
+  }
+  LQ_ASSIGN_OR_RETURN(enrolment.reference.boot, parts_.boots.Get(enrolment.boot_policy, body));
+  return {};
+}
+
+Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_view body, Push push) {
+  const std::lock_guard administration(administration_);
+  LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindBootPolicy(name));
+  if (push == Push::kNew && stored) {
+    return Conflict("verifier.policy_exists",
+                    fmt::format("Measured boot policy with name {} already exists",
+                                EscapeForDisplay(name, 128)));
+  }
+  if (push == Push::kChange && !stored) {
+    return NotFound("verifier.unknown_policy",
+                    fmt::format("Measured boot policy with name {} does not already exist",
+                                EscapeForDisplay(name, 128)));
+  }
+  LQ_RETURN_IF_ERROR(AdmitBootReference(body));
+  // Whatever the machines bound to it chose, the text is read in the same way.
+  LQ_ASSIGN_OR_RETURN(const auto criteria, parts_.boots.Get(std::nullopt, body));
+  static_cast<void>(criteria);
+  const Time now = Now();
+  LQ_ASSIGN_OR_RETURN(auto rebound,
+                      parts_.store.PutBootPolicy(
+                          {.name = std::string(name), .hash = {}, .body = std::string(body)}, now));
+  for (const Store::Rebound& bound : rebound) {
+    const auto machine = FindMachine(bound.agent_id);
+    if (!machine) continue;
+    auto enrolment = std::make_shared<Enrolment>(*machine->Snapshot()->enrolment);
+    enrolment->generation = bound.generation;
+    LQ_ASSIGN_OR_RETURN(enrolment->reference.boot, parts_.boots.Get(enrolment->boot_policy, body));
+    machine->Post(
+        EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
+  }
+  return rebound.size();
+}
+
+Status Fleet::RemoveBootPolicy(std::string_view name) {
+  const std::lock_guard administration(administration_);
+  return parts_.store.RemoveBootPolicy(name);
+}
+
+}  // namespace limequat::verifier
