@@ -1,13 +1,16 @@
-// policy::CheckRuntimePolicy, DiffRuntimePolicies and LabelPolicy of one hostile policy.
+// policy::CheckRuntimePolicy, DiffRuntimePolicies, CheckPolicyLayers and LabelPolicy of one hostile
+// policy.
 
 #include "limequat/policy/policy_lint.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "limequat/base/bytes.h"
 #include "limequat/base/check.h"
+#include "limequat/policy/layer_lint.h"
 #include "limequat/policy/policy_diff.h"
 #include "limequat/policy/runtime_policy.h"
 
@@ -19,6 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto findings = policy::CheckRuntimePolicy(text);
   const auto diff = policy::DiffRuntimePolicies(text, text);
   LQ_CHECK(diff.has_value() == policy.has_value());
+  const std::array<policy::LayerText, 2> layers = {{{"a", text}, {"b", text}}};
+  LQ_CHECK(policy || !policy::CheckPolicyLayers(layers));
   LQ_CHECK(!diff || diff->same());
   if (!findings) {
     LQ_CHECK(!policy);

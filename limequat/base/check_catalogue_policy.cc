@@ -106,6 +106,28 @@ constexpr CheckEntry kPolicy[] = {
      .advice = "Use a version that evaluates them; machines bound to the policy do not pass by "
                "silence (`policy.unevaluated`).",
      .next = "limequat policy check POLICY"},
+    {.check = "policy.check.layers.silent",
+     .cause = Cause::kConfiguration,
+     .meaning = "A layer of the policy counts for nothing.",
+     .causes = "No digests in it; expressions that match everything; Keylime's empty policy.",
+     .advice = "Leave the layer out, or give it what it is to list. Its expressions have no "
+               "effect either.",
+     .next = "limequat policy check POLICY"},
+    {.check = "policy.check.layers.shadowed",
+     .cause = Cause::kConfiguration,
+     .meaning = "A layer of the policy adds nothing to another one.",
+     .causes = "The same policy twice; a layer of which another one lists everything, for at "
+               "least as long.",
+     .advice = "Leave the layer out, or look for what it was meant to list.",
+     .next = "limequat policy check POLICY"},
+    {.check = "policy.check.layers.together",
+     .cause = Cause::kConfiguration,
+     .meaning = "The layers of the policy together leave nothing to check.",
+     .causes = "Expressions of several layers that each leave something and together match "
+               "every ordinary path; layers that all say nothing.",
+     .advice = "Make the expressions narrower: what one layer excludes, no other layer checks "
+               "unless it lists the path.",
+     .next = "limequat policy check POLICY"},
 };
 
 }  // namespace

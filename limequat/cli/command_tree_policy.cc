@@ -76,10 +76,13 @@ void DeclareDiff(CLI::App& policy, CommandLine& line) {
 void DeclareCheck(CLI::App& policy, CommandLine& line) {
   auto [app, command] = Declare<PolicyCheck>(
       policy, line, "check", "What is wrong or weak in a runtime policy",
-      "  limequat policy check policy.json\n\n"
+      "  limequat policy check policy.json\n"
+      "  limequat policy check base.json web.json web-old.json\n\n"
+      "Several policies are layers of one machine's: what has no effect is told too.\n"
       "Exit status: 0 nothing, 1 something, 3 no policy at all (the place is named).");
-  AddValue(app, "FILE", command.file, ParseText, "", "runtime policy, or - for standard input")
-      ->required();
+  AddValues(app, "FILE", command.files, ParseText, "", "runtime policies, or - for standard input")
+      ->required()
+      ->expected(-1);
   AddValue(app, "--checksum", command.checksum, ParseSha256, "HEX", kChecksumAbout);
   app.add_flag("--all", command.all, "show every finding");
 }

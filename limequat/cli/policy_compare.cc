@@ -1,6 +1,9 @@
 // limequat policy diff and check.
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -14,6 +17,7 @@
 #include "limequat/cli/verdict.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/dsse.h"
+#include "limequat/policy/layer_lint.h"
 #include "limequat/policy/policy_diff.h"
 #include "limequat/policy/policy_lint.h"
 
@@ -117,13 +121,38 @@ Result<Opened> ReadPolicyText(const std::string& file,
   return Opened{.text = std::move(text)};
 }
 
+// Of each of several policies by itself, and of the set of them.
+Result<Findings> CheckLayers(const std::vector<std::string>& files,
+                             const std::vector<Opened>& opened) {
+  Findings all;
+  std::vector<policy::LayerText> layers;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    auto findings = policy::CheckRuntimePolicy(opened[i].text);
+    if (!findings) return std::move(findings).error().In(Shown(files[i]));
+    for (Finding& finding : *findings) {
+      if (files.size() > 1 && !finding.passed()) {
+        finding.detail = fmt::format("{}: {}", Shown(files[i]), finding.detail);
+      }
+      all.push_back(std::move(finding));
+    }
+    layers.push_back({.name = files[i], .text = opened[i].text});
+  }
+  if (files.size() == 1) return all;
+  LQ_ASSIGN_OR_RETURN(Findings together, policy::CheckPolicyLayers(layers));
+  std::ranges::move(together, std::back_inserter(all));
+  return all;
+}
+
 Result<VerdictDocument> Evaluate(const PolicyCheck& asked) {
-  LQ_ASSIGN_OR_RETURN(const Opened opened, ReadPolicyText(asked.file, asked.checksum));
-  auto findings = policy::CheckRuntimePolicy(opened.text);
-  if (!findings) return std::move(findings).error().In(Shown(asked.file));
+  std::vector<Opened> opened;
+  for (const std::string& file : asked.files) {
+    LQ_ASSIGN_OR_RETURN(Opened one, ReadPolicyText(file, asked.checksum));
+    opened.push_back(std::move(one));
+  }
+  LQ_ASSIGN_OR_RETURN(Findings findings, CheckLayers(asked.files, opened));
   VerdictDocument verdict = DocumentOf(appraise::Appraisal{
-      .findings = *std::move(findings), .policed = true, .evaluated_at = asked.at});
-  verdict.document.Set("signed", opened.is_signed);
+      .findings = std::move(findings), .policed = true, .evaluated_at = asked.at});
+  verdict.document.Set("signed", std::ranges::all_of(opened, &Opened::is_signed));
   return verdict;
 }
 
@@ -140,6 +169,8 @@ Result<Ending> PolicyDiffer::Run(Console& console) const {
 }
 
 Result<Ending> PolicyCheck::Run(Console& console) const {
+  if (checksum && files.size() > 1) return UsageError("--checksum is about one policy");
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({}, files));
   return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at});
 }
 

@@ -50,10 +50,11 @@ struct PolicyDiffer {
   Result<Ending> Run(Console& console) const;
 };
 
-// limequat policy check: what is wrong or weak in a policy. Of an envelope, what it
-// holds is checked, and nothing is said of its signatures.
+// limequat policy check: what is wrong or weak in a policy, and with several of them, in
+// the set that they are the layers of. Of an envelope, what it holds is checked, and
+// nothing is said of its signatures.
 struct PolicyCheck {
-  std::string file;
+  std::vector<std::string> files;
   std::optional<crypto::Digest> checksum;
   bool all = false;
   Time at{};

@@ -61,6 +61,18 @@ class LayersTest(PolicyFileTest):
         self.assertEqual(self.appraise(self.base, self.other, new).status, 1)
         self.assertEqual(self.appraise(self.base, self.other, new, at="2026-12-02T00:00:00Z").status, 0)
 
+    def test_check_of_layers(self) -> None:
+        good = self.run_limequat("policy", "check", self.base, self.web)
+        self.assertEqual([one["check"] for one in good.json()["findings"] if one["outcome"] != "passed"],
+                         ["policy.check.exclude_programs"], good.out)   # "/bin/" of the base
+        old = self.label(self.web, "web-old", "--retire-after", "2026-12-01T00:00:00Z")
+        done = self.run_limequat("policy", "check", self.web, old)
+        self.assertEqual(done.status, 1)
+        failed = {one["check"]: one["detail"] for one in done.json()["findings"] if one["outcome"] != "passed"}
+        self.assertEqual(list(failed), ["policy.check.layers.shadowed"], failed)
+        self.assertIn("web-old.json' adds nothing", failed["policy.check.layers.shadowed"])
+        self.assert_error(self.run_limequat("policy", "check", self.web, old, "--checksum", "0" * 64), 2, "cli.usage")
+
     def test_usage(self) -> None:
         self.assert_error(self.run_limequat("policy", "label", self.web), 2, "cli.usage")
         self.assert_error(self.run_limequat("policy", "label", self.web, "--retire-after", "soon"), 2, "cli.usage")
