@@ -22,7 +22,13 @@ constexpr std::string_view kPolicy = R"({
   "meta": {"version": 1, "generator": 3}, "release": 0,
   "digests": {"/usr/bin/x": ["0000000000000000000000000000000000000000000000000000000000000001"]},
   "excludes": ["/tmp/", "/var/(a+)+$"], "keyrings": {},
-  "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": null},
+  "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": {
+    "version": 1, "match_on": "name", "rules": {"any": {
+      "required": true, "device_resume_required": true, "allow_clear": true,
+      "device_rename": {"valid_name": null, "valid_uuid": null},
+      "device_remove": {"allow_removal": true},
+      "table_load": {"allow_multiple_loads": true, "name": ".*", "uuid": null, "major": null,
+                     "minor": null, "minor_count": null, "num_targets": 1, "targets": [{}]}}}}},
   "ima-buf": {}, "verification-keys": ""})";
 
 void Appraise(ByteView list, ima::Format format, const std::optional<appraise::PcrClaim>& pcr) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "limequat/appraise/attestation_steps.h"
+#include "limequat/appraise/ima_entry_steps.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/tpm/signature.h"
@@ -32,8 +33,8 @@ crypto::Digest PolicyHash(const Reference& reference, Time now) {
   return policy::PolicyAt(*reference.policy, now).hash();
 }
 
-bool LearnsKeys(const Reference& reference, Time now) {
-  return reference.policy != nullptr && policy::PolicyAt(*reference.policy, now).learns_keys();
+bool Learns(const Reference& reference, Time now) {
+  return reference.policy != nullptr && policy::PolicyAt(*reference.policy, now).learns();
 }
 
 crypto::Digest BootPolicyHash(const Reference& reference) {
@@ -49,7 +50,7 @@ bool NeedsFullAnswer(const Reference& reference, const Challenge& challenge, con
   if (it.relation != BootRelation::kSame) return true;
   return it.last->policy_hash != PolicyHash(reference, now) ||
          it.last->boot_policy_hash != BootPolicyHash(reference) ||
-         (LearnsKeys(reference, now) && it.last->learned == nullptr) ||
+         (Learns(reference, now) && it.last->learned == nullptr) ||
          it.last->entries() != challenge.ima_from || it.last->entries() == 0 ||
          it.last->replay.pcr().algorithm() != it.bank.bank;
 }
@@ -75,12 +76,6 @@ void AppraiseQuote(const Case& about, const Verified& it, Findings findings, App
   Add(out, CheckAlgorithms(about, it.signature));
   Add(out, CheckTransportKey(about, TransportKeyOf(about.answer, it.last), it.quote));
   AppraisePcrPolicy(about, it.quote, out);
-  if (about.reference.policy == nullptr) return;
-  for (const std::string& member : about.reference.policy->unevaluated()) {
-    Add(out, NotEvaluated("policy.unevaluated",
-                          fmt::format("the policy's '{}' is not evaluated by this version",
-                                      EscapeForDisplay(member, 64))));
-  }
 }
 
 bool Passed(const Appraisal& appraisal, std::string_view check) {
@@ -104,18 +99,6 @@ void Remember(const Case& about, const Appraisal& found, BootProgress& progress)
     }
   }
   progress.failures_not_kept += found.not_shown;
-}
-
-// What is kept of the keys that the policy lets be learned.
-std::shared_ptr<const ima::Keyring> Kept(const Case& about, ima::Keyring learned) {
-  if (!LearnsKeys(about.reference, about.now)) return nullptr;
-  const BootProgress* before = about.before;
-  // Keys are only ever added.
-  if (before != nullptr && before->learned != nullptr && !about.challenge.full &&
-      before->learned->size() == learned.size()) {
-    return before->learned;
-  }
-  return std::make_shared<const ima::Keyring>(std::move(learned));
 }
 
 // When the entries were first verified: those that were known, and the new ones now.
@@ -157,10 +140,18 @@ void AddEarlierFailures(const Case& about, Appraisal& out) {
   out.not_shown += about.before->failures_not_kept;
 }
 
-// The keys that entries in front of `entries` have brought.
-ima::Keyring LearnedBefore(const Case& about, const QuotedEntries& entries) {
-  if (entries.first == 0 || about.before == nullptr || about.before->learned == nullptr) return {};
-  return *about.before->learned;
+// What the entries up to the end of `entries` leave behind, for a policy that learns; shared
+// with what was known before if there are no new ones. Adds what the entries come to.
+std::shared_ptr<const Learned> AppraiseEntries(const Case& about, const QuotedEntries& entries,
+                                               const tpm::VerifiedQuote& quote, Appraisal& out) {
+  const bool learns = Learns(about.reference, about.now);
+  const bool goes_on =
+      learns && entries.first > 0 && about.before != nullptr && about.before->learned != nullptr;
+  if (goes_on && entries.bytes.empty()) return about.before->learned;
+  auto learned =
+      goes_on ? std::make_shared<Learned>(*about.before->learned) : std::make_shared<Learned>();
+  AppraiseQuotedEntries(about, entries, quote, *learned, out);
+  return learns ? learned : nullptr;
 }
 
 // Appraises a verified quote with its list.
@@ -178,13 +169,17 @@ void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
   const crypto::Digest* quoted = it.quote.Pcr(about.bank, tpm::kImaPcr);
   const std::optional<QuotedEntries> entries = FindQuotedEntries(about, *quoted, found);
   if (entries) {
-    ima::Keyring learned = LearnedBefore(about, *entries);
-    AppraiseQuotedEntries(about, *entries, it.quote, learned, found);
+    auto learned = AppraiseEntries(about, *entries, it.quote, found);
+    // Of the present state, like the PCRs: a device that is set up late is no failure for good.
+    if (learned != nullptr) {
+      AppraiseTogether(policy::PolicyAt(*about.reference.policy, about.now), *learned,
+                       out.appraisal);
+    }
     out.list_is_ahead = entries->is_ahead;
     // A boot without entries leaves nothing to go on from.
     if (bank_is_good && entries->replay.entries() > 0) {
       out.progress = ProgressOf(about, it, *entries, out.appraisal, found);
-      out.progress->learned = Kept(about, std::move(learned));
+      out.progress->learned = std::move(learned);
     }
   }
   AddEarlierFailures(about, out.appraisal);

@@ -11,10 +11,10 @@
 #include "limequat/appraise/appraisal.h"
 #include "limequat/appraise/boot_criteria.h"
 #include "limequat/appraise/first_verified.h"
+#include "limequat/appraise/learned.h"
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
-#include "limequat/ima/keyring.h"
 #include "limequat/ima/replay.h"
 #include "limequat/policy/policy_set.h"
 #include "limequat/tpm/attest.h"
@@ -103,9 +103,9 @@ struct BootProgress {
   // of the whole list.
   Findings failures;
   std::uint64_t failures_not_kept = 0;
-  // Keys learned from the verified entries. Null: not known, as after a restart of the
-  // verifier; then a policy that learns keys needs the list from its beginning.
-  std::shared_ptr<const ima::Keyring> learned = nullptr;
+  // What the verified entries left behind. Null: not known, as after a restart of the
+  // verifier; then a policy that learns needs the list from its beginning.
+  std::shared_ptr<const Learned> learned = nullptr;
   // When the entries were first verified in this boot, whatever was found. Null: not
   // known, as after a restart of the verifier.
   std::shared_ptr<const FirstVerified> first_verified = nullptr;
@@ -166,7 +166,8 @@ struct Attestation {
 //                             before in this boot, at its entry; it is not shorter (A05)
 //   ima.replay                a prefix of the list leads to the quoted PCR 10 (A06)
 //   ima.boot_aggregate        see ima::CheckBootAggregate; asked of each full answer (A01)
-//   policy.unevaluated        the policy has members this version cannot evaluate
+//   ima.device_mapper.required, ima.coverage, ima.violations_ignored   see AppraiseImaList;
+//                             asked of each answer
 //
 // If the quote does not verify, or the TPM's counters went back, the rest is not
 // evaluated and says so. `progress` is then empty: the caller keeps what it has, unless

@@ -189,7 +189,7 @@ class PolicyOfEntries {
 }  // namespace
 
 void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
-                           const tpm::VerifiedQuote& quote, ima::Keyring& learned, Appraisal& out) {
+                           const tpm::VerifiedQuote& quote, Learned& learned, Appraisal& out) {
   PolicyOfEntries policy(about);
   ima::ListReader reader(entries.bytes, ima::Format::kAscii);
   reader.NumberFrom(entries.first);

@@ -6,6 +6,7 @@
 
 #include "limequat/appraise/appraisal.h"
 #include "limequat/appraise/attestation.h"
+#include "limequat/appraise/learned.h"
 #include "limequat/base/bytes.h"
 #include "limequat/base/finding.h"
 #include "limequat/crypto/digest.h"
@@ -93,6 +94,6 @@ std::optional<QuotedEntries> FindQuotedEntries(const Case& about, const crypto::
 // Appraises each of them, and the first entry of a full list against the quoted PCRs
 // ("ima.boot_aggregate"). `learned`: see AppraiseEntry.
 void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
-                           const tpm::VerifiedQuote& quote, ima::Keyring& learned, Appraisal& out);
+                           const tpm::VerifiedQuote& quote, Learned& learned, Appraisal& out);
 
 }  // namespace limequat::appraise

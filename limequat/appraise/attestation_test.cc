@@ -163,16 +163,6 @@ TEST_F(AttestationTest, UnpolicedMachineStillFails) {
   EXPECT_TRUE(FailsOnlyFor(AttestFull(machine_, reference()), "ima.violation"));
 }
 
-TEST_F(AttestationTest, PolicyMembersThatAreNotEvaluated) {
-  std::string text = machine_.PolicyText();
-  text.replace(text.find(R"("dm_policy":null)"), 16, R"("dm_policy":{"version":1})");
-  reference().policy = testing::ParsePolicy(text);
-  const Attestation first = AttestFull(machine_, reference());
-  EXPECT_TRUE(FailsOnlyFor(first, "policy.unevaluated"));
-  EXPECT_TRUE(FailsOnlyFor(AttestNext(machine_, reference(), first.progress.value()),
-                           "policy.unevaluated"));
-}
-
 TEST_F(AttestationTest, PcrPolicy) {
   const std::string good = machine_.Pcr(HashAlgorithm::kSha256, 14).hex();
   reference().pcr_policy = {{14, {std::string(64, '1'), good}}};

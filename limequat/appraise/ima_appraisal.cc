@@ -77,8 +77,8 @@ void AddNotListed(const ima::Entry& entry, const policy::PolicyAt& policy,
            out);
 }
 
-void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy,
-                    const ima::Keyring& learned, Appraisal& out) {
+void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy, const Learned& learned,
+                    Appraisal& out) {
   const bool listable = IsListable(entry);
   const policy::PathAnswer answer = policy.Look(entry.path, entry.file_digest);
   if (answer == policy::PathAnswer::kListed && listable) return;
@@ -98,7 +98,7 @@ void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy,
     case policy::Exclusion::kNo:
       break;
   }
-  const std::string signer = SignerOf(entry, policy, learned, out);
+  const std::string signer = SignerOf(entry, policy, learned.keys, out);
   // A signature speaks for files that the policy does not list. Where it lists digests,
   // these are meant: an old program keeps its good signature.
   if (!signer.empty() && answer != policy::PathAnswer::kOtherDigest) return;
@@ -121,9 +121,25 @@ void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy,
   AddNotListed(entry, policy, signer, out);
 }
 
+// Whether the digest of the entry is that of the buffer or of the file's content. A buffer
+// that is a key has its name from whoever made the keyring.
+bool SpeaksForTheKernel(const ima::Entry& entry) {
+  if (entry.Find(ima::Field::kBuf) == nullptr) return IsListable(entry);
+  const auto hash = crypto::HashFromName(entry.digest_algorithm);
+  return hash && Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest) &&
+         !ima::ParseKey(entry.buffer);
+}
+
+// Nothing behind another PCR is quoted (attack A06).
+void NoteCoverage(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned) {
+  if (entry.pcr != tpm::kImaPcr) return;
+  if (policy.LookCoverage(entry.path, entry.file_digest) != policy::PathAnswer::kListed) return;
+  if (SpeaksForTheKernel(entry)) learned.proven.emplace(entry.path);
+}
+
 // Nothing in `digests` or `excludes` of a policy is about entries that are no file's, even
 // if it has their name.
-void AppraiseContent(const ima::Entry& entry, const policy::PolicyAt& policy, ima::Keyring& learned,
+void AppraiseContent(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned,
                      Appraisal& out) {
   // Nothing covers the name of a template. Called a custom one, an entry would show as
   // its digest what in truth is, say, an attribute that whoever wrote the file chose.
@@ -149,6 +165,7 @@ void AppraiseContent(const ima::Entry& entry, const policy::PolicyAt& policy, im
              out);
     return;
   }
+  NoteCoverage(entry, policy, learned);
   if (entry.Find(ima::Field::kBuf) != nullptr) {
     AppraiseBuffer(entry, policy, learned, out);
   } else {
@@ -179,7 +196,7 @@ void AddFailure(const ima::Entry& entry, std::string_view check, std::string det
   AddAbout(entry, Failed(check, std::move(detail), Cause::kTamper), out);
 }
 
-void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima::Keyring& learned,
+void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Learned& learned,
                    Appraisal& out) {
   if (policy != nullptr) policy->Expect(entry.path);
   if (entry.pcr != tpm::kImaPcr) {
@@ -194,6 +211,11 @@ void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima:
                "a second boot_aggregate: another kernel was started without a reset (kexec)", out);
   }
   if (entry.violation) {
+    // What stands in the place of boot_aggregate proves no boot.
+    if (policy != nullptr && policy->ignores_violations() && entry.index > 0) {
+      ++learned.ignored_violations;
+      return;
+    }
     // The TPM vouches for the fact alone, not for a word of the entry.
     AddFailure(
         entry, "ima.violation",
@@ -209,6 +231,32 @@ void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima:
                out);
   }
   if (policy != nullptr) AppraiseContent(entry, *policy, learned, out);
+}
+
+void AppraiseTogether(const policy::PolicyAt& policy, const Learned& learned, Appraisal& out) {
+  if (policy.says_nothing()) return;
+  AppraiseRequiredDevices(policy, learned, out);
+  if (learned.ignored_violations > 0) {
+    Add(out, Passed("ima.violations_ignored",
+                    fmt::format("{} files changed while they were measured: nothing is known of "
+                                "them, and the policy ignores that",
+                                learned.ignored_violations)));
+  }
+  const std::vector<std::string> coverage = policy.coverage();
+  if (coverage.empty()) return;
+  std::string absent;
+  for (const std::string& name : coverage) {
+    if (learned.proven.contains(name)) continue;
+    absent += fmt::format("{}{}", absent.empty() ? "" : ", ", EscapeForDisplay(name, kShownPath));
+  }
+  if (absent.empty()) {
+    Add(out, Passed("ima.coverage", fmt::format("proven by {} entries", coverage.size())));
+  } else {
+    Add(out, NotEvaluated("ima.coverage",
+                          fmt::format("no entry proves that the kernel measures what the policy "
+                                      "needs: nothing, or something else, is listed for {}",
+                                      absent)));
+  }
 }
 
 namespace {
@@ -232,6 +280,7 @@ struct Judged {
   std::optional<ima::Prefix> quoted;  // absent: nothing leads to the PCR; all entries count
   ima::TemplateDigests kind = ima::TemplateDigests::kNative;
   Appraisal entries;
+  Learned learned;
 };
 
 // Reads the list once: each entry is judged as it extends the PCR, and none behind the one that
@@ -241,7 +290,6 @@ Result<Judged> Judge(ByteView list, ima::Format format, const policy::PolicyAt& 
                      const std::optional<PcrClaim>& claim) {
   Judged judged;
   ima::ListReader reader(list, format);
-  ima::Keyring learned;
   const policy::PolicyAt* asked = policy.says_nothing() ? nullptr : &policy;
   ima::Replay replay(claim ? claim->value.algorithm() : crypto::HashAlgorithm::kSha256,
                      judged.kind);
@@ -249,7 +297,7 @@ Result<Judged> Judge(ByteView list, ima::Format format, const policy::PolicyAt& 
     LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
     if (!entry) return judged;
     if (reader.index() == 1) AppraiseFirst(*entry, policy, judged.entries);
-    AppraiseEntry(*entry, asked, learned, judged.entries);
+    AppraiseEntry(*entry, asked, judged.learned, judged.entries);
     if (claim) replay.Extend(*entry);
   }
   judged.quoted = ima::Prefix{.entries = reader.index(), .bytes = reader.offset()};
@@ -305,13 +353,9 @@ Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const polic
   } else {
     Add(out, Passed("ima.list", pcr ? "" : "the list alone: no PCR value to hold it against"));
   }
-  for (const std::string& member : policy.set().unevaluated()) {
-    Add(out, NotEvaluated("policy.unevaluated",
-                          fmt::format("the policy's '{}' is not evaluated by this version",
-                                      EscapeForDisplay(member, 64))));
-  }
   for (const Finding& finding : judged.entries.findings) Add(out, finding);
   out.not_shown += judged.entries.not_shown;
+  AppraiseTogether(policy, judged.learned, out);
   return out;
 }
 

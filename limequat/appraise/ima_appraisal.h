@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "limequat/appraise/appraisal.h"
+#include "limequat/appraise/learned.h"
 #include "limequat/base/bytes.h"
 #include "limequat/ima/keyring.h"
 #include "limequat/ima/list.h"
@@ -16,7 +17,8 @@ namespace limequat::appraise {
 // Appraises one entry of a list against `policy` and adds what fails to `out`:
 //   ima.pcr              the entry is for PCR 10
 //   ima.template_digest  the stated digest is the hash of the template data
-//   ima.violation        the kernel reported a file that changed while measured
+//   ima.violation        the kernel reported a file that changed while measured; a policy may
+//                        ignore that, but not in the place of the first entry (attack A09)
 //   ima.path             the path is not listed (cause tamper; next: investigate)
 //   ima.digest           the path is listed with other digests (cause tamper), or with this
 //                        one, which was retired before the entry was verified (policy-lag)
@@ -27,6 +29,9 @@ namespace limequat::appraise {
 //   ima.key              a key was added to a keyring for which the policy does not list it
 //   ima.buffer           another measured buffer (ima-buf) that the policy does not list
 //   ima.buffer_digest    the digest of a measured buffer is not that of the buffer
+//   ima.device_mapper.*  an event of a block device that the policy's rules do not allow, or
+//                        that does not follow from those in front of it; a policy that has
+//                        such rules does not look these buffers up in its lists
 //   ima.template         not evaluated: the template has no name or no digest, or is a custom
 //                        one (attack A07: its name, which tells the fields, is not covered)
 //   ima.exclude_limit    an exclude expression hit its limit (counts as not excluded)
@@ -39,10 +44,9 @@ namespace limequat::appraise {
 // A file that the policy does not list is fine if a key vouches for its content: one of
 // the policy's verification keys, or of `learned`. Where the policy lists other digests of
 // the path, these are meant, and a good signature does not help (Keylime accepts it). Keys
-// that the policy lists for their keyrings are added to `learned`, whose contents must
-// come from earlier entries of the same boot that a quote covers (attack A06), appraised
-// with the same policy. Keys of keyrings that a policy ignores are never learned.
-void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima::Keyring& learned,
+// that the policy lists for their keyrings are added to `learned`; keys of keyrings that it
+// ignores never are.
+void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Learned& learned,
                    Appraisal& out);
 
 // A whole list against a policy, for `limequat appraise ima` and tests:
@@ -52,8 +56,12 @@ void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, ima:
 //   ima.list             there is an entry; says so if there was no PCR to compare with
 //   ima.boot_aggregate   not evaluated, unless the policy lists boot_aggregate: there
 //                        are no quoted PCRs to compute it from
-//   policy.unevaluated   the policy has members this version cannot evaluate
-// then each entry. Without `pcr` nothing vouches for the list: the caller asked about
+// then each entry, and
+//   ima.device_mapper.required   if the policy has rules that require a device: there is one
+//   ima.coverage                 not evaluated: the policy names entries that prove what the
+//                                kernel measures, and one is not there (attack A02)
+//   ima.violations_ignored       the policy ignores violations, and there are; passes
+// Without `pcr` nothing vouches for the list: the caller asked about
 // its text alone. kMalformed/kUnsupported if the list cannot be read up to the quoted
 // entry.
 // Every entry counts as first verified when `policy` says, and the appraisal as made then.

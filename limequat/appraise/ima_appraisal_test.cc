@@ -26,7 +26,7 @@ struct At {
 // Appraises each entry of the machine's list.
 Appraisal AppraiseEach(const FakeMachine& machine, const policy::PolicySet* policy) {
   Appraisal out;
-  ima::Keyring learned;
+  Learned learned;
   ima::ListReader reader(AsBytes(machine.list()), ima::Format::kAscii);
   while (true) {
     const auto entry = reader.Next();
@@ -154,7 +154,7 @@ class OtherTemplates : public EntryTest {
  protected:
   Appraisal Appraise(const AnyEntry& any, const policy::PolicySet* policy) const {
     Appraisal out;
-    ima::Keyring learned;
+    Learned learned;
     AppraiseEntry(any.entry, At(policy).get(), learned, out);
     return out;
   }
@@ -415,18 +415,6 @@ TEST_F(ListTest, PolicyThatSaysNothing) {
   machine_.BootWithoutIma();
   machine_.Measure("/tmp/evil", Evil());
   EXPECT_EQ(Appraised(Pcr10()).verdict(), Verdict::kUnpoliced);
-}
-
-TEST_F(ListTest, MembersThatAreNotEvaluated) {
-  std::string text = machine_.PolicyText({});
-  text.replace(text.find(R"("dm_policy":null)"), 16, R"("dm_policy":{"version":1})");
-  const auto policy = ParsePolicy(text);
-  machine_.BootWithoutIma();
-  machine_.Run("/usr/bin/good", "good 1");
-  const auto out = AppraiseList(machine_, *policy, Pcr10());
-  ASSERT_TRUE(out.has_value());
-  EXPECT_EQ(out->verdict(), Verdict::kFail);
-  EXPECT_EQ(FindCheck(out->findings, "policy.unevaluated")->outcome, Outcome::kNotEvaluated);
 }
 
 TEST_F(ListTest, ListThatCannotBeRead) {

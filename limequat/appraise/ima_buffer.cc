@@ -32,10 +32,10 @@ bool HasItsDigest(const ima::Entry& entry, Appraisal& out) {
   return false;
 }
 
-void Learn(const ima::Entry& entry, Result<ima::Key> key, ima::Keyring& learned, Appraisal& out) {
+void Learn(const ima::Entry& entry, Result<ima::Key> key, Learned& learned, Appraisal& out) {
   // Nothing behind another PCR is quoted (attack A06); the entry has failed for it.
   if (entry.pcr != tpm::kImaPcr) return;
-  Status added = key ? learned.Add(*std::move(key), entry.path) : Status(key.error());
+  Status added = key ? learned.keys.Add(*std::move(key), entry.path) : Status(key.error());
   if (added) return;
   AddAbout(entry,
            NotEvaluated("ima.key",
@@ -46,7 +46,7 @@ void Learn(const ima::Entry& entry, Result<ima::Key> key, ima::Keyring& learned,
 }
 
 void AppraiseKey(const ima::Entry& entry, Result<ima::Key> key, const policy::PolicyAt& policy,
-                 ima::Keyring& learned, Appraisal& out) {
+                 Learned& learned, Appraisal& out) {
   const policy::PathAnswer answer = policy.LookKey(entry.path, entry.file_digest);
   if (answer == policy::PathAnswer::kListed) {
     Learn(entry, std::move(key), learned, out);
@@ -63,7 +63,7 @@ void AppraiseKey(const ima::Entry& entry, Result<ima::Key> key, const policy::Po
 
 }  // namespace
 
-void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, ima::Keyring& learned,
+void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned,
                     Appraisal& out) {
   Result<ima::Key> key = ima::ParseKey(entry.buffer);
   const ima::BufferKind kind = ima::KindOfBuffer(entry);
@@ -72,6 +72,9 @@ void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, ima
   if (is_key && policy.IgnoresKeyring(entry.path)) return;
   if (!HasItsDigest(entry, out)) return;
   if (is_key) return AppraiseKey(entry, std::move(key), policy, learned, out);
+  if (policy.device_mapper() != nullptr && IsDeviceMapperEvent(entry)) {
+    return AppraiseDeviceMapper(entry, policy, learned, out);
+  }
   const policy::PathAnswer answer = policy.LookBuffer(entry.path, entry.file_digest);
   if (answer == policy::PathAnswer::kListed) return;
   AddFailure(

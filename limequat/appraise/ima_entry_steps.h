@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "limequat/appraise/appraisal.h"
+#include "limequat/appraise/learned.h"
 #include "limequat/base/finding.h"
 #include "limequat/ima/entry.h"
 #include "limequat/ima/keyring.h"
@@ -26,8 +27,23 @@ void AddFailure(const ima::Entry& entry, std::string_view check, std::string det
 // A measured buffer (template ima-buf): "ima.buffer_digest", "ima.key", "ima.buffer". A
 // key that the policy lists is added to `learned`. Exclude expressions are about files, as
 // `digests` are: whoever may name a keyring chooses what a buffer is called.
-void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, ima::Keyring& learned,
+void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned,
                     Appraisal& out);
+
+// Whether the entry has the name of an event of the device mapper.
+bool IsDeviceMapperEvent(const ima::Entry& entry);
+// Such an event, whose buffer has its digest, against the rules that the policy must have and
+// what `learned` knows of the devices: "ima.device_mapper.*".
+void AppraiseDeviceMapper(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned,
+                          Appraisal& out);
+// "ima.device_mapper.required": a device is in use for each rule that is required. Nothing
+// without such rules.
+void AppraiseRequiredDevices(const policy::PolicyAt& policy, const Learned& learned,
+                             Appraisal& out);
+
+// Behind the last entry, what they come to together: AppraiseRequiredDevices, "ima.coverage"
+// and "ima.violations_ignored". Nothing of a policy that says nothing.
+void AppraiseTogether(const policy::PolicyAt& policy, const Learned& learned, Appraisal& out);
 
 // Which key vouches for the content of `entry`, if the policy or what was learned has keys
 // at all: "KEYRING ID", escaped; empty if none does. Signatures that are not good are added

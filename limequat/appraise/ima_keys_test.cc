@@ -78,7 +78,7 @@ class KeysTest : public ::testing::Test {
     const auto set = ParsePolicy(text_);
     const policy::PolicyAt policy(*set, Time());
     Appraisal out;
-    ima::Keyring learned;
+    Learned learned;
     ima::ListReader reader(AsBytes(machine_.list()), ima::Format::kAscii);
     while (true) {
       const auto entry = reader.Next();
@@ -275,11 +275,14 @@ TEST_F(KeysTest, KeyLearnedEarlierInTheBootStaysKnown) {
   const Attestation first = AttestFull(machine_, MakeReference());
   ASSERT_TRUE(Passes(first));
   ASSERT_TRUE(first.progress.value().learned != nullptr);
-  EXPECT_EQ(first.progress->learned->size(), 1U);
+  EXPECT_EQ(first.progress->learned->keys.size(), 1U);
   RunSigned("/usr/bin/new", "new 1");
   const Attestation next = AttestNext(machine_, MakeReference(), *first.progress);
   EXPECT_TRUE(Passes(next));
-  EXPECT_EQ(next.progress.value().learned, first.progress->learned);
+  EXPECT_EQ(next.progress.value().learned->keys.size(), 1U);
+  // Nothing new: what is known is shared, not copied.
+  const Attestation last = AttestNext(machine_, MakeReference(), *next.progress);
+  EXPECT_EQ(last.progress.value().learned, next.progress->learned);
 }
 
 // After a restart of the verifier the keys are gone: a part of the list proves nothing.
@@ -307,7 +310,7 @@ TEST_F(KeysTest, AFullAnswerLearnsAnew) {
   RunSigned("/usr/bin/new", "new 1");
   const Attestation rebooted = AttestFull(machine_, MakeReference(), &before);
   EXPECT_TRUE(FailsOnlyFor(rebooted, "ima.path"));
-  EXPECT_EQ(rebooted.progress.value().learned->size(), 0U);
+  EXPECT_EQ(rebooted.progress.value().learned->keys.size(), 0U);
 }
 
 // The list shows a key that the TPM has never seen.
@@ -321,7 +324,7 @@ TEST_F(KeysTest, Attack_A06_UnquotedKeyIsNotLearned) {
   const Attestation first = AttestFull(machine_, MakeReference());
   ASSERT_TRUE(Passes(first));
   EXPECT_TRUE(first.list_is_ahead);
-  EXPECT_EQ(first.progress.value().learned->size(), 0U);
+  EXPECT_EQ(first.progress.value().learned->keys.size(), 0U);
 }
 
 }  // namespace

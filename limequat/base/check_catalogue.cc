@@ -8,9 +8,15 @@
 namespace limequat {
 
 std::span<const CheckSection> CheckCatalogue() {
-  static const std::array sections = {
-      EvidenceAsAWholeChecks(), QuoteChecks(),      IdentityChecks(),        BootChecks(),
-      EventLogChecks(),         BootPolicyChecks(), MeasurementListChecks(), PolicyChecks()};
+  static const std::array sections = {EvidenceAsAWholeChecks(),
+                                      QuoteChecks(),
+                                      IdentityChecks(),
+                                      BootChecks(),
+                                      EventLogChecks(),
+                                      BootPolicyChecks(),
+                                      MeasurementListChecks(),
+                                      BlockDeviceChecks(),
+                                      PolicyChecks()};
   return sections;
 }
 

@@ -71,8 +71,33 @@ constexpr CheckEntry kMeasurementList[] = {
      .meaning = "A file changed while it was being measured, so nothing is known of its content.",
      .causes = "A file that is written to while it is executed or read: logs and databases under "
                "a broad IMA policy; a way to hide a program from measurement.",
-     .advice = "Find out who writes to the file. Narrow the IMA policy if it measures files that "
-               "are meant to change.",
+     .advice =
+         "Find out who writes to the file. Narrow the IMA policy if it measures files that "
+         "are meant to change. A runtime policy may ignore violations, all of them (`\"ima\": "
+         "{\"ignore_violations\": true}`): nobody can say which, for a violation's own text "
+         "proves nothing. It is then told as `ima.violations_ignored`.",
+     .next = "limequat explain AGENT"},
+    {.check = "ima.violations_ignored",
+     .cause = Cause::kNone,
+     .meaning = "Files changed while they were measured; the policy ignores that.",
+     .causes = "As of `ima.violation`. Always passes: the policy's author decided it. Whoever "
+               "can write to a file that is being measured can hide in this way what ran.",
+     .advice = "Narrow the IMA policy until there are none, then take `ignore_violations` out "
+               "of the runtime policy.",
+     .next = ""},
+    {.check = "ima.coverage",
+     .cause = Cause::kConfiguration,
+     .meaning = "Nothing proves that the kernel measures what the policy needs.",
+     .causes = "The machine loaded another IMA policy than those of `\"ima\": {\"coverage\": "
+               "{\"entries\": {\"/etc/ima/ima-policy\": [\"DIGEST\"]}}}`, or none; it wrote "
+               "its rules to the kernel instead of the name of their file, which is not "
+               "measured.",
+     .advice = "Load the IMA policy from the file, as systemd does, with a kernel that "
+               "measures it (`ima_policy=tcb` or a rule `measure func=POLICY_CHECK`), and list "
+               "its digest. What is proven is that this file was measured, as a policy or "
+               "otherwise: who is root before the policy is loaded can load another and read "
+               "this one. Have the boot appraised as well (`limequat appraise boot`): it "
+               "decides what root may do before.",
      .next = "limequat explain AGENT"},
     {.check = "ima.path",
      .cause = Cause::kTamper,

@@ -12,6 +12,7 @@ CheckSection BootChecks();
 CheckSection EventLogChecks();
 CheckSection BootPolicyChecks();
 CheckSection MeasurementListChecks();
+CheckSection BlockDeviceChecks();
 CheckSection PolicyChecks();
 
 }  // namespace limequat

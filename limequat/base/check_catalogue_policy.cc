@@ -10,8 +10,7 @@ constexpr CheckEntry kPolicy[] = {
     {.check = "policy.unevaluated",
      .cause = Cause::kConfiguration,
      .meaning = "The policy asks for something that this version cannot evaluate.",
-     .causes = "A policy with device-mapper rules (`ima.dm_policy`); a reference state of "
-               "measured boot with members that no rule looks at.",
+     .causes = "A reference state of measured boot with members that no rule looks at.",
      .advice = "Use a version that evaluates it, or take the member out of the policy if it is "
                "not needed.",
      .next = "limequat policy check POLICY"},
@@ -99,13 +98,6 @@ constexpr CheckEntry kPolicy[] = {
      .causes = "No digests; expressions that together match everything; Keylime's empty policy.",
      .advice = "Make a policy that lists what the machine runs: `limequat policy create runtime`.",
      .next = "limequat policy create runtime --root DIR"},
-    {.check = "policy.check.evaluated",
-     .cause = Cause::kConfiguration,
-     .meaning = "The policy has parts that this version does not evaluate.",
-     .causes = "Device-mapper rules (`ima.dm_policy`).",
-     .advice = "Use a version that evaluates them; machines bound to the policy do not pass by "
-               "silence (`policy.unevaluated`).",
-     .next = "limequat policy check POLICY"},
     {.check = "policy.check.layers.silent",
      .cause = Cause::kConfiguration,
      .meaning = "A layer of the policy counts for nothing.",

@@ -22,15 +22,10 @@ namespace {
 
 std::string Describe(const std::string& name, const policy::RuntimePolicy& policy,
                      const Look& look) {
-  std::string unevaluated;
-  for (const std::string& member : policy.unevaluated()) {
-    unevaluated += fmt::format("{}{}", unevaluated.empty() ? "" : ", ", member);
-  }
   return fmt::format("{}\n", Shown(name)) +
          RenderPairs({{"sha256", policy.hash().hex()},
                       {"paths", fmt::format("{}", policy.paths())},
                       {"digests", fmt::format("{}", policy.digests())},
-                      {"not evaluated", Cell(unevaluated, Tint::kWarning)},
                       {"says nothing", Cell(policy.why_it_says_nothing(), Tint::kWarning)}},
                      look, 2);
 }

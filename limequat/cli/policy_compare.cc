@@ -58,6 +58,7 @@ json::Object ToJson(const policy::PolicyDiff& diff) {
           {"excludes", ToJson(diff.excludes)},
           {"keyrings", ToJson(diff.keyrings)},
           {"ima-buf", ToJson(diff.buffers)},
+          {"coverage", ToJson(diff.coverage)},
           {"ignored_keyrings", ToJson(diff.ignored_keyrings)},
           {"values", std::move(values)}};
 }
@@ -97,6 +98,7 @@ std::string ForPeople(const policy::PolicyDiff& diff) {
   if (diff.same()) return "the policies ask the same of machines\n";
   std::string text = ForPeople(diff.digests, "path") + ForPeople(diff.excludes, "exclude") +
                      ForPeople(diff.keyrings, "keyring") + ForPeople(diff.buffers, "buffer") +
+                     ForPeople(diff.coverage, "coverage") +
                      ForPeople(diff.ignored_keyrings, "ignored keyring");
   for (const policy::ValueChange& change : diff.values) {
     text += fmt::format("~ {}: {} -> {}\n", change.member, EscapeForDisplay(change.before, 128),

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <random>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +24,10 @@ class PolicyMaker {
     text += R"(,"excludes":)" + Strings({"/tmp/.*", "/var/log", "/run", "/home/[^/]*/x"});
     text += R"(,"keyrings":)" + Lists(".ring") + R"(,"ima":{"ignored_keyrings":)" +
             Strings({".a", ".b"}) + R"(,"log_hash_alg":"sha1","dm_policy":)";
-    text += Chance(4) ? R"({"version":1})" : "null";
+    text += Chance(4) ? R"({"version":1,"match_on":"name","rules":{}})" : "null";
+    if (Chance(3)) text += R"(,"ignore_violations":true)";
+    if (Chance(3))
+      text += R"(,"coverage":{"entries":{"p":["1111111111111111111111111111111111111111"]}})";
     text += R"(},"ima-buf":)" + Lists("buffer") + R"(,"verification-keys":)";
     text += Chance(4) ? R"("{\"pubkeys\":[],\"keyids\":[]}")" : R"("")";
     return text + "}";
@@ -109,15 +111,11 @@ TEST(MergePolicies, ListsWhatOneOfThemListsAndNothingElse) {
     const std::array texts = {maker.Make(), maker.Make(), maker.Make()};
     const auto merged = RuntimePolicy::Parse(Merged({texts[0], texts[1], texts[2]}));
     ASSERT_TRUE(merged);
-    std::set<std::string> unevaluated;
+    bool rules = false;
     std::vector<std::shared_ptr<const RuntimePolicy>> parts;
     for (const std::string& text : texts) parts.push_back(*RuntimePolicy::Parse(text));
-    for (const auto& part : parts) {
-      unevaluated.insert(part->unevaluated().begin(), part->unevaluated().end());
-    }
-    EXPECT_EQ(
-        std::set<std::string>((*merged)->unevaluated().begin(), (*merged)->unevaluated().end()),
-        unevaluated);
+    for (const auto& part : parts) rules = rules || part->device_mapper() != nullptr;
+    EXPECT_EQ((*merged)->device_mapper() != nullptr, rules);
     for (const char name : std::string_view("abcde")) {
       const std::string path = std::string("/usr/bin/") + name;
       for (const char digit : std::string_view("1234")) {
@@ -134,18 +132,34 @@ TEST(MergePolicies, ListsWhatOneOfThemListsAndNothingElse) {
   }
 }
 
+TEST(MergePolicies, WhatOnlyLimequatKnows) {
+  const auto with = [](std::string_view members) {
+    return R"({"meta":{"version":1,"generator":3},"release":0,"digests":{},"excludes":[],"keyrings":{},"ima":{"ignored_keyrings":[],"log_hash_alg":"sha1","dm_policy":null)" +
+           std::string(members) + R"(},"ima-buf":{},"verification-keys":""})";
+  };
+  const std::string one = with(R"(,"ignore_violations":true)");
+  const std::string proven =
+      with(R"(,"coverage":{"entries":{"p":["1111111111111111111111111111111111111111"]}})");
+  const auto merged = RuntimePolicy::Parse(Merged({with(""), one, proven, with("")}));
+  EXPECT_EQ((*merged)->ignores_violations(), true);
+  EXPECT_EQ((*merged)->coverage(), std::vector<std::string>{"p"});
+  const auto differ = MergeRuntimePolicies(one, with(R"(,"ignore_violations":false)"));
+  ASSERT_FALSE(differ);
+  EXPECT_EQ(differ.error().id, "policy.merge");
+}
+
 TEST(MergePolicies, RefusesToDropWhatTheyDifferIn) {
   const auto with = [](std::string_view dm, std::string_view keys) {
     return R"({"meta":{"version":1,"generator":3},"release":0,"digests":{},"excludes":[],"keyrings":{},"ima":{"ignored_keyrings":[],"log_hash_alg":"sha1","dm_policy":)" +
            std::string(dm) + R"(},"ima-buf":{},"verification-keys":)" + std::string(keys) + "}";
   };
-  const std::string one = with(R"({"version":1})", R"("")");
-  const std::string two = with(R"({"version":2})", R"("")");
+  const std::string one = with(R"({"version":1,"match_on":"name","rules":{}})", R"("")");
+  const std::string two = with(R"({"version":1,"match_on":"uuid","rules":{}})", R"("")");
   const auto merged = MergeRuntimePolicies(one, two);
   ASSERT_FALSE(merged);
   EXPECT_EQ(merged.error().id, "policy.merge");
   const auto kept = RuntimePolicy::Parse(Merged({with("null", R"("")"), one}));
-  EXPECT_EQ((*kept)->unevaluated(), std::vector<std::string>{"ima.dm_policy"});
+  EXPECT_NE((*kept)->device_mapper(), nullptr);
 }
 
 }  // namespace

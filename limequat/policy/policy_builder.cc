@@ -35,6 +35,18 @@ Status Agree(std::string& kept, const std::string& value, std::string_view what)
   return {};
 }
 
+// A policy that does not say whether violations are ignored leaves it to the others.
+Status AddOurs(const json::Value& ima, PolicyDocument& out) {
+  if (const json::Object* entries = CoverageEntries(ima)) AddDigests(*entries, out.coverage);
+  const json::Value* ignore = ima.as_object()->Find("ignore_violations");
+  if (ignore == nullptr || ignore->is_null()) return {};
+  if (!out.ignore_violations.is_null() && out.ignore_violations != *ignore) {
+    return Conflict("policy.merge", "the policies differ in ima.ignore_violations");
+  }
+  out.ignore_violations = *ignore;
+  return {};
+}
+
 }  // namespace
 
 Status AddPolicy(std::string_view text, PolicyDocument& out) {
@@ -64,6 +76,7 @@ Status AddPolicy(std::string_view text, PolicyDocument& out) {
                     "meta.retire_after): bind them as layers instead");
   }
   out.window = window;
+  LQ_RETURN_IF_ERROR(AddOurs(ima, out));
   const json::Value* timestamp = Member(policy, "meta").as_object()->Find("timestamp");
   const std::string* time = timestamp == nullptr ? nullptr : timestamp->as_string();
   if (time != nullptr && !time->empty()) out.timestamp = *time;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
+#include "limequat/json/value.h"
 #include "limequat/policy/policy_document.h"
 
 namespace limequat::policy {
@@ -66,6 +67,7 @@ Result<PolicyDiff> DiffRuntimePolicies(std::string_view first, std::string_view 
   PolicyDiff diff{.digests = Compare(before.digests, after.digests),
                   .keyrings = Compare(before.keyrings, after.keyrings),
                   .buffers = Compare(before.buffers, after.buffers),
+                  .coverage = Compare(before.coverage, after.coverage),
                   .excludes = CompareLists(before.excludes, after.excludes),
                   .ignored_keyrings = CompareLists(before.ignored_keyrings, after.ignored_keyrings),
                   .values = {}};
@@ -76,6 +78,10 @@ Result<PolicyDiff> DiffRuntimePolicies(std::string_view first, std::string_view 
   CompareValue("meta.effective_from", Shown(from.effective_from), Shown(to.effective_from),
                diff.values);
   CompareValue("meta.retire_after", Shown(from.retire_after), Shown(to.retire_after), diff.values);
+  CompareValue("ima.dm_policy", json::Serialize(before.dm_policy), json::Serialize(after.dm_policy),
+               diff.values);
+  CompareValue("ima.ignore_violations", json::Serialize(before.ignore_violations),
+               json::Serialize(after.ignore_violations), diff.values);
   CompareValue("release", fmt::format("{}", before.release), fmt::format("{}", after.release),
                diff.values);
   return diff;

@@ -36,13 +36,14 @@ struct PolicyDiff {
   std::vector<NamedChange> digests;  // by name
   std::vector<NamedChange> keyrings;
   std::vector<NamedChange> buffers;
+  std::vector<NamedChange> coverage;  // of `ima.coverage.entries`
   ListChange excludes;
   ListChange ignored_keyrings;
   std::vector<ValueChange> values;
 
   bool same() const {
-    return digests.empty() && keyrings.empty() && buffers.empty() && excludes.empty() &&
-           ignored_keyrings.empty() && values.empty();
+    return digests.empty() && keyrings.empty() && buffers.empty() && coverage.empty() &&
+           excludes.empty() && ignored_keyrings.empty() && values.empty();
   }
 };
 

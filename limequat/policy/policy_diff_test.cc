@@ -84,10 +84,29 @@ TEST(DiffPolicies, ComparesEveryMember) {
   EXPECT_EQ(hash.values[0].member, "ima.log_hash_alg");
   EXPECT_EQ(hash.values[0].before, "sha1");
   EXPECT_EQ(hash.values[0].after, "sha256");
+  std::string ruled = plain;
+  ruled.replace(ruled.find(R"("dm_policy":null)"), 16,
+                R"("dm_policy":{"version":1,"match_on":"name","rules":{}})");
+  const PolicyDiff rules = Diff(plain, ruled);
+  ASSERT_EQ(rules.values.size(), 1U);
+  EXPECT_EQ(rules.values[0].member, "ima.dm_policy");
+  EXPECT_EQ(rules.values[0].before, "null");
+  const auto with = [&](std::string_view members) {
+    std::string text = plain;
+    return text.insert(text.find(R"("dm_policy")"), members);
+  };
+  const PolicyDiff violations = Diff(plain, with(R"("ignore_violations":true,)"));
+  ASSERT_EQ(violations.values.size(), 1U);
+  EXPECT_EQ(violations.values[0].member, "ima.ignore_violations");
+  const PolicyDiff coverage =
+      Diff(plain, with(R"("coverage":{"entries":{"p":[")" + kTwo + R"("]}},)"));
+  ASSERT_EQ(coverage.coverage.size(), 1U);
+  EXPECT_EQ(coverage.coverage[0].name, "p");
   const PolicyDiff release = Diff(plain, Policy(digests, "", "", "", "sha1", "", "x", 7));
   ASSERT_EQ(release.values.size(), 1U);
   EXPECT_EQ(release.values[0].after, "7");
-  for (const PolicyDiff* diff : {&excludes, &keyrings, &ignored, &buffers, &hash, &release}) {
+  for (const PolicyDiff* diff : {&excludes, &keyrings, &ignored, &buffers, &hash, &rules,
+                                 &violations, &coverage, &release}) {
     EXPECT_FALSE(diff->same());
     EXPECT_THAT(diff->digests, IsEmpty());
   }

@@ -84,6 +84,27 @@ Status CheckDigestsByName(const json::Object& object) {
   return {};
 }
 
+// Members of ours, which may be absent or null.
+Status CheckOurs(const json::Value& ima) {
+  json::ObjectReader in(ima, "ima");
+  in.OptionalBool("ignore_violations");
+  const json::Object* coverage = in.OptionalObject("coverage");
+  LQ_RETURN_IF_ERROR(CheckReader(in));
+  if (coverage == nullptr) return {};
+  const json::Value value(*coverage);
+  json::ObjectReader inside(value, "ima.coverage");
+  const json::Object* entries = inside.ObjectMember("entries");
+  // What nobody evaluates would be silently left out.
+  inside.NoOthers();
+  LQ_RETURN_IF_ERROR(CheckReader(inside));
+  if (entries->empty()) return BadSchema("ima.coverage.entries is empty");
+  if (entries->size() > kMaxCoverageEntries) {
+    return Malformed("policy.limit", fmt::format("ima.coverage has {} entries; at most {}",
+                                                 entries->size(), kMaxCoverageEntries));
+  }
+  return CheckDigestsByName(*entries);
+}
+
 // A string that is empty or a keyring; some tools encode it twice.
 Status CheckVerificationKeys(const std::string& text) {
   if (text.empty()) return {};
@@ -134,6 +155,12 @@ Result<PolicyWindow> ReadPolicyWindow(const json::Value& policy) {
   return window;
 }
 
+const json::Object* CoverageEntries(const json::Value& ima) {
+  const json::Value* coverage = ima.as_object()->Find("coverage");
+  if (coverage == nullptr || coverage->is_null()) return nullptr;
+  return Member(*coverage, "entries").as_object();
+}
+
 bool IsFalseInPython(const json::Value& value) {
   if (value.is_null()) return true;
   if (const bool* boolean = value.as_bool()) return !*boolean;
@@ -162,6 +189,7 @@ Result<json::Value> ReadPolicyJson(std::string_view text) {
   LQ_RETURN_IF_ERROR(CheckReader(in));
   LQ_RETURN_IF_ERROR(CheckMeta(*in.Any("meta")));
   LQ_RETURN_IF_ERROR(CheckIma(*in.Any("ima")));
+  LQ_RETURN_IF_ERROR(CheckOurs(*in.Any("ima")));
   LQ_RETURN_IF_ERROR(CheckDigestsByName(*keyrings));
   LQ_RETURN_IF_ERROR(CheckDigestsByName(*buffers));
   LQ_RETURN_IF_ERROR(CheckVerificationKeys(keys));
@@ -187,20 +215,26 @@ void SetWindow(const PolicyWindow& window, json::Object& meta) {
 }
 
 std::string WritePolicyDocument(const PolicyDocument& document) {
+  json::Object ima{{"ignored_keyrings", ToArray(document.ignored_keyrings)},
+                   {"log_hash_alg", document.log_hash},
+                   {"dm_policy", document.dm_policy}};
+  if (!document.ignore_violations.is_null()) {
+    ima.Set("ignore_violations", document.ignore_violations);
+  }
+  if (!document.coverage.empty()) {
+    ima.Set("coverage", json::Object{{"entries", ToObject(document.coverage)}});
+  }
   json::Object meta{
       {"version", 1}, {"generator", document.generator}, {"timestamp", document.timestamp}};
   if (document.window) SetWindow(*document.window, meta);
-  return json::Serialize(
-      json::Object{{"meta", std::move(meta)},
-                   {"release", document.release},
-                   {"digests", ToObject(document.digests)},
-                   {"excludes", ToArray(document.excludes)},
-                   {"keyrings", ToObject(document.keyrings)},
-                   {"ima", json::Object{{"ignored_keyrings", ToArray(document.ignored_keyrings)},
-                                        {"log_hash_alg", document.log_hash},
-                                        {"dm_policy", document.dm_policy}}},
-                   {"ima-buf", ToObject(document.buffers)},
-                   {"verification-keys", document.verification_keys}});
+  return json::Serialize(json::Object{{"meta", std::move(meta)},
+                                      {"release", document.release},
+                                      {"digests", ToObject(document.digests)},
+                                      {"excludes", ToArray(document.excludes)},
+                                      {"keyrings", ToObject(document.keyrings)},
+                                      {"ima", std::move(ima)},
+                                      {"ima-buf", ToObject(document.buffers)},
+                                      {"verification-keys", document.verification_keys}});
 }
 
 }  // namespace limequat::policy

@@ -31,6 +31,9 @@ const json::Value& Member(const json::Value& object, std::string_view name);
 // ("policy.window"): a time that is none, or an end that is not behind the beginning.
 Result<PolicyWindow> ReadPolicyWindow(const json::Value& policy);
 
+// What `ima.coverage.entries` lists; nullptr if there is no such member.
+const json::Object* CoverageEntries(const json::Value& ima);
+
 // Whether Python takes `value` for false, as Keylime's programs do to leave out what they are
 // given: null, false, zero, and what is empty.
 bool IsFalseInPython(const json::Value& value);
@@ -51,6 +54,9 @@ struct PolicyDocument {
   std::set<std::string, std::less<>> ignored_keyrings;
   std::string log_hash;
   json::Value dm_policy;
+  // Ours, written if they say something: a boolean or null, and entries by name.
+  json::Value ignore_violations;
+  DigestsByName coverage;
   DigestsByName buffers;
   std::string verification_keys;
 };

@@ -32,8 +32,8 @@ constexpr std::array<std::string_view, 8> kMembers = {
     "meta", "release", "digests", "excludes", "keyrings", "ima", "ima-buf", "verification-keys"};
 constexpr std::array<std::string_view, 6> kMetaMembers = {
     "version", "generator", "timestamp", "name", "effective_from", "retire_after"};
-constexpr std::array<std::string_view, 3> kImaMembers = {"ignored_keyrings", "log_hash_alg",
-                                                         "dm_policy"};
+constexpr std::array<std::string_view, 5> kImaMembers = {
+    "ignored_keyrings", "log_hash_alg", "dm_policy", "ignore_violations", "coverage"};
 // Where the programs and libraries of a system lie.
 constexpr std::array<std::string_view, 12> kProgramFolders = {
     "/bin",     "/sbin",      "/lib",         "/lib64",         "/usr/bin",        "/usr/sbin",
@@ -169,15 +169,6 @@ Finding CheckSaysSomething(const Result<std::shared_ptr<const RuntimePolicy>>& p
   return Failed(kCheck, (*parsed)->why_it_says_nothing(), Cause::kConfiguration);
 }
 
-Finding CheckEvaluated(const Result<std::shared_ptr<const RuntimePolicy>>& parsed) {
-  constexpr std::string_view kCheck = "policy.check.evaluated";
-  if (!parsed) return NotEvaluated(kCheck, "it is no policy");
-  const std::vector<std::string>& names = (*parsed)->unevaluated();
-  if (names.empty()) return Passed(kCheck);
-  return Failed(kCheck, fmt::format("this version does not evaluate {}", fmt::join(names, ", ")),
-                Cause::kConfiguration);
-}
-
 }  // namespace
 
 Result<Findings> CheckRuntimePolicy(std::string_view text) {
@@ -219,8 +210,7 @@ Result<Findings> CheckRuntimePolicy(std::string_view text) {
       excludes.programs.Judge("policy.check.exclude_programs",
                               "expressions match a whole folder of programs",
                               Cause::kConfiguration),
-      CheckSaysSomething(parsed),
-      CheckEvaluated(parsed)};
+      CheckSaysSomething(parsed)};
 }
 
 }  // namespace limequat::policy

@@ -35,8 +35,14 @@ Status CheckLayers(const std::vector<PolicyLayer>& layers) {
                      fmt::format("{} layers; a machine has 1 to {}", layers.size(), kMaxLayers));
   }
   std::set<std::string_view> names;
+  bool devices = false;
   for (const PolicyLayer& layer : layers) {
     LQ_CHECK(layer.policy != nullptr);
+    const bool has_devices = layer.policy->device_mapper() != nullptr;
+    if (has_devices && devices) {
+      return Malformed("policy.layers", "two layers have rules for block devices (ima.dm_policy)");
+    }
+    devices = devices || has_devices;
     if (!names.insert(layer.name).second) {
       return Malformed("policy.layers",
                        fmt::format("two layers are named '{}'", EscapeForDisplay(layer.name, 128)));
@@ -66,9 +72,6 @@ PolicySet::PolicySet(std::vector<PolicyLayer> layers) : layers_(std::move(layers
                          .from = window.effective_from.value_or(Time::min()),
                          .until = window.retire_after.value_or(Time::max())});
     retires_ = retires_ || window.retire_after.has_value();
-    for (const std::string& member : policy.unevaluated()) {
-      if (!std::ranges::count(unevaluated_, member)) unevaluated_.push_back(member);
-    }
   }
   const bool one = layers_.size() == 1;
   hash_ = one ? layers_[0].policy->hash() : HashOf(layers_);
@@ -172,10 +175,53 @@ bool PolicyAt::IgnoresKeyring(std::string_view name) const {
   });
 }
 
-bool PolicyAt::learns_keys() const {
+bool PolicyAt::learns() const {
   return std::ranges::any_of(set_->counting_, [this](const Counting& each) {
-    return InEffect(each) && each.layer->policy->learns_keys();
+    return InEffect(each) && each.layer->policy->learns();
   });
+}
+
+const PolicySet::Counting* PolicyAt::WithDevices() const {
+  const auto found = std::ranges::find_if(set_->counting_, [this](const Counting& each) {
+    return InEffect(each) && each.layer->policy->device_mapper() != nullptr;
+  });
+  return found == set_->counting_.end() ? nullptr : &*found;
+}
+
+const DeviceMapperPolicy* PolicyAt::device_mapper() const {
+  const Counting* layer = WithDevices();
+  return layer == nullptr ? nullptr : layer->layer->policy->device_mapper();
+}
+
+bool PolicyAt::accepts_devices() const {
+  const Counting* layer = WithDevices();
+  return layer != nullptr && Accepts(*layer);
+}
+
+bool PolicyAt::ignores_violations() const {
+  bool ignores = false;
+  for (const Counting& each : set_->counting_) {
+    if (!InEffect(each)) continue;
+    const std::optional<bool> one = each.layer->policy->ignores_violations();
+    if (one == false) return false;
+    ignores = ignores || (one == true && Accepts(each));
+  }
+  return ignores;
+}
+
+std::vector<std::string> PolicyAt::coverage() const {
+  std::vector<std::string> names;
+  for (const Counting& each : set_->counting_) {
+    if (!InEffect(each)) continue;
+    for (const std::string& name : each.layer->policy->coverage()) {
+      if (!std::ranges::count(names, name)) names.push_back(name);
+    }
+  }
+  return names;
+}
+
+PathAnswer PolicyAt::LookCoverage(std::string_view name, ByteView digest) const {
+  return Ask(&RuntimePolicy::LookCoverage, name, digest);
 }
 
 std::vector<const ima::Keyring*> PolicyAt::VerificationKeys() const {

@@ -42,6 +42,9 @@ struct PolicyLayer {
 //     of any vouches for it;
 //   - keyrings and buffers go like paths; a keyring is ignored only if no other layer
 //     lists keys for it;
+//   - rules for block devices come from one layer, which judges all their events; a file
+//     that changed while it was measured fails nothing if a layer says so and none says
+//     otherwise; what proves the coverage that a layer needs must be there;
 //   - a layer that says nothing (RuntimePolicy::says_nothing) counts for nothing, its
 //     expressions included.
 // Windows: see PolicyAt. Decision 5 says why.
@@ -49,8 +52,9 @@ class PolicySet {
  public:
   // The set of one policy; its hash is that of the policy. Not null.
   static std::shared_ptr<const PolicySet> Of(std::shared_ptr<const RuntimePolicy> policy);
-  // Errors: kMalformed ("policy.layers") for no layer, for more than kMaxLayers, and for a
-  // name given twice; those of ExcludeList::WhatTheyLeave. Nothing is composed then.
+  // Errors: kMalformed ("policy.layers") for no layer, for more than kMaxLayers, for a
+  // name given twice, and for rules for block devices in two layers; those of
+  // ExcludeList::WhatTheyLeave. Nothing is composed then.
   static Result<std::shared_ptr<const PolicySet>> Compose(std::vector<PolicyLayer> layers);
 
   // Covers the layers' order, names, releases and contents (attack A14); of one layer the
@@ -61,8 +65,6 @@ class PolicySet {
   // system (attack A10): a machine bound to it is unpoliced, at any time.
   bool says_nothing() const { return !why_it_says_nothing_.empty(); }
   const std::string& why_it_says_nothing() const { return why_it_says_nothing_; }
-  // Members that this version does not evaluate, of all layers, each once.
-  const std::vector<std::string>& unevaluated() const { return unevaluated_; }
   // Whether any layer that counts has a time after which it is retired.
   bool retires() const { return retires_; }
 
@@ -80,7 +82,6 @@ class PolicySet {
   std::vector<Counting> counting_;
   crypto::Digest hash_{crypto::HashAlgorithm::kSha256};
   std::string why_it_says_nothing_;
-  std::vector<std::string> unevaluated_;
   bool retires_ = false;
 };
 
@@ -129,8 +130,17 @@ class PolicyAt {
   std::vector<ListedDigest> DigestsOf(std::string_view path, std::size_t limit = 16) const;
   Exclusion Excludes(std::string_view path) const;
   bool IgnoresKeyring(std::string_view name) const;
-  // Whether LookKey can answer kListed, for any entry of this boot.
-  bool learns_keys() const;
+  // As of RuntimePolicy, of any layer in effect.
+  bool learns() const;
+  // The rules for block devices of the layer in effect that has them, also after it was
+  // retired; nullptr if none has.
+  const DeviceMapperPolicy* device_mapper() const;
+  // Whether these rules still accept anything of the entry.
+  bool accepts_devices() const;
+  bool ignores_violations() const;
+  // What all layers in effect need, each name once. A retired layer proves nothing.
+  std::vector<std::string> coverage() const;
+  PathAnswer LookCoverage(std::string_view name, ByteView digest) const;
   // The keyrings whose keys vouch for files; none of them is empty.
   std::vector<const ima::Keyring*> VerificationKeys() const;
 
@@ -142,6 +152,8 @@ class PolicyAt {
     return InEffect(each) && first_verified_ <= each.until;
   }
   PathAnswer Ask(Question question, std::string_view name, ByteView digest) const;
+  // The layer in effect with rules for block devices, or nullptr.
+  const Counting* WithDevices() const;
   // Whether a layer in effect other than `one` knows the name.
   bool AnotherKnows(const Counting& one, Question question, std::string_view name) const;
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "limequat/base/encoding.h"
@@ -36,6 +37,8 @@ struct Text {
   Lists buffers{};
   std::string meta{};
   int generator = 3;
+  std::string devices = "null";
+  std::string ours{};  // ",\"ignore_violations\":true"
 
   std::string Json() const {
     std::string expressions;
@@ -44,10 +47,10 @@ struct Text {
     }
     return fmt::format(
         R"({{"meta":{{"version":1,"generator":{}{}}},"release":2,"digests":{},"excludes":[{}],)"
-        R"("keyrings":{},"ima":{{"ignored_keyrings":[{}],"log_hash_alg":"sha1","dm_policy":null}},)"
+        R"("keyrings":{},"ima":{{"ignored_keyrings":[{}],"log_hash_alg":"sha1","dm_policy":{}{}}},)"
         R"("ima-buf":{},"verification-keys":""}})",
         generator, meta, ListsText(digests), expressions, ListsText(keyrings),
-        ignored.empty() ? "" : '"' + ignored + '"', ListsText(buffers));
+        ignored.empty() ? "" : '"' + ignored + '"', devices, ours, ListsText(buffers));
   }
 };
 
@@ -164,12 +167,65 @@ TEST(PolicySet, Attack_A10_ExcludesThatTogetherMatchEverything) {
   EXPECT_TRUE(PolicyAt(*both, At(9)).says_nothing());
 }
 
+const std::string kNoDevices = R"({"version":1,"match_on":"name","rules":{}})";
+
+TEST(PolicySet, RulesForDevicesComeFromOneLayer) {
+  EXPECT_EQ(PolicyAt(*Set({kBase, kTeam}), At(9)).device_mapper(), nullptr);
+  EXPECT_FALSE(PolicyAt(*Set({kBase, kTeam}), At(9)).accepts_devices());
+  const Text ruled{.meta = R"(,"effective_from":"2026-11-25T05:00:00Z",)"
+                           R"("retire_after":"2026-11-25T07:00:00Z")",
+                   .devices = kNoDevices};
+  const auto set = Set({kBase, ruled});
+  EXPECT_EQ(PolicyAt(*set, At(4)).device_mapper(), nullptr);
+  EXPECT_NE(PolicyAt(*set, At(6)).device_mapper(), nullptr);
+  EXPECT_TRUE(PolicyAt(*set, At(6)).accepts_devices());
+  EXPECT_TRUE(PolicyAt(*set, At(6)).learns());
+  // Afterwards they accept nothing, and nothing comes in their place.
+  EXPECT_NE(PolicyAt(*set, At(9)).device_mapper(), nullptr);
+  EXPECT_FALSE(PolicyAt(*set, At(9)).accepts_devices());
+  EXPECT_TRUE(PolicyAt(*set, At(9), At(6)).accepts_devices());
+  const auto two = PolicySet::Compose(
+      {{.name = "a", .policy = Parsed(ruled)}, {.name = "b", .policy = Parsed(ruled)}});
+  ASSERT_FALSE(two);
+  EXPECT_EQ(two.error().id, "policy.layers");
+}
+
+TEST(PolicySet, Attack_A09_OneLayerMayForbidWhatAnotherIgnores) {
+  const Text ignores{.digests = {{"/opt/b", Hex('2')}}, .ours = R"(,"ignore_violations":true)"};
+  const Text forbids{.digests = {{"/opt/c", Hex('2')}}, .ours = R"(,"ignore_violations":false)"};
+  EXPECT_FALSE(PolicyAt(*Set({kBase, kTeam}), At(9)).ignores_violations());
+  EXPECT_TRUE(PolicyAt(*Set({kBase, ignores}), At(9)).ignores_violations());
+  EXPECT_FALSE(PolicyAt(*Set({forbids, ignores}), At(9)).ignores_violations());
+  EXPECT_FALSE(PolicyAt(*Set({ignores, forbids}), At(9)).ignores_violations());
+  Text late = ignores;
+  late.meta = R"(,"retire_after":"2026-11-25T07:00:00Z")";
+  EXPECT_TRUE(PolicyAt(*Set({kBase, late}), At(6)).ignores_violations());
+  EXPECT_FALSE(PolicyAt(*Set({kBase, late}), At(9)).ignores_violations());
+}
+
+TEST(PolicySet, Attack_A02_CoverageThatAnyLayerNeeds) {
+  const auto needs = [](std::string_view name, char digit) {
+    return Text{.digests = {{"/opt/" + std::string(name), Hex('2')}},
+                .ours = fmt::format(R"(,"coverage":{{"entries":{{"{}":["{}"]}}}})", name,
+                                    std::string(64, digit))};
+  };
+  Text late = needs("old", '3');
+  late.meta = R"(,"retire_after":"2026-11-25T07:00:00Z")";
+  const auto set = Set({needs("p", '1'), needs("p", '2'), needs("q", '1'), late});
+  const PolicyAt at(*set, At(9));
+  EXPECT_THAT(at.coverage(), ::testing::ElementsAre("p", "q", "old"));
+  EXPECT_EQ(at.LookCoverage("p", Raw('2')), PathAnswer::kListed);
+  EXPECT_EQ(at.LookCoverage("q", Raw('2')), PathAnswer::kOtherDigest);
+  EXPECT_EQ(at.LookCoverage("old", Raw('3')), PathAnswer::kOtherDigest);
+  EXPECT_EQ(PolicyAt(*set, At(6)).LookCoverage("old", Raw('3')), PathAnswer::kListed);
+}
+
 TEST(PolicySet, KeyringsAndBuffersGoLikePaths) {
   const auto set = Set(
       {{.keyrings = {{".ima", Hex('1')}}, .buffers = {{"dm_table", Hex('5')}}},
        {.digests = {{"/opt/b", Hex('2')}}, .ignored = "*", .buffers = {{"dm_table", Hex('6')}}}});
   const PolicyAt at(*set, At(9));
-  EXPECT_TRUE(at.learns_keys());
+  EXPECT_TRUE(at.learns());
   EXPECT_EQ(at.LookKey(".ima", Raw('1')), PathAnswer::kListed);
   EXPECT_EQ(at.LookBuffer("dm_table", Raw('5')), PathAnswer::kListed);
   EXPECT_EQ(at.LookBuffer("dm_table", Raw('6')), PathAnswer::kListed);

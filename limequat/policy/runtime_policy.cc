@@ -13,6 +13,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/ima/boot_aggregate.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/device_mapper_policy_internal.h"
 #include "limequat/policy/digest_map.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/policy_document.h"
@@ -68,12 +69,6 @@ std::vector<std::string> ReadStrings(const json::Value& array) {
   return strings;
 }
 
-std::vector<std::string> Unevaluated(const json::Value& policy) {
-  std::vector<std::string> names;
-  if (!Member(Member(policy, "ima"), "dm_policy").is_null()) names.emplace_back("ima.dm_policy");
-  return names;
-}
-
 PathAnswer LookIn(const DigestMap& map, std::string_view name, ByteView digest) {
   std::optional<DigestMap::Digests> digests = map.Find(name);
   if (!digests) return PathAnswer::kUnknownPath;
@@ -92,14 +87,28 @@ struct RuntimePolicy::Impl {
   Digests buffers;
   std::vector<std::string> ignored_keyrings;
   ima::Keyring verification_keys;
+  std::optional<DeviceMapperPolicy> device_mapper;
+  Digests coverage;
+  std::vector<std::string> coverage_names;
+  std::optional<bool> ignores_violations;
   ExcludeList excludes;
   bool excludes_everything = false;
-  std::vector<std::string> unevaluated;
   std::string name;
   std::uint64_t release = 0;
   PolicyWindow window;
   std::string why_it_says_nothing;  // empty: it says something
 };
+
+// What Keylime does not have; checked when the document was read.
+Status RuntimePolicy::ReadOurs(const json::Value& ima, std::uint64_t seed, Impl& out) {
+  const json::Value* ignore = ima.as_object()->Find("ignore_violations");
+  if (ignore != nullptr && !ignore->is_null()) out.ignores_violations = *ignore->as_bool();
+  const json::Object* entries = CoverageEntries(ima);
+  if (entries == nullptr) return {};
+  LQ_ASSIGN_OR_RETURN(out.coverage, ReadDigests(*entries, seed));
+  for (const auto& [name, digests] : *entries) out.coverage_names.push_back(name);
+  return {};
+}
 
 RuntimePolicy::RuntimePolicy(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 RuntimePolicy::~RuntimePolicy() = default;
@@ -135,7 +144,9 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
                         impl->digests.map.ForEachPath(each);
                       }));
   impl->excludes_everything = left == Leftover::kNothing;
-  impl->unevaluated = Unevaluated(policy);
+  LQ_ASSIGN_OR_RETURN(impl->device_mapper,
+                      ReadDeviceMapperPolicy(Member(Member(policy, "ima"), "dm_policy")));
+  LQ_RETURN_IF_ERROR(ReadOurs(Member(policy, "ima"), SeedFrom(impl->hash), *impl));
   impl->release = *Member(policy, "release").as_uint64();
   LQ_ASSIGN_OR_RETURN(impl->window, ReadPolicyWindow(policy));
   if (const json::Value* name = Member(policy, "meta").as_object()->Find("name")) {
@@ -147,8 +158,8 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
     impl->why_it_says_nothing =
         fmt::format("its generator is {}: Keylime's mark of an empty policy", generator);
   } else if (impl->digests.count + impl->keyrings.count + impl->buffers.count == 0 &&
-             impl->verification_keys.empty()) {
-    impl->why_it_says_nothing = "it lists no digests and no keys";
+             impl->verification_keys.empty() && !impl->device_mapper) {
+    impl->why_it_says_nothing = "it lists no digests, no keys and no rules for devices";
   } else if (impl->excludes_everything) {
     impl->why_it_says_nothing = "its exclude expressions match every path";
   }
@@ -164,7 +175,6 @@ std::size_t RuntimePolicy::digests() const { return impl_->digests.count; }
 bool RuntimePolicy::says_nothing() const { return !impl_->why_it_says_nothing.empty(); }
 std::string RuntimePolicy::why_it_says_nothing() const { return impl_->why_it_says_nothing; }
 bool RuntimePolicy::excludes_everything() const { return impl_->excludes_everything; }
-const std::vector<std::string>& RuntimePolicy::unevaluated() const { return impl_->unevaluated; }
 
 PathAnswer RuntimePolicy::Look(std::string_view path, ByteView digest) const {
   return LookIn(impl_->digests.map, path, digest);
@@ -180,14 +190,27 @@ PathAnswer RuntimePolicy::LookBuffer(std::string_view name, ByteView digest) con
   return LookIn(impl_->buffers.map, name, digest);
 }
 
+PathAnswer RuntimePolicy::LookCoverage(std::string_view name, ByteView digest) const {
+  return LookIn(impl_->coverage.map, name, digest);
+}
+
+const std::vector<std::string>& RuntimePolicy::coverage() const { return impl_->coverage_names; }
+std::optional<bool> RuntimePolicy::ignores_violations() const { return impl_->ignores_violations; }
+
 bool RuntimePolicy::IgnoresKeyring(std::string_view name) const {
   return std::ranges::any_of(impl_->ignored_keyrings, [&](const std::string& ignored) {
     return ignored == "*" || ignored == name;
   });
 }
 
-bool RuntimePolicy::learns_keys() const { return impl_->keyrings.count > 0; }
+bool RuntimePolicy::learns() const {
+  return impl_->keyrings.count > 0 || impl_->device_mapper.has_value() ||
+         impl_->ignores_violations == true || impl_->coverage.count > 0;
+}
 const ima::Keyring& RuntimePolicy::verification_keys() const { return impl_->verification_keys; }
+const DeviceMapperPolicy* RuntimePolicy::device_mapper() const {
+  return impl_->device_mapper ? &*impl_->device_mapper : nullptr;
+}
 
 std::vector<std::string> RuntimePolicy::DigestsOf(std::string_view path, std::size_t limit) const {
   std::vector<std::string> texts;

@@ -17,6 +17,7 @@
 #include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/ima/keyring.h"
+#include "limequat/json/value.h"
 #include "limequat/policy/exclude_list.h"
 
 namespace limequat::policy {
@@ -24,8 +25,10 @@ namespace limequat::policy {
 // Limits of a runtime policy; beyond them it is refused as malformed. See
 // exclude_list.h for those of the exclude expressions.
 inline constexpr std::size_t kMaxPolicyBytes = 64U << 20U;
+inline constexpr std::size_t kMaxCoverageEntries = 64;
 
 class VerifiedEnvelope;
+struct DeviceMapperPolicy;
 
 // What a policy says about a path.
 enum class PathAnswer {
@@ -44,20 +47,19 @@ struct PolicyWindow {
 };
 
 // A Keylime runtime policy, version 1 (keylime-server-protocol, 5.1): `digests`,
-// `excludes`, `keyrings`, `ima-buf`, `verification-keys` and `ima.ignored_keyrings`, with
-// Keylime's meaning. Immutable, shared by every machine bound to it, identified by the
-// hash of the bytes it was read from.
-//
-// Members of a policy that this version does not evaluate and that are not empty
-// (`ima.dm_policy`) are listed by unevaluated(): a machine bound to such a policy gets
-// findings that are not evaluated, it never passes by silence.
+// `excludes`, `keyrings`, `ima-buf`, `verification-keys`, `ima.ignored_keyrings` and
+// `ima.dm_policy`, with Keylime's meaning. Immutable, shared by every machine bound to it,
+// identified by the hash of the bytes it was read from. Two members are ours, and Keylime
+// ignores them: `ima.ignore_violations` (see ignores_violations) and `ima.coverage` (see
+// coverage).
 class RuntimePolicy {
  public:
   // Hostile input (a request body). kMalformed ("policy.*"): not JSON, members that
   // are absent or of wrong types (the schema is Keylime's), a digest that is not 40 to
   // 128 lower-case hex digits in pairs, an invalid expression (quirk Q19: Keylime
   // stores it and ignores all expressions), verification keys that are no keyring or hold
-  // a key of an unknown kind, limits. Never partly applied.
+  // a key of an unknown kind, device-mapper rules that leave anything open, limits. Never
+  // partly applied.
   static Result<std::shared_ptr<const RuntimePolicy>> Parse(std::string_view json);
   // The policy that a signed envelope holds; its hash is that of the envelope.
   static Result<std::shared_ptr<const RuntimePolicy>> Parse(const VerifiedEnvelope& envelope);
@@ -68,15 +70,14 @@ class RuntimePolicy {
   const crypto::Digest& hash() const;
   std::size_t paths() const;
   std::size_t digests() const;
-  // No digests, keys or buffers at all, expressions that exclude everything (every listed path and
-  // every path of an ordinary system), or Keylime's empty policy (generator ≤ 1): it
+  // No digests, keys, buffers or rules at all, expressions that exclude everything (every listed
+  // path and every path of an ordinary system), or Keylime's empty policy (generator ≤ 1): it
   // accepts or says nothing, so a machine bound to it is unpoliced.
   bool says_nothing() const;
   std::string why_it_says_nothing() const;
   // Only the second of these: no command of ours writes such a policy. Our own API
   // refuses to store any that says nothing (attack A10).
   bool excludes_everything() const;
-  const std::vector<std::string>& unevaluated() const;
 
   // What a signed policy says of itself (attack A11): the name it is for, "" if it names
   // none (`meta.name`, which Keylime ignores), and a number that rises with each version
@@ -106,15 +107,29 @@ class RuntimePolicy {
   // Whether keys of this keyring are of no interest (`*`: of any). Such keys are not
   // trusted for anything.
   bool IgnoresKeyring(std::string_view name) const;
-  // Whether LookKey can answer kListed: such keys are trusted to sign files.
-  bool learns_keys() const;
+  // Whether files that changed while they were measured fail nothing (attack A09), because
+  // the policy's author says so; that it was so is then told. nullopt: it says nothing of it.
+  std::optional<bool> ignores_violations() const;
+  // Names of entries that a list must have, with a digest that LookCoverage knows, to prove
+  // that the kernel measures what it should (attack A02): the IMA policy as the kernel read
+  // it, or its hash in a buffer. Without them nobody can tell a file that did not run from
+  // one that was not measured.
+  const std::vector<std::string>& coverage() const;
+  PathAnswer LookCoverage(std::string_view name, ByteView digest) const;
+  // Whether what an entry comes to may depend on those in front of it, or is told of all of
+  // them together: keys that LookKey knows are trusted to sign files, device-mapper events
+  // follow one another, ignored violations are counted, coverage is proven.
+  bool learns() const;
   // Keys that are trusted to sign files.
   const ima::Keyring& verification_keys() const;
+  // The rules for block devices; nullptr if the policy has none.
+  const DeviceMapperPolicy* device_mapper() const;
 
  private:
   struct Impl;
   static Result<std::shared_ptr<const RuntimePolicy>> ParseAs(const crypto::Digest& hash,
                                                               std::string_view json);
+  static Status ReadOurs(const json::Value& ima, std::uint64_t seed, Impl& out);
   explicit RuntimePolicy(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;
 };

@@ -10,6 +10,8 @@
 
 #include "limequat/base/encoding.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/device_mapper_policy.h"
+#include "limequat/policy/testing/device_mapper.h"
 
 namespace limequat::policy {
 namespace {
@@ -77,7 +79,8 @@ TEST(RuntimePolicy, LooksUpDigestsByPath) {
   EXPECT_THAT(policy->DigestsOf("/bin/true", 1), ElementsAre(kOne));
   EXPECT_THAT(policy->DigestsOf("/bin/false"), IsEmpty());
   EXPECT_FALSE(policy->says_nothing());
-  EXPECT_THAT(policy->unevaluated(), IsEmpty());
+  EXPECT_EQ(policy->device_mapper(), nullptr);
+  EXPECT_FALSE(policy->learns());
 }
 
 TEST(RuntimePolicy, HashIsOverTheTextItself) {
@@ -142,10 +145,18 @@ TEST(RuntimePolicy, GeneratorOfTheEmptyPolicySaysNothing) {
       Parsed(With("meta", json::Object{{"version", 1}, {"generator", 2}}))->says_nothing());
 }
 
-TEST(RuntimePolicy, MembersThatAreNotEvaluatedAreListed) {
+TEST(RuntimePolicy, DeviceMapperRules) {
   json::Object ima = Ima();
+  ima.Set("dm_policy", testing::DeviceMapperRules({{"root", testing::VerityRule()}}));
+  json::Object good = With("ima", ima);
+  const auto policy = Parsed(good);
+  ASSERT_NE(policy->device_mapper(), nullptr);
+  EXPECT_EQ(policy->device_mapper()->rules.size(), 1U);
+  EXPECT_TRUE(policy->learns());
+  good.Set("digests", json::Object());
+  EXPECT_FALSE(Parsed(good)->says_nothing());
   ima.Set("dm_policy", json::Object{{"version", 1}});
-  EXPECT_THAT(Parsed(With("ima", ima))->unevaluated(), ElementsAre("ima.dm_policy"));
+  EXPECT_EQ(ErrorOf(With("ima", ima)), "policy.device_mapper");
 }
 
 TEST(RuntimePolicy, KeysAndBuffersByName) {
@@ -165,8 +176,56 @@ TEST(RuntimePolicy, KeysAndBuffersByName) {
     EXPECT_EQ(
         keys ? policy->LookBuffer(".ima", FromHex(kOne)) : policy->LookKey(".ima", FromHex(kOne)),
         PathAnswer::kUnknownPath);
-    EXPECT_EQ(policy->learns_keys(), keys);
+    EXPECT_EQ(policy->learns(), keys);
   }
+}
+
+TEST(RuntimePolicy, IgnoresViolationsIfItSaysSo) {
+  EXPECT_EQ(Parsed(Good())->ignores_violations(), std::nullopt);
+  json::Object ima = Ima();
+  ima.Set("ignore_violations", nullptr);
+  EXPECT_EQ(Parsed(With("ima", ima))->ignores_violations(), std::nullopt);
+  ima.Set("ignore_violations", false);
+  EXPECT_EQ(Parsed(With("ima", ima))->ignores_violations(), false);
+  EXPECT_FALSE(Parsed(With("ima", ima))->learns());
+  ima.Set("ignore_violations", true);
+  const auto policy = Parsed(With("ima", ima));
+  EXPECT_EQ(policy->ignores_violations(), true);
+  EXPECT_TRUE(policy->learns());
+  ima.Set("ignore_violations", 1);
+  EXPECT_EQ(ErrorOf(With("ima", ima)), "policy.schema");
+}
+
+TEST(RuntimePolicy, Coverage) {
+  EXPECT_THAT(Parsed(Good())->coverage(), IsEmpty());
+  const auto with = [](json::Value coverage) {
+    json::Object ima = Ima();
+    ima.Set("coverage", std::move(coverage));
+    return With("ima", ima);
+  };
+  EXPECT_THAT(Parsed(with(nullptr))->coverage(), IsEmpty());
+  const auto policy = Parsed(
+      with(json::Object{{"entries", json::Object{{"/etc/ima/ima-policy", json::Array{kOne}}}}}));
+  EXPECT_THAT(policy->coverage(), ElementsAre("/etc/ima/ima-policy"));
+  EXPECT_EQ(policy->LookCoverage("/etc/ima/ima-policy", FromHex(kOne)), PathAnswer::kListed);
+  EXPECT_EQ(policy->LookCoverage("/bin/true", FromHex(kOne)), PathAnswer::kUnknownPath);
+  EXPECT_EQ(policy->Look("/etc/ima/ima-policy", FromHex(kOne)), PathAnswer::kUnknownPath);
+  EXPECT_TRUE(policy->learns());
+  // What a later version may ask for is not silently left out.
+  for (json::Value bad :
+       {json::Value(7), json::Value(json::Object()),
+        json::Value(json::Object{{"entries", json::Object()}}),
+        json::Value(json::Object{{"entries", json::Object{{"a", json::Array{kOne}}}}, {"more", 1}}),
+        json::Value(json::Object{{"entries", json::Object{{"a", json::Array()}}}})}) {
+    EXPECT_EQ(ErrorOf(with(bad)), "policy.schema");
+  }
+  EXPECT_EQ(ErrorOf(with(json::Object{{"entries", json::Object{{"a", json::Array{"x"}}}}})),
+            "policy.digest");
+  json::Object many;
+  for (std::size_t i = 0; i <= kMaxCoverageEntries; ++i) {
+    many.Set(std::to_string(i), json::Array{kOne});
+  }
+  EXPECT_EQ(ErrorOf(with(json::Object{{"entries", many}})), "policy.limit");
 }
 
 TEST(RuntimePolicy, IgnoredKeyrings) {
