@@ -15,7 +15,7 @@ class DemoTest(unittest.TestCase):
 
     def test_demo_with_a_real_kernel(self):
         said = self.run_demo(seconds=500)
-        for scene in ("Intruder", "Reboot", "New software", "Silence"):
+        for scene in ("Intruder", "Reboot", "New software", "A policy that lags", "Silence"):
             self.assertIn(scene, said)
 
     def test_quick_demo(self):

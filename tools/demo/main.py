@@ -30,6 +30,7 @@ def play(lab: Lab, terminal: Terminal, scratch: Path, quick: bool) -> None:
     if not quick:
         demo.reboot(machines[0])
         demo.new_software(machines[0])
+        demo.late_policy(machines[0])
         demo.silence(machines[1], machines[2])
 
 

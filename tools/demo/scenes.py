@@ -81,10 +81,7 @@ class Demo:
         require(shown["open_incidents"] >= 1 and not shown["trusted"], "the incident is open and the machine untrusted")
         self.fleet.run("incident", "list", show=True)
         self.terminal.good(f"recognised and verified anew from boot_aggregate on in {took:.1f} s; integrity passes, trust does not")
-        for incident in self.fleet.json("incident", "list", "--agent", machine)["incidents"]:
-            self.fleet.run("incident", "close", str(incident["number"]), "--note", "program removed, machine rebooted", show=True)
-        self.fleet.wait(f"{machine} is trusted", lambda: self.fleet.machine(machine)["trusted"], _SOON)
-        self.terminal.good("an operator closed the incident: trusted again")
+        self._close_incidents(machine, "program removed, machine rebooted")
 
     def new_software(self, machine: str) -> None:
         self.terminal.scene(3, "New software", "the policy learns the next version first, then the program is replaced and run")
@@ -99,8 +96,30 @@ class Demo:
         self.terminal.good(f"{KNOWN_PROGRAM} runs in its new version, verified after {took * 1000:.0f} ms, no alarm; "
                            f"the policy's change had the whole list of {before} entries appraised again")
 
+    def late_policy(self, machine: str) -> None:
+        self.terminal.scene(4, "A policy that lags", "the program is updated on the machine before the policy has learned of it")
+        digest = self.lab.prepare_update(machine)
+        require(self.lab.apply_update(machine) == digest, "the machine runs the version that policies are made from")
+        self.fleet.wait_for(machine, "fail", _SOON)
+        named = [finding for finding in self.fleet.findings(machine) if digest in finding["detail"]]
+        require([(f["check"], f["cause"]) for f in named] == [("ima.digest", "policy-lag")], "it is told as a policy that lags")
+        self.fleet.run("explain", machine, show=True, expect=(1,))
+        self.terminal.good("a known program with another digest: most likely an update, and it fails all the same; "
+                           "the policy learns it from its source, not from the machine")
+        self._push_policy(self._policy_file(), [machine])
+        self.fleet.wait_for(machine, "pass", _SOON)
+        require(not self.fleet.machine(machine)["trusted"], "a policy that learned it later closes no incident")
+        self._close_incidents(machine, "an update, its digest compared with the source")
+
+    def _close_incidents(self, machine: str, note: str) -> None:
+        """What happened stays known until an operator has looked into it."""
+        for incident in self.fleet.json("incident", "list", "--agent", machine)["incidents"]:
+            self.fleet.run("incident", "close", str(incident["number"]), "--note", note, show=True)
+        self.fleet.wait(f"{machine} is trusted", lambda: self.fleet.machine(machine)["trusted"], _SOON)
+        self.terminal.good("an operator closed the incident: trusted again")
+
     def silence(self, quiet: str, attacked: str) -> None:
-        self.terminal.scene(4, "Silence, and somebody who answers instead", f"the agent of {quiet} stops; {attacked} is impersonated")
+        self.terminal.scene(5, "Silence, and somebody who answers instead", f"the agent of {quiet} stops; {attacked} is impersonated")
         machine = self.lab.machine(attacked)
         assert isinstance(machine, LightMachine)
         site = self.lab.site().folder
