@@ -96,6 +96,17 @@ TEST_F(ClientTest, APolicyIsSentByteByByte) {
   EXPECT_EQ(services_->RollBackPolicy("p", 1)->machines, 3);
 }
 
+TEST_F(ClientTest, ReferenceStatesHaveNamesOfTheirOwn) {
+  constexpr auto kBoot = Services::PolicyKind::kMeasuredBoot;
+  fake_.Answer("PUT /api/v1/boot-policies/p", 200,
+               R"({"hash": "ab", "machines_appraised_again": 3})");
+  EXPECT_EQ(services_->PushPolicy("p", "{ }", kBoot)->machines, 3);
+  fake_.Answer("GET /api/v1/boot-policies/p", 200, "{ }");
+  EXPECT_EQ(*services_->FetchPolicy("p", kBoot), "{ }");
+  fake_.Answer("GET /api/v1/boot-policies", 200, R"({"policies": [{"name": "p", "hash": "ab"}]})");
+  EXPECT_EQ(services_->ListPolicies(kBoot)->at(0).hash, "ab");
+}
+
 TEST_F(ClientTest, AllPagesOfIncidentsAreRead) {
   fake_.Answer("GET /api/v1/incidents?before=0&open=false", 200, Incidents(9, 2, "8"));
   fake_.Answer("GET /api/v1/incidents?before=8&open=false", 200, Incidents(7, 2, "6"));
