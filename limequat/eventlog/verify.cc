@@ -247,7 +247,7 @@ LogVerification LogVerifier::Conclude(tpm::PcrSet required) {
   if (!covered.empty()) {
     CoveredRecords records{};
     for (const std::uint32_t pcr : covered.ToList()) records[pcr] = *covered_records_[pcr];
-    result.log = VerifiedLog(logs_, bank_, covered, records);
+    result.log = VerifiedLog(logs_, values_, bank_, covered, records);
   }
   return result;
 }
@@ -258,6 +258,26 @@ Result<LogVerification> VerifyLogByValues(const BootLogs& logs, const tpm::PcrVa
   LQ_RETURN_IF_ERROR(verifier.ReadFirmware());
   LQ_RETURN_IF_ERROR(verifier.ReadUserSpace());
   return verifier.Conclude(required);
+}
+
+Result<LogVerification> VerifyLogByItself(const BootLogs& logs, HashAlgorithm bank) {
+  Replay replay({bank});
+  auto reader = LogReader::Open(logs.firmware);
+  if (!reader && reader.error().id != "eventlog.empty") return std::move(reader).error();
+  while (reader) {
+    LQ_ASSIGN_OR_RETURN(const std::optional<Event> event, reader->Next());
+    if (!event) break;
+    replay.Extend(*event);
+  }
+  CelReader user_space(logs.user_space);
+  while (true) {
+    LQ_ASSIGN_OR_RETURN(const std::optional<CelRecord> record, user_space.Next());
+    if (!record) break;
+    if (record->pcr) replay.Extend(AsEvent(*record));
+  }
+  tpm::PcrValues values;
+  for (std::uint32_t pcr = 0; pcr < tpm::kPcrCount; ++pcr) values.Set(pcr, replay.Pcr(bank, pcr));
+  return VerifyLogByValues(logs, values, bank, {});
 }
 
 Result<LogVerification> VerifyLog(const BootLogs& logs, const tpm::VerifiedQuote& quote,

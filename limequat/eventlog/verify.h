@@ -113,15 +113,18 @@ class VerifiedLog {
   // PCRs that are signed and replay. One without an event was not extended in this
   // boot: that is proven too.
   tpm::PcrSet pcrs() const { return pcrs_; }
+  // The signed value of one of them.
+  const crypto::Digest& Value(std::uint32_t pcr) const { return *values_.Find(bank_, pcr); }
   VerifiedEvents events() const { return {*LogReader::Open(logs_.firmware), bank_, pcrs_}; }
   VerifiedRecords user_space_records() const { return {logs_.user_space, bank_, covered_}; }
 
  private:
   friend class LogVerifier;
-  VerifiedLog(const BootLogs& logs, crypto::HashAlgorithm bank, tpm::PcrSet pcrs,
-              const CoveredRecords& covered)
-      : logs_(logs), bank_(bank), pcrs_(pcrs), covered_(covered) {}
+  VerifiedLog(const BootLogs& logs, const tpm::PcrValues& values, crypto::HashAlgorithm bank,
+              tpm::PcrSet pcrs, const CoveredRecords& covered)
+      : logs_(logs), values_(values), bank_(bank), pcrs_(pcrs), covered_(covered) {}
   BootLogs logs_;
+  tpm::PcrValues values_;
   crypto::HashAlgorithm bank_;
   tpm::PcrSet pcrs_;
   CoveredRecords covered_;
@@ -165,5 +168,8 @@ Result<LogVerification> VerifyLog(ByteView log, const tpm::VerifiedQuote& quote,
 // where a quote is at hand, this is the wrong function. `values` may be hostile.
 Result<LogVerification> VerifyLogByValues(const BootLogs& logs, const tpm::PcrValues& values,
                                           crypto::HashAlgorithm bank, tpm::PcrSet required);
+// The same against the values that the logs themselves lead to: for looking at a log that
+// is all there is. Every PCR is covered, and nothing vouches for any of it.
+Result<LogVerification> VerifyLogByItself(const BootLogs& logs, crypto::HashAlgorithm bank);
 
 }  // namespace limequat::eventlog
