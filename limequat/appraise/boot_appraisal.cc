@@ -36,34 +36,28 @@ Result<std::vector<HashAlgorithm>> BanksOf(ByteView log) {
   return eventlog::ReplayedBanks(reader->algorithms());
 }
 
-// What the log itself leads to.
-Result<tpm::PcrValues> OwnValues(ByteView log, HashAlgorithm bank) {
-  tpm::PcrValues values;
-  eventlog::Replay replay({bank});
-  auto reader = eventlog::LogReader::Open(log);
-  if (!reader && reader.error().id != "eventlog.empty") return std::move(reader).error();
-  while (reader) {
-    LQ_ASSIGN_OR_RETURN(const std::optional<eventlog::Event> event, reader->Next());
-    if (!event) break;
-    replay.Extend(*event);
-  }
-  for (std::uint32_t pcr = 0; pcr < tpm::kPcrCount; ++pcr) values.Set(pcr, replay.Pcr(bank, pcr));
-  return values;
+// The bank of reference values, or the first of those preferred.
+std::optional<HashAlgorithm> BankOf(const BootCriteria& criteria,
+                                    const std::vector<HashAlgorithm>& candidates) {
+  const auto is_there = [&](HashAlgorithm bank) {
+    return std::ranges::find(candidates, bank) != candidates.end();
+  };
+  if (criteria.values() != nullptr && is_there(criteria.values()->algorithm))
+    return criteria.values()->algorithm;
+  const auto* found = std::ranges::find_if(kPreferred, is_there);
+  return found == kPreferred.end() ? std::nullopt : std::optional(*found);
 }
 
 }  // namespace
 
-Result<BootAppraisal> AppraiseBootLog(ByteView log, const std::optional<tpm::PcrValues>& pcrs,
+Result<BootAppraisal> AppraiseBootLog(const eventlog::BootLogs& logs,
+                                      const std::optional<tpm::PcrValues>& pcrs,
                                       const BootCriteria& criteria, Time evaluated_at) {
   BootAppraisal result;
   Appraisal& out = result.appraisal;
   out.evaluated_at = evaluated_at;
-  LQ_ASSIGN_OR_RETURN(const std::vector<HashAlgorithm> banks, BanksOf(log));
-  const std::vector<HashAlgorithm> candidates = pcrs ? pcrs->Banks() : banks;
-  for (const HashAlgorithm bank : kPreferred) {
-    if (result.bank || std::ranges::find(candidates, bank) == candidates.end()) continue;
-    result.bank = bank;
-  }
+  LQ_ASSIGN_OR_RETURN(const std::vector<HashAlgorithm> banks, BanksOf(logs.firmware));
+  result.bank = BankOf(criteria, pcrs ? pcrs->Banks() : banks);
   if (!result.bank) {
     Add(out,
         NotEvaluated("eventlog.bank", pcrs ? "there are no PCR values to compare with"
@@ -71,16 +65,9 @@ Result<BootAppraisal> AppraiseBootLog(ByteView log, const std::optional<tpm::Pcr
     criteria.Appraise(nullptr, out);
     return result;
   }
-  tpm::PcrValues values;
-  if (pcrs) {
-    values = *pcrs;
-  } else {
-    LQ_ASSIGN_OR_RETURN(values, OwnValues(log, *result.bank));
-  }
-  LQ_ASSIGN_OR_RETURN(
-      eventlog::LogVerification verification,
-      eventlog::VerifyLogByValues({.firmware = log, .user_space = {}}, values, *result.bank,
-                                  pcrs ? criteria.pcrs() : tpm::PcrSet()));
+  LQ_ASSIGN_OR_RETURN(eventlog::LogVerification verification,
+                      pcrs ? eventlog::VerifyLogByValues(logs, *pcrs, *result.bank, criteria.pcrs())
+                           : eventlog::VerifyLogByItself(logs, *result.bank));
   if (!pcrs) {
     std::erase_if(verification.findings,
                   [](const Finding& finding) { return finding.check == "eventlog.boot"; });

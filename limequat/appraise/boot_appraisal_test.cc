@@ -44,7 +44,7 @@ BootAppraisal Appraise(ByteView log, const std::optional<tpm::PcrValues>& pcrs,
                        BootPolicy policy = BootPolicy::kExample,
                        std::string_view reference = Good()) {
   const auto criteria = *BootCriteria::Create(policy, reference);
-  auto result = AppraiseBootLog(log, pcrs, *criteria, kNow);
+  auto result = AppraiseBootLog({.firmware = log, .user_space = {}}, pcrs, *criteria, kNow);
   EXPECT_TRUE(result) << result.error().message;
   return result ? *std::move(result) : BootAppraisal();
 }
@@ -190,11 +190,15 @@ TEST(BootAppraisal, ALogThatCannotBeReadIsAnError) {
   Bytes log = Boot().Log();
   log.resize(log.size() - 1);
   const auto criteria = *BootCriteria::Create(BootPolicy::kExample, Good());
-  const auto result = AppraiseBootLog(log, std::nullopt, *criteria, kNow);
+  const auto result =
+      AppraiseBootLog({.firmware = log, .user_space = {}}, std::nullopt, *criteria, kNow);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().id, "eventlog.truncated");
-  EXPECT_FALSE(AppraiseBootLog(log, MachineOf(Boot().Log()), *criteria, kNow));
-  EXPECT_FALSE(AppraiseBootLog(Bytes(40, 1), std::nullopt, *criteria, kNow));
+  EXPECT_FALSE(AppraiseBootLog({.firmware = log, .user_space = {}}, MachineOf(Boot().Log()),
+                               *criteria, kNow));
+  const Bytes ones(40, 1);
+  EXPECT_FALSE(
+      AppraiseBootLog({.firmware = ones, .user_space = {}}, std::nullopt, *criteria, kNow));
 }
 
 TEST(BootAppraisal, MeasuredOnlyComparesNothing) {

@@ -6,6 +6,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/eventlog/boot_chain.h"
 #include "limequat/eventlog/secure_boot.h"
+#include "limequat/policy/boot_values_appraisal.h"
 
 namespace limequat::appraise {
 
@@ -31,24 +32,43 @@ void AppraiseMeasured(const eventlog::VerifiedLog& log, Appraisal& out) {
 }  // namespace
 
 Result<std::shared_ptr<const BootCriteria>> BootCriteria::Create(BootPolicy policy,
-                                                                 std::string_view reference) {
+                                                                 std::string_view reference,
+                                                                 std::string_view model) {
   std::shared_ptr<BootCriteria> criteria(new BootCriteria);
-  LQ_ASSIGN_OR_RETURN(criteria->reference_, policy::BootReference::Parse(reference));
+  if (policy::IsBootValues(reference)) {
+    LQ_ASSIGN_OR_RETURN(criteria->values_, policy::BootValues::Parse(reference));
+  } else {
+    LQ_ASSIGN_OR_RETURN(criteria->reference_, policy::BootReference::Parse(reference));
+  }
   criteria->policy_ = policy;
-  criteria->hash_ = HashOf(policy, reference);
+  criteria->model_ = model;
+  criteria->hash_ = HashOf(policy, reference, model);
   return criteria;
 }
 
-crypto::Digest BootCriteria::HashOf(BootPolicy policy, std::string_view reference) {
+crypto::Digest BootCriteria::HashOf(BootPolicy policy, std::string_view reference,
+                                    std::string_view model) {
   crypto::Hasher hasher(crypto::HashAlgorithm::kSha256);
-  // No policy's name has this byte.
+  // No policy's name has this byte, and the model's has its length in front.
   hasher.Update(AsBytes(std::string(policy::BootPolicyName(policy)) + '\n'));
+  if (!model.empty())
+    hasher.Update(AsBytes(std::to_string(model.size()) + ' ' + std::string(model) + '\n'));
   hasher.Update(AsBytes(reference));
   return hasher.Finish();
 }
 
 bool BootCriteria::compares() const {
-  return policy_ == BootPolicy::kExample && !reference_.says_nothing;
+  return policy_ == BootPolicy::kExample && (values_ || !reference_.says_nothing);
+}
+
+tpm::PcrSet BootCriteria::pcrs() const {
+  if (!looks()) return {};
+  return values_ && policy_ == BootPolicy::kExample ? policy::PcrsOf(*values_)
+                                                    : policy::PcrsOf(policy_);
+}
+
+const std::vector<std::string_view>& BootCriteria::checks() const {
+  return values_ ? policy::BootValuesChecks() : policy::ExampleChecks();
 }
 
 void BootCriteria::Appraise(const eventlog::VerifiedLog* log, Appraisal& out) const {
@@ -77,9 +97,10 @@ void BootCriteria::Appraise(const eventlog::VerifiedLog* log, Appraisal& out) co
 void BootCriteria::AppraiseExample(const eventlog::VerifiedLog& log, Appraisal& out) const {
   if (!compares()) return Add(out, SaysNothing());
   out.policed = true;
-  policy::BootObjections objections = policy::AppraiseByExample(reference_, log);
+  policy::BootObjections objections = values_ ? policy::AppraiseByValues(*values_, log, model_)
+                                              : policy::AppraiseByExample(reference_, log);
   out.not_shown += objections.not_shown;
-  for (const std::string_view check : policy::ExampleChecks()) {
+  for (const std::string_view check : checks()) {
     if (FindCheck(objections.findings, check) == nullptr) Add(out, Passed(check));
   }
   AddAll(std::move(objections.findings), out);
@@ -89,7 +110,7 @@ void BootCriteria::AppraiseNothing(Appraisal& out) const {
   if (!looks()) return Add(out, SaysNothing());
   const std::string why = "no PCR is covered, so there is nothing to look at";
   if (policy_ == BootPolicy::kMeasuredOnly) return Add(out, NotEvaluated(kCheckPolicy, why));
-  for (const std::string_view check : policy::ExampleChecks()) Add(out, NotEvaluated(check, why));
+  for (const std::string_view check : checks()) Add(out, NotEvaluated(check, why));
 }
 
 }  // namespace limequat::appraise

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "limequat/json/value.h"
+#include "limequat/policy/boot_values_appraisal.h"
 #include "limequat/policy/testing/boot.h"
+#include "limequat/policy/testing/boot_values.h"
 
 namespace limequat::appraise {
 namespace {
@@ -49,6 +51,54 @@ TEST(BootCriteria, TextThatCannotBeReadIsRefusedWhateverThePolicy) {
     ASSERT_FALSE(criteria);
     EXPECT_EQ(criteria.error().id, "policy.boot_reference");
   }
+}
+
+std::string Values() { return json::Serialize(policy::testing::Values()); }
+
+TEST(BootCriteria, ReferenceValuesAreToldByTheirContent) {
+  const auto criteria = *BootCriteria::Create(BootPolicy::kExample, Values());
+  ASSERT_NE(criteria->values(), nullptr);
+  EXPECT_EQ(criteria->values()->release, 3U);
+  EXPECT_TRUE(criteria->compares());
+  EXPECT_EQ(criteria->pcrs(), policy::PcrsOf(*criteria->values()));
+  EXPECT_EQ((*BootCriteria::Create(BootPolicy::kExample, Good()))->values(), nullptr);
+  const auto refused =
+      BootCriteria::Create(BootPolicy::kAcceptAll, R"({"kind": "limequat-boot-reference"})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().id, "policy.boot_values");
+}
+
+TEST(BootCriteria, HashIsOfTheModelToo) {
+  const auto hash = [](std::string_view model) {
+    return (*BootCriteria::Create(BootPolicy::kExample, Values(), model))->hash();
+  };
+  EXPECT_EQ(hash("A"), hash("A"));
+  EXPECT_NE(hash("A"), hash("B"));
+  EXPECT_NE(hash("A"), hash(""));
+}
+
+TEST(BootCriteria, ABootIsHeldAgainstReferenceValues) {
+  const auto criteria = *BootCriteria::Create(BootPolicy::kExample, Values());
+  policy::testing::Boot boot;
+  const auto appraise = [&] {
+    const Bytes log = boot.Log();
+    const auto verified = eventlog::VerifyLogByItself({.firmware = log, .user_space = {}},
+                                                      crypto::HashAlgorithm::kSha256);
+    Appraisal out;
+    criteria->Appraise(&*verified->log, out);
+    return out;
+  };
+  const Appraisal good = appraise();
+  EXPECT_TRUE(good.policed);
+  EXPECT_TRUE(AllPassed(good.findings));
+  for (const std::string_view check : policy::BootValuesChecks()) {
+    EXPECT_NE(FindCheck(good.findings, check), nullptr) << check;
+  }
+  boot.Grub("kernel_cmdline", "/vmlinuz init=/bin/sh");
+  EXPECT_FALSE(AllPassed(appraise().findings));
+  Appraisal nothing;
+  criteria->Appraise(nullptr, nothing);
+  EXPECT_EQ(FindCheck(nothing.findings, "boot.kernel")->outcome, Outcome::kNotEvaluated);
 }
 
 }  // namespace

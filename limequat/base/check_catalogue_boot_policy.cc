@@ -134,6 +134,63 @@ constexpr CheckEntry kBootPolicy[] = {
                "an attacker.",
      .advice = "List the keys with `mokutil --list-enrolled` and compare.",
      .next = "limequat inspect eventlog LOG --pcr PCR"},
+    {.check = "boot.path",
+     .cause = Cause::kTamper,
+     .meaning = "The machine was not started on the boot path of the reference values.",
+     .causes = "Another boot loader, or none; reference values of another kind of machine.",
+     .advice = "Compare what PCR 4 and PCR 8 show with how the machine is meant to start.",
+     .next = "limequat inspect eventlog LOG --pcr 4"},
+    {.check = "boot.exit_boot_services",
+     .cause = Cause::kFirmware,
+     .meaning = "PCR 5 does not show that the firmware's services were left, once and at the end.",
+     .causes = "Firmware that measures it and does not log it; an operating system that never "
+               "left them; a log that was cut.",
+     .advice = "If good machines of this model do not log it, set `exit_boot_services` to false "
+               "in their reference values.",
+     .next = "limequat inspect eventlog LOG --pcr 5"},
+    {.check = "boot.kernel",
+     .cause = Cause::kPolicyLag,
+     .meaning = "The kernel that was started is none of the reference values.",
+     .causes = "An update of the kernel that the reference values do not have yet; a kernel of "
+               "somebody else's.",
+     .advice = "If it is an update, add it with its file, sign and roll out; see "
+               "`docs/boot-policy.md`.",
+     .next = "limequat policy create boot --update REFERENCE --add-kernel FILE"},
+    {.check = "boot.section",
+     .cause = Cause::kPolicyLag,
+     .meaning = "A part of the unified kernel image is another one.",
+     .causes = "An update; an image that was put together anew, with another command line or "
+               "initrd.",
+     .advice = "The finding names the part. If the change was meant, add the image with its file.",
+     .next = "limequat policy create boot --update REFERENCE --add-uki FILE"},
+    {.check = "boot.file",
+     .cause = Cause::kTamper,
+     .meaning = "A file, initrd or command line was measured into PCR 9 that is not listed.",
+     .causes = "A changed configuration of GRUB; an initrd that was made anew; a command line "
+               "that only its digest shows.",
+     .advice = "Find out who changed the file that the finding names (its name is not measured), "
+               "then list its digest in `files`, or in the kernel's `initrds`.",
+     .next = "limequat inspect eventlog LOG --pcr 9"},
+    {.check = "boot.grub_command",
+     .cause = Cause::kTamper,
+     .meaning = "GRUB ran a command that is not listed.",
+     .causes = "Somebody at the boot menu; a changed configuration of GRUB.",
+     .advice = "Commands such as `acpi` or `devicetree` change what the kernel sees of the "
+               "machine. List the command in `grub_commands` if it was meant.",
+     .next = "limequat inspect eventlog LOG --pcr 8"},
+    {.check = "boot.addition",
+     .cause = Cause::kTamper,
+     .meaning = "Something was added to the boot that is not listed and that no text explains.",
+     .causes = "Credentials or extensions on the EFI system partition, which systemd-stub gives "
+               "to the initrd; a command line that the log does not show.",
+     .advice = "Look into the folders beside the image (`IMAGE.extra.d`, `loader/credentials`).",
+     .next = "limequat inspect eventlog LOG --pcr 12"},
+    {.check = "boot.user_space",
+     .cause = Cause::kTamper,
+     .meaning = "User space measured something that is not listed.",
+     .causes = "Another version of systemd; a volume or file system that is not the usual one.",
+     .advice = "The finding shows the record. List it in `user_space` if it was meant.",
+     .next = "limequat appraise boot LOG --reference FILE --user-space-log FILE"},
 };
 
 }  // namespace
@@ -142,8 +199,8 @@ CheckSection BootPolicyChecks() {
   return {.title = "The boot policy",
           .introduction =
               "`limequat appraise boot`, and each first evidence of a boot of a machine that has a "
-              "boot policy, compare an event log with a reference state. Every objection is told, "
-              "not the first. "
+              "boot policy, compare an event log with a reference state or with reference values "
+              "(`docs/boot-policy.md`). Every objection is told, not the first. "
               "`docs/keylime-differences.md` says where that differs from Keylime's "
               "`example`.",
           .entries = kBootPolicy};

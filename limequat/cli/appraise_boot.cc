@@ -10,6 +10,7 @@
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
+#include "limequat/policy/signed_policy.h"
 
 namespace limequat::cli {
 
@@ -22,25 +23,48 @@ BootPolicy PolicyOf(const AppraiseBoot& asked) {
   return asked.reference ? BootPolicy::kExample : BootPolicy::kRejectAll;
 }
 
-Result<std::shared_ptr<const appraise::BootCriteria>> ReadCriteria(const AppraiseBoot& asked) {
-  if (!asked.reference) return appraise::BootCriteria::Create(PolicyOf(asked), {});
+// A reference that nobody vouches for is not read any further.
+VerdictDocument NotVouchedFor(policy::SignedBootReference reference, Time at) {
+  VerdictDocument verdict = DocumentOf(appraise::Appraisal{
+      .findings = std::move(reference.findings), .policed = true, .evaluated_at = at});
+  verdict.document.Set("signatures", ToJson(reference.signatures));
+  return verdict;
+}
+
+Result<policy::SignedBootReference> ReadReference(const AppraiseBoot& asked) {
+  LQ_ASSIGN_OR_RETURN(policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
+  policy::SignedBootReference none{.findings = {}, .signatures = {}, .text = ""};
+  if (!asked.reference) return none;
   LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(*asked.reference, kMaxPolicyInput));
-  auto criteria = appraise::BootCriteria::Create(PolicyOf(asked), text);
-  if (!criteria) return std::move(criteria).error().In(Shown(*asked.reference));
-  return criteria;
+  return policy::ReadSignedBootReference(text, std::move(signers));
 }
 
 Result<VerdictDocument> Evaluate(const AppraiseBoot& asked) {
-  LQ_ASSIGN_OR_RETURN(const auto criteria, ReadCriteria(asked));
+  LQ_ASSIGN_OR_RETURN(policy::SignedBootReference reference, ReadReference(asked));
+  if (!reference.text) return NotVouchedFor(std::move(reference), asked.at);
+  auto created = appraise::BootCriteria::Create(PolicyOf(asked), *reference.text, asked.model);
+  if (!created) return std::move(created).error().In(Shown(asked.reference.value_or("")));
+  const appraise::BootCriteria* criteria = created->get();
   std::optional<tpm::PcrValues> pcrs;
   if (asked.pcrs) {
     LQ_ASSIGN_OR_RETURN(pcrs, ReadPcrValues(*asked.pcrs));
   }
   LQ_ASSIGN_OR_RETURN(const std::string log, ReadInput(asked.log, kMaxLogInput));
-  LQ_ASSIGN_OR_RETURN(const appraise::BootAppraisal result,
-                      appraise::AppraiseBootLog(AsBytes(log), pcrs, *criteria, asked.at));
+  std::string user_space;
+  if (asked.user_space_log) {
+    LQ_ASSIGN_OR_RETURN(user_space, ReadInput(*asked.user_space_log, kMaxLogInput));
+  }
+  LQ_ASSIGN_OR_RETURN(
+      appraise::BootAppraisal result,
+      appraise::AppraiseBootLog({.firmware = AsBytes(log), .user_space = AsBytes(user_space)}, pcrs,
+                                *criteria, asked.at));
+  for (Finding& finding : reference.findings) appraise::Add(result.appraisal, std::move(finding));
   VerdictDocument verdict = DocumentOf(result.appraisal);
   verdict.document.Set("policy", policy::BootPolicyName(criteria->policy()));
+  if (const policy::BootValues* values = criteria->values()) {
+    verdict.document.Set("reference",
+                         json::Object{{"name", values->name}, {"release", values->release}});
+  }
   if (result.bank) verdict.document.Set("bank", crypto::HashName(*result.bank));
   json::Array not_required;
   if (!pcrs) not_required = {"eventlog.boot", "eventlog.replay"};
@@ -51,7 +75,11 @@ Result<VerdictDocument> Evaluate(const AppraiseBoot& asked) {
 }  // namespace
 
 Result<Ending> AppraiseBoot::Run(Console& console) const {
-  LQ_RETURN_IF_ERROR(CheckOneStandardInput({log, reference.value_or(""), pcrs.value_or("")}));
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput(
+      {log, reference.value_or(""), pcrs.value_or(""), user_space_log.value_or("")}));
+  if (signers.given() && !reference) {
+    return UsageError("--reference-key and --reference-trust need a --reference");
+  }
   if (policy == BootPolicy::kExample && !reference) {
     return UsageError("the policy example needs a --reference");
   }

@@ -152,7 +152,13 @@ void DeclareAppraiseBoot(CLI::App& appraise, CommandLine& line) {
   AddValue(app, "LOG", command.log, ParseText, "", "event log of firmware, or - for standard input")
       ->required();
   AddValue(app, "--reference", command.reference, ParseText, "FILE",
-           "reference state (JSON, as Keylime's create_mb_refstate writes it)");
+           "reference state (JSON, as Keylime's create_mb_refstate writes it), or reference "
+           "values of limequat policy create boot");
+  AddSigners(app, command.signers, "reference-");
+  AddValue(app, "--model", command.model, ParseText, "MODEL",
+           "the machine's model, where reference values are by model");
+  AddValue(app, "--user-space-log", command.user_space_log, ParseText, "FILE",
+           "systemd's log of the same boot (tpm2-measure.log)");
   AddValue(app, "--policy", command.policy, ParseBootPolicy, "NAME",
            "example, measured-only, accept-all or reject-all; default: example with a "
            "reference state, else reject-all");

@@ -158,6 +158,7 @@ void DeclarePolicyCreateBoot(CLI::App& create, CommandLine& line) {
 
 void DeclarePolicyCreate(CLI::App& policy, CommandLine& line) {
   CLI::App& create = DeclareGroup(policy, "create", "Make a policy");
+  DeclarePolicyCreateBootValues(create, line);
   DeclarePolicyCreateBoot(create, line);
   auto [app, command] = Declare<PolicyCreateRuntime>(
       create, line, "runtime", "A runtime policy of files, initial RAM disks and packages",

@@ -103,6 +103,7 @@ void AddSigners(CLI::App& app, SignerOptions& signers, const std::string& prefix
 
 // What the commands of each file add to the tree.
 void DeclarePolicyFiles(CLI::App& policy, CommandLine& line);
+void DeclarePolicyCreateBootValues(CLI::App& create, CommandLine& line);
 void DeclareEvidenceCommands(CLI::App& root, CommandLine& line);
 void DeclareFleetCommands(CLI::App& root, CommandLine& line);
 

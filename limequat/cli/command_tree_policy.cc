@@ -1,6 +1,7 @@
 // Commands that make, sign and look at policies: no network, no state.
 
 #include "limequat/cli/command_tree_internal.h"
+#include "limequat/cli/policy_create_boot_values.h"
 #include "limequat/cli/policy_edit.h"
 #include "limequat/cli/policy_signature.h"
 
@@ -112,7 +113,8 @@ void DeclareSign(CLI::App& policy, CommandLine& line) {
       "Keys: ECDSA on P-256, P-384, P-521 (the only ones Keylime verifies), Ed25519, RSA from\n"
       "2048 bits (PSS), as PEM (PKCS#8, SEC 1, PKCS#1) that only its owner may read. The\n"
       "passphrase of an encrypted key is asked for on the terminal.");
-  AddValue(app, "FILE", command.file, ParseText, "", "runtime policy or envelope, or -")
+  AddValue(app, "FILE", command.file, ParseText, "",
+           "runtime policy, boot reference values or envelope, or -")
       ->required();
   AddValue(app, "--key", command.key, ParseText, "FILE", "private key")->required();
   AddValue(app, "--passphrase-file", command.passphrase_file, ParseText, "FILE",
@@ -137,6 +139,47 @@ void AddSigners(CLI::App& app, SignerOptions& signers, const std::string& prefix
             "root (PEM) for certificates in the envelope; may be given again");
   AddValue(app, "--" + prefix + "threshold", signers.threshold, ParseThreshold, "N",
            "how many distinct keys must have signed; default: 1");
+}
+
+void DeclarePolicyCreateBootValues(CLI::App& create, CommandLine& line) {
+  auto [app, command] = Declare<PolicyCreateBoot>(
+      create, line, "boot", "Boot reference values, for every boot path",
+      "  limequat policy create boot binary_bios_measurements --pcrs pcrs.json \\\n"
+      "    --name fleet --output boot.json\n"
+      "  limequat policy create boot --update boot.json --add-uki linux-6.12.efi \\\n"
+      "    --output next.json\n\n"
+      "What the logs show is good from then on: take them of machines that you trust. With\n"
+      "--update the values accept more than before, and their release rises by one: the next\n"
+      "kernel by its file, before a machine has booted it; another firmware by the log of a\n"
+      "machine that has it.");
+  AddValues(app, "LOG", command.logs, ParseText, "",
+            "event logs of firmware; - for standard input");
+  AddValues(app, "--pcrs", command.pcrs, ParseText, "FILE",
+            "PCR values of a verified quote, one for each log: only what leads to them is taken");
+  AddValue(app, "--user-space-log", command.user_space_log, ParseText, "FILE",
+           "systemd's log of the same boot (/run/log/systemd/tpm2-measure.log)");
+  AddValue(app, "--update", command.update, ParseText, "FILE",
+           "the values that are to accept more");
+  AddValues(app, "--add-kernel", command.kernels, ParseText, "FILE",
+            "a kernel (vmlinuz) that becomes good; may be given again");
+  AddValues(app, "--add-uki", command.unified_images, ParseText, "FILE",
+            "a unified kernel image that becomes good; may be given again");
+  AddValues(app, "--initrd", command.initrds, ParseText, "FILE",
+            "initrd of the added kernel; default: as of the kernel before");
+  AddValues(app, "--command-line", command.command_lines, ParseText, "TEXT",
+            "command line of the added kernel, as it is measured; default: as of the one before");
+  AddValue(app, "--kernel-name", command.kernel_name, ParseText, "NAME",
+           "what people call the kernel");
+  AddValue(app, "--kernel-version", command.kernel_version, ParseText, "TEXT", "and its version");
+  AddValue(app, "--model", command.model, ParseText, "MODEL",
+           "the firmware of the log is good for machines that were enrolled as this model");
+  AddValue(app, "--firmware-version", command.firmware_version, ParseText, "TEXT",
+           "version of the firmware, for people");
+  AddValue(app, "--name", command.name, ParsePolicyName, "NAME", "name of the values");
+  AddValue(app, "--release", command.release, ParseRelease, "NUMBER",
+           "their version, which must rise; default: 1, or the one after that of --update");
+  AddValue(app, "--output", command.output, ParseText, "FILE",
+           "where the values go; default: standard output");
 }
 
 void DeclarePolicyFiles(CLI::App& policy, CommandLine& line) {

@@ -16,6 +16,7 @@
 #include "limequat/crypto/certificate.h"
 #include "limequat/crypto/key.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/boot_values.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
@@ -35,7 +36,7 @@ Status CheckUsage(const PolicySign& asked, const Console& console) {
   }
   if (asked.payload_type && !asked.label.empty()) {
     return UsageError(
-        "--name, --release, --effective-from and --retire-after are for runtime policies, "
+        "--name, --release, --effective-from and --retire-after are for policies, "
         "not for another type");
   }
   return CheckOutput(asked.output, "envelope", console);
@@ -94,11 +95,28 @@ Status CheckPolicy(std::string_view payload) {
                    "the exclude expressions match every path: such a policy checks nothing");
 }
 
+// Boot reference values have their name and release in them, and no window.
+Result<std::string> LabelBootValues(std::string text, const policy::PolicyLabel& label) {
+  LQ_ASSIGN_OR_RETURN(policy::BootValues values, policy::BootValues::Parse(text));
+  if (label.empty()) return text;
+  if (label.window != policy::PolicyWindow()) {
+    return UsageError("--effective-from and --retire-after are not for boot reference values");
+  }
+  if (label.name) values.name = *label.name;
+  if (label.release) values.release = *label.release;
+  return policy::WriteBootValues(values);
+}
+
 Result<ToSign> ReadPayload(const PolicySign& asked) {
   LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(asked.file, kMaxPolicyInput));
   ToSign to_sign;
   if (const auto envelope = policy::UnverifiedEnvelope::Parse(text)) {
     LQ_ASSIGN_OR_RETURN(to_sign, TakeEnvelope(asked, *envelope));
+  } else if (!asked.payload_type && policy::IsBootValues(text)) {
+    to_sign.payload_type = policy::kBootValuesPayloadType;
+    auto labelled = LabelBootValues(std::move(text), asked.label);
+    if (!labelled) return std::move(labelled).error().In(Shown(asked.file));
+    to_sign.payload = *std::move(labelled);
   } else {
     to_sign.payload_type = asked.payload_type.value_or(std::string(policy::kKeylimePayloadType));
     to_sign.payload = std::move(text);

@@ -61,12 +61,6 @@ struct FirmwareFacts {
   std::vector<VerifiedEvent> blobs;
 };
 
-Finding AboutPcr(std::uint32_t pcr, Finding finding) {
-  finding.subject.pcr = pcr;
-  finding.next = fmt::format("limequat inspect eventlog LOG --pcr {}", pcr);
-  return finding;
-}
-
 // As many as `expected` of what `check` is about.
 std::function<Finding(std::size_t)> Count(std::string_view check, std::uint32_t pcr,
                                           std::string_view what, std::size_t expected,

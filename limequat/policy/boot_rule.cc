@@ -160,12 +160,16 @@ std::string Shown(const VerifiedEvent& event) {
                      crypto::HashName(event.digest().algorithm()), event.digest().hex());
 }
 
-Finding About(const VerifiedEvent& event, Finding finding) {
-  finding.subject.pcr = event.pcr();
-  finding.subject.event = event.index();
+Finding AboutPcr(std::uint32_t pcr, Finding finding) {
+  finding.subject.pcr = pcr;
   // LOG stands for itself: nothing of the evidence is in a command (attack A15).
-  finding.next = fmt::format("limequat inspect eventlog LOG --pcr {}", event.pcr());
+  finding.next = fmt::format("limequat inspect eventlog LOG --pcr {}", pcr);
   return finding;
+}
+
+Finding About(const VerifiedEvent& event, Finding finding) {
+  finding.subject.event = event.index();
+  return AboutPcr(event.pcr(), std::move(finding));
 }
 
 EventRule RejectEvent(std::string_view check, std::string_view why) {

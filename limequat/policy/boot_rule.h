@@ -109,7 +109,8 @@ Rule<T> Dispatch(std::function<Key(const T&)> key, std::map<Key, Rule<T>> rules,
   };
 }
 
-// A finding about an event.
+// A finding about a PCR, and about an event; with the command that shows them.
+Finding AboutPcr(std::uint32_t pcr, Finding finding);
 Finding About(const eventlog::VerifiedEvent& event, Finding finding);
 // "PCR 4 event 17 (EV_EFI_ACTION, sha256:…)": its type as the log states it.
 std::string Shown(const eventlog::VerifiedEvent& event);

@@ -18,7 +18,6 @@ namespace limequat::policy {
 //   policy.check.exclude_all      no expression matches everything (attack A10)
 //   policy.check.exclude_programs no expression matches a whole folder of programs
 //   policy.check.says_something   it lists digests and leaves something to check
-//   policy.check.evaluated        nothing in it that this version does not evaluate
 // A check that could not run for an earlier failure is not evaluated.
 //
 // Hostile input: time and memory as of RuntimePolicy::Parse. kMalformed ("policy.json",

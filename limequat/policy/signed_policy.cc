@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "limequat/base/result_macros.h"
+#include "limequat/policy/boot_values.h"
 
 namespace limequat::policy {
 
@@ -37,6 +38,24 @@ Result<SignedPolicy> ReadSignedPolicy(std::string_view text, const TrustedSigner
   if (verification.envelope) {
     LQ_ASSIGN_OR_RETURN(result.policy, RuntimePolicy::Parse(*verification.envelope));
   }
+  return result;
+}
+SignedBootReference ReadSignedBootReference(std::string_view text, TrustedSigners signers) {
+  SignedBootReference result;
+  auto envelope = UnverifiedEnvelope::Parse(text);
+  if (!envelope) {
+    if (signers.empty()) {
+      result.text = text;
+    } else {
+      result.findings.push_back(NotSigned());
+    }
+    return result;
+  }
+  signers.payload_types = {std::string(kBootValuesPayloadType)};
+  EnvelopeVerification verification = VerifyEnvelope(*std::move(envelope), signers);
+  result.findings = std::move(verification.findings);
+  result.signatures = std::move(verification.signatures);
+  if (verification.envelope) result.text = verification.envelope->payload();
   return result;
 }
 

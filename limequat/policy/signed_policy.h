@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,5 +32,17 @@ struct SignedPolicy {
 // envelope holds; those of UnverifiedEnvelope::Parse for text that is neither and names
 // a payload type.
 Result<SignedPolicy> ReadSignedPolicy(std::string_view text, const TrustedSigners& signers);
+// A boot reference that may be signed: text for BootValues::Parse or BootReference::Parse.
+struct SignedBootReference {
+  Findings findings;
+  std::vector<SignatureOutcome> signatures;
+  // Absent unless every finding passed.
+  std::optional<std::string> text;
+};
+
+// The same for what boots are compared with. An envelope must be of kBootValuesPayloadType,
+// whatever types `signers` name: a runtime policy that somebody signed is none. Hostile
+// input.
+SignedBootReference ReadSignedBootReference(std::string_view text, TrustedSigners signers);
 
 }  // namespace limequat::policy

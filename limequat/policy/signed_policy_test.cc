@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "limequat/base/encoding.h"
+#include "limequat/policy/boot_values.h"
 
 namespace limequat::policy {
 namespace {
@@ -97,6 +98,29 @@ TEST(ReadSignedPolicy, SaysWhatIsWrong) {
   ASSERT_FALSE(damaged);
   EXPECT_EQ(damaged.error().id, "policy.envelope");
   EXPECT_THAT(damaged.error().message, HasSubstr("payload"));
+}
+
+std::string SignedAs(std::string_view type, std::string_view payload,
+                     const crypto::PrivateKey& key) {
+  return WriteEnvelope(type, payload, {*SignPayload(type, payload, key)});
+}
+
+TEST(SignedBootReference, Attack_A11_IsOfItsOwnTypeAndSignedByAKeyThatCounts) {
+  const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
+  const auto other = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
+  TrustedSigners signers;
+  signers.keys = {key.public_key()};
+  const auto good = ReadSignedBootReference(SignedAs(kBootValuesPayloadType, "{}", key), signers);
+  EXPECT_EQ(good.text, "{}");
+  EXPECT_TRUE(AllPassed(good.findings));
+  EXPECT_FALSE(ReadSignedBootReference(SignedAs(kKeylimePayloadType, "{}", key), signers).text);
+  EXPECT_FALSE(
+      ReadSignedBootReference(SignedAs(kBootValuesPayloadType, "{}", other), signers).text);
+  EXPECT_FALSE(ReadSignedBootReference(SignedAs(kBootValuesPayloadType, "{}", key), {}).text);
+  const auto plain = ReadSignedBootReference("{}", signers);
+  EXPECT_FALSE(plain.text);
+  EXPECT_NE(FindCheck(plain.findings, "policy.signature.present"), nullptr);
+  EXPECT_EQ(ReadSignedBootReference("{}", {}).text, "{}");
 }
 
 }  // namespace
