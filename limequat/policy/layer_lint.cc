@@ -38,6 +38,9 @@ bool Shadows(const PolicyDocument& outer, const PolicyDocument& inner) {
          Holds(outer.buffers, inner.buffers) && Holds(outer.excludes, inner.excludes) &&
          Holds(outer.ignored_keyrings, inner.ignored_keyrings) &&
          (inner.verification_keys.empty() || inner.verification_keys == outer.verification_keys) &&
+         Holds(outer.coverage, inner.coverage) &&
+         (inner.ignore_violations.is_null() ||
+          inner.ignore_violations == outer.ignore_violations) &&
          (inner.dm_policy.is_null() || inner.dm_policy == outer.dm_policy);
 }
 

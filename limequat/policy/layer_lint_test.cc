@@ -49,6 +49,18 @@ TEST(LayerLint, ShadowedLayers) {
   EXPECT_EQ(Failed({both, both}), "shadowed: layer 'L1' adds nothing to layer 'L0'\n");
 }
 
+// What it asks of machines is something, too.
+TEST(LayerLint, MembersOfOursAreSomething) {
+  const std::string plain = Policy(File('a'));
+  for (const std::string_view member :
+       {R"("ignore_violations":false,)",
+        R"("coverage":{"entries":{"p":["1111111111111111111111111111111111111111"]}},)"}) {
+    std::string asking = plain;
+    asking.insert(asking.find(R"("dm_policy")"), member);
+    EXPECT_EQ(Failed({plain, asking}), "shadowed: layer 'L0' adds nothing to layer 'L1'\n");
+  }
+}
+
 TEST(LayerLint, AWiderWindowIsSomething) {
   const std::string old = Policy(File('a'), "", R"(,"retire_after":"2026-12-01T00:00:00Z")");
   EXPECT_EQ(Failed({old, Policy(File('a'))}), "shadowed: layer 'L0' adds nothing to layer 'L1'\n");

@@ -159,7 +159,7 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
         fmt::format("its generator is {}: Keylime's mark of an empty policy", generator);
   } else if (impl->digests.count + impl->keyrings.count + impl->buffers.count == 0 &&
              impl->verification_keys.empty() && !impl->device_mapper) {
-    impl->why_it_says_nothing = "it lists no digests, no keys and no rules for devices";
+    impl->why_it_says_nothing = "it lists no digests and no keys";
   } else if (impl->excludes_everything) {
     impl->why_it_says_nothing = "its exclude expressions match every path";
   }
