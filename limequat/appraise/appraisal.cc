@@ -15,14 +15,6 @@ bool NothingEvaluated(const Findings& findings) {
       findings, [](const Finding& finding) { return finding.outcome == Outcome::kNotEvaluated; });
 }
 
-json::Object SubjectToJson(const Subject& subject) {
-  json::Object object;
-  if (!subject.path.empty()) object.Set("path", EscapeForDisplay(subject.path));
-  if (subject.pcr) object.Set("pcr", *subject.pcr);
-  if (subject.event) object.Set("event", *subject.event);
-  return object;
-}
-
 // Its own next command, or else what the catalogue has for its check.
 std::string_view NextOf(const Finding& finding) {
   if (finding.passed() || !finding.next.empty()) return finding.next;
@@ -76,12 +68,26 @@ void Add(Appraisal& appraisal, Finding finding) {
   }
 }
 
+json::Object ToJson(const Subject& subject) {
+  json::Object object;
+  if (!subject.path.empty()) object.Set("path", EscapeForDisplay(subject.path));
+  if (subject.pcr) object.Set("pcr", *subject.pcr);
+  if (subject.event) object.Set("event", *subject.event);
+  return object;
+}
+
 json::Value ToJson(const Finding& finding) {
   json::Object object{{"check", finding.check},
                       {"outcome", OutcomeName(finding.outcome)},
                       {"detail", finding.detail}};
-  json::Object subject = SubjectToJson(finding.subject);
+  json::Object subject = ToJson(finding.subject);
   if (!subject.empty()) object.Set("subject", std::move(subject));
+  if (!finding.expected.empty()) {
+    json::Array expected;
+    for (const std::string& value : finding.expected) expected.push_back(value);
+    object.Set("expected", std::move(expected));
+  }
+  if (!finding.found.empty()) object.Set("found", finding.found);
   if (finding.cause != Cause::kNone) object.Set("cause", CauseName(finding.cause));
   const std::string_view next = NextOf(finding);
   if (!next.empty()) object.Set("next", next);

@@ -41,8 +41,10 @@ void Add(Appraisal& appraisal, Finding finding);
 
 // The result document of the command-line contract ("Results"). `show` findings at
 // most (0: all), those that did not pass first; "findings_not_shown" counts the others.
-// Paths are escaped.
+// Paths are escaped. A finding that did not pass and names no next command has that of the
+// catalogue (base/check_catalogue.h).
 json::Value ToJson(const Appraisal& appraisal, std::size_t show = 0);
 json::Value ToJson(const Finding& finding);
+json::Object ToJson(const Subject& subject);  // empty if it is about nothing in particular
 
 }  // namespace limequat::appraise

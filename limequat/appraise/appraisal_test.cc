@@ -67,9 +67,11 @@ TEST(ToJsonTest, Finding) {
   Finding finding = Failed("ima.digest", "one sentence", Cause::kPolicyLag);
   finding.subject = {.path = "/usr/bin/x", .pcr = 10, .event = 17};
   finding.next = "limequat explain AGENT";
+  finding = Comparing(std::move(finding), {"ab", "cd"}, "sha256:ef");
   EXPECT_EQ(json::Serialize(ToJson(finding)),
             R"({"check":"ima.digest","outcome":"failed","detail":"one sentence",)"
             R"("subject":{"path":"/usr/bin/x","pcr":10,"event":17},)"
+            R"("expected":["ab","cd"],"found":"sha256:ef",)"
             R"("cause":"policy-lag","next":"limequat explain AGENT"})");
 }
 

@@ -29,10 +29,11 @@ Finding ComparePcr(std::uint32_t pcr, const crypto::Digest* is, const crypto::Di
                                     pcr, kind));
   }
   if (*is != *expected) {
-    return Failed(
-        kBaselineCheck,
-        fmt::format("PCR {} is {}, the {} value is {}", pcr, is->hex(), kind, expected->hex()),
-        Cause::kFirmware);
+    return Comparing(Failed(kBaselineCheck,
+                            fmt::format("PCR {} is {}, the {} value is {}", pcr, is->hex(), kind,
+                                        expected->hex()),
+                            Cause::kFirmware),
+                     {expected->hex()}, is->hex());
   }
   return Passed(kBaselineCheck);
 }
@@ -42,10 +43,11 @@ Finding CheckPcrPolicy(std::uint32_t pcr, const crypto::Digest* is,
   if (is == nullptr) return NotEvaluated(kPolicyCheck, fmt::format("PCR {} is not quoted", pcr));
   const std::string hex = is->hex();
   if (std::ranges::find(allowed, hex) == allowed.end()) {
-    return Failed(kPolicyCheck,
-                  fmt::format("PCR {} is {}, which is none of the {} listed values", pcr, hex,
-                              allowed.size()),
-                  Cause::kFirmware);
+    return Comparing(Failed(kPolicyCheck,
+                            fmt::format("PCR {} is {}, which is none of the {} listed values", pcr,
+                                        hex, allowed.size()),
+                            Cause::kFirmware),
+                     allowed, hex);
   }
   return Passed(kPolicyCheck, fmt::format("PCR {} has a listed value", pcr));
 }

@@ -100,9 +100,11 @@ std::optional<QuotedEntries> FindQuoted(const Case& about, const Part& part,
   } else if (unreadable) {
     Add(out, *std::move(unreadable));
   } else {
-    Add(out, Failed("ima.replay", fmt::format("no part of the list leads from entry {} to the "
-                                              "quoted PCR {} = {}",
-                                              part.start.entries(), tpm::kImaPcr, quoted.hex())));
+    Add(out, Comparing(Failed("ima.replay",
+                              fmt::format("no part of the list leads from entry {} to the "
+                                          "quoted PCR {} = {}",
+                                          part.start.entries(), tpm::kImaPcr, quoted.hex())),
+                       {quoted.hex()}, {}));
   }
   return found;
 }

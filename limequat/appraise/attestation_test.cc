@@ -172,7 +172,10 @@ TEST_F(AttestationTest, PcrPolicy) {
   machine_.Extend(14, "something");
   const Attestation next = AttestNext(machine_, reference(), first.progress.value());
   ASSERT_TRUE(FailsOnlyFor(next, "pcr.policy"));
-  EXPECT_EQ(FindCheck(next.appraisal.findings, "pcr.policy")->subject.pcr, 14U);
+  const Finding* finding = FindCheck(next.appraisal.findings, "pcr.policy");
+  EXPECT_EQ(finding->subject.pcr, 14U);
+  EXPECT_EQ(finding->expected, (std::vector<std::string>{std::string(64, '1'), good}));
+  EXPECT_EQ(finding->found.size(), 64U);
 }
 
 TEST_F(AttestationTest, PcrPolicyWithoutValuesAllowsNone) {

@@ -65,16 +65,21 @@ void AddNotListed(const ima::Entry& entry, const policy::PolicyAt& policy,
   for (std::size_t i = 0; i < std::min(listed.size(), kShownDigests); ++i) {
     text += fmt::format("{}{}", i == 0 ? "" : ", ", Described(listed[i], policy));
   }
+  std::vector<std::string> good;
+  for (const policy::ListedDigest& one : listed) {
+    if (!one.retired) good.push_back(one.digest);
+  }
   // An update that the policy has not learned and a program that was replaced look the same
   // in a list. Only a bad signature tells: an update would have a good one.
   const bool badly_signed = LastIs(out, "ima.signature", Outcome::kFailed, entry.index);
-  AddAbout(entry,
-           Failed("ima.digest",
-                  fmt::format(
-                      "{} is {}, the policy lists {}{}", PathOf(entry), FileDigestOf(entry), text,
+  AddUnlisted(
+      entry,
+      Failed(
+          "ima.digest",
+          fmt::format("{} is {}, the policy lists {}{}", PathOf(entry), FileDigestOf(entry), text,
                       signer.empty() ? "" : "; that key " + signer + " signed it changes nothing"),
-                  badly_signed && !retired ? Cause::kTamper : Cause::kPolicyLag),
-           out);
+          badly_signed && !retired ? Cause::kTamper : Cause::kPolicyLag),
+      good, out);
 }
 
 void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy, const Learned& learned,
@@ -103,10 +108,11 @@ void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy, con
   // these are meant: an old program keeps its good signature.
   if (!signer.empty() && answer != policy::PathAnswer::kOtherDigest) return;
   if (answer == policy::PathAnswer::kUnknownPath) {
-    AddFailure(entry, "ima.path",
-               fmt::format("{} ({}) ran or was read; the policy does not know this path",
-                           PathOf(entry), FileDigestOf(entry)),
-               out);
+    AddUnlisted(entry,
+                Failed("ima.path",
+                       fmt::format("{} ({}) ran or was read; the policy does not know this path",
+                                   PathOf(entry), FileDigestOf(entry))),
+                {}, out);
     return;
   }
   if (!listable) {
@@ -196,6 +202,11 @@ void AddFailure(const ima::Entry& entry, std::string_view check, std::string det
   AddAbout(entry, Failed(check, std::move(detail), Cause::kTamper), out);
 }
 
+void AddUnlisted(const ima::Entry& entry, Finding finding, const std::vector<std::string>& listed,
+                 Appraisal& out) {
+  AddAbout(entry, Comparing(std::move(finding), listed, FileDigestOf(entry)), out);
+}
+
 void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Learned& learned,
                    Appraisal& out) {
   if (policy != nullptr) policy->Expect(entry.path);
@@ -270,9 +281,10 @@ void AppraiseFirst(const ima::Entry& entry, const policy::PolicyAt& policy, Appr
   Finding finding = NotEvaluated("ima.boot_aggregate",
                                  "without a quote there are no PCRs 0-9 to compare "
                                  "boot_aggregate with, and the policy does not list it");
+  finding.subject.path = ima::kBootAggregate;
   finding.subject.pcr = entry.pcr;
   finding.subject.event = entry.index;
-  Add(out, std::move(finding));
+  Add(out, Comparing(std::move(finding), {}, FileDigestOf(entry)));
 }
 
 // The entries of a list that count, and what is wrong with them.
@@ -320,8 +332,9 @@ Result<std::optional<Judged>> JudgePadded(ByteView list, ima::Format format,
 
 void TellReplay(const Judged& judged, ByteView list, const crypto::Digest& pcr, Appraisal& out) {
   if (!judged.quoted) {
-    Add(out, Failed("ima.replay", fmt::format("no part of the list leads to PCR {} = {}",
-                                              tpm::kImaPcr, pcr.hex())));
+    Add(out, Comparing(Failed("ima.replay", fmt::format("no part of the list leads to PCR {} = {}",
+                                                        tpm::kImaPcr, pcr.hex())),
+                       {pcr.hex()}, {}));
     return;
   }
   Add(out, Passed("ima.replay", fmt::format("{} entries lead to PCR {} ({} template digests)",

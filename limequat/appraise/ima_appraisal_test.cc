@@ -1,5 +1,6 @@
 #include "limequat/appraise/ima_appraisal.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "limequat/appraise/testing/machine.h"
@@ -71,6 +72,8 @@ TEST_F(EntryTest, UnknownPath) {
   EXPECT_EQ(finding.subject.event, 3U);
   EXPECT_NE(finding.detail.find("sha256:" + Evil().hex()), std::string::npos);
   EXPECT_EQ(finding.next, "limequat explain AGENT");
+  EXPECT_TRUE(finding.expected.empty());
+  EXPECT_EQ(finding.found, "sha256:" + Evil().hex());
   EXPECT_EQ(finding.cause, Cause::kTamper);
 }
 
@@ -84,7 +87,10 @@ TEST_F(EntryTest, OtherDigestNamesTheListedOnes) {
   EXPECT_TRUE(detail.find(first + ", " + second) != std::string::npos ||
               detail.find(second + ", " + first) != std::string::npos)
       << detail;
-  EXPECT_EQ(out.findings.front().cause, Cause::kPolicyLag);
+  const Finding& finding = out.findings.front();
+  EXPECT_THAT(finding.expected, ::testing::UnorderedElementsAre(first, second));
+  EXPECT_EQ(finding.found, "sha256:" + Evil().hex());
+  EXPECT_EQ(finding.cause, Cause::kPolicyLag);
 }
 
 TEST_F(EntryTest, ExcludedPath) {
@@ -397,6 +403,7 @@ TEST_F(ListTest, BootAggregateThatNothingVouchesFor) {
   EXPECT_EQ(finding->outcome, Outcome::kNotEvaluated);
   EXPECT_EQ(finding->cause, Cause::kConfiguration);
   EXPECT_EQ(finding->subject.event, 0U);
+  EXPECT_TRUE(finding->found.starts_with("sha256:")) << finding->found;
   EXPECT_EQ(Checks(Appraised(std::nullopt)), (Names{"ima.list", "ima.boot_aggregate"}));
 }
 

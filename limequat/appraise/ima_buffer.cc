@@ -52,13 +52,13 @@ void AppraiseKey(const ima::Entry& entry, Result<ima::Key> key, const policy::Po
     Learn(entry, std::move(key), learned, out);
     return;
   }
-  AddFailure(
-      entry, "ima.key",
-      fmt::format("a key ({}) was added to keyring '{}'; the policy {}", FileDigestOf(entry),
-                  PathOf(entry),
-                  answer == policy::PathAnswer::kUnknownPath ? "lists no keys for that keyring"
-                                                             : "lists other keys for that keyring"),
-      out);
+  AddUnlisted(entry,
+              Failed("ima.key", fmt::format("a key ({}) was added to keyring '{}'; the policy {}",
+                                            FileDigestOf(entry), PathOf(entry),
+                                            answer == policy::PathAnswer::kUnknownPath
+                                                ? "lists no keys for that keyring"
+                                                : "lists other keys for that keyring")),
+              {}, out);
 }
 
 }  // namespace
@@ -77,13 +77,14 @@ void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, Lea
   }
   const policy::PathAnswer answer = policy.LookBuffer(entry.path, entry.file_digest);
   if (answer == policy::PathAnswer::kListed) return;
-  AddFailure(
-      entry, "ima.buffer",
-      fmt::format("the kernel measured the buffer '{}' ({}); the policy {}", PathOf(entry),
-                  FileDigestOf(entry),
-                  answer == policy::PathAnswer::kUnknownPath ? "does not know this name"
-                                                             : "lists other digests for this name"),
-      out);
+  AddUnlisted(
+      entry,
+      Failed("ima.buffer", fmt::format("the kernel measured the buffer '{}' ({}); the policy {}",
+                                       PathOf(entry), FileDigestOf(entry),
+                                       answer == policy::PathAnswer::kUnknownPath
+                                           ? "does not know this name"
+                                           : "lists other digests for this name")),
+      {}, out);
 }
 
 }  // namespace limequat::appraise

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "limequat/appraise/appraisal.h"
 #include "limequat/appraise/learned.h"
@@ -23,6 +24,9 @@ std::string FileDigestOf(const ima::Entry& entry);
 void AddAbout(const ima::Entry& entry, Finding finding, Appraisal& out);
 void AddFailure(const ima::Entry& entry, std::string_view check, std::string detail,
                 Appraisal& out);
+// The same with what the policy lists, and the digest of the entry as what was found.
+void AddUnlisted(const ima::Entry& entry, Finding finding, const std::vector<std::string>& listed,
+                 Appraisal& out);
 
 // A measured buffer (template ima-buf): "ima.buffer_digest", "ima.key", "ima.buffer". A
 // key that the policy lists is added to `learned`. Exclude expressions are about files, as

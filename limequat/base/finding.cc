@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "limequat/base/escape.h"
+
 namespace limequat {
 
 std::string_view OutcomeName(Outcome outcome) {
@@ -42,6 +44,8 @@ Finding Passed(std::string_view check, std::string detail) {
                  .outcome = Outcome::kPassed,
                  .detail = std::move(detail),
                  .subject = {},
+                 .expected = {},
+                 .found = {},
                  .cause = Cause::kNone,
                  .next = {}};
 }
@@ -51,6 +55,8 @@ Finding Failed(std::string_view check, std::string detail, Cause cause) {
                  .outcome = Outcome::kFailed,
                  .detail = std::move(detail),
                  .subject = {},
+                 .expected = {},
+                 .found = {},
                  .cause = cause,
                  .next = {}};
 }
@@ -60,8 +66,20 @@ Finding NotEvaluated(std::string_view check, std::string detail, Cause cause) {
                  .outcome = Outcome::kNotEvaluated,
                  .detail = std::move(detail),
                  .subject = {},
+                 .expected = {},
+                 .found = {},
                  .cause = cause,
                  .next = {}};
+}
+
+Finding Comparing(Finding finding, const std::vector<std::string>& expected,
+                  std::string_view found) {
+  finding.expected.clear();
+  for (std::size_t i = 0; i < std::min(kMaxExpected, expected.size()); ++i) {
+    finding.expected.push_back(EscapeForDisplay(expected[i], kMaxCompared));
+  }
+  finding.found = EscapeForDisplay(found, kMaxCompared);
+  return finding;
 }
 
 bool AllPassed(const Findings& findings) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,10 @@ struct Finding {
   // One sentence: got, expected, where. Already escaped (EscapeForDisplay).
   std::string detail;
   Subject subject;
+  // Where something was compared: what would have passed (a few of what may be many), and
+  // what was found instead. See Comparing, which escapes and bounds them.
+  std::vector<std::string> expected{};
+  std::string found{};
   Cause cause = Cause::kNone;
   // The command to run next. Holds identifiers only, never text from evidence (attack A15).
   std::string next;
@@ -53,6 +58,13 @@ Finding Passed(std::string_view check, std::string detail = {});
 Finding Failed(std::string_view check, std::string detail, Cause cause = Cause::kTamper);
 Finding NotEvaluated(std::string_view check, std::string detail,
                      Cause cause = Cause::kConfiguration);
+
+// `finding` with what was compared in it. Hostile input: each text is escaped and cut at
+// kMaxCompared bytes; the first kMaxExpected of `expected` are kept.
+inline constexpr std::size_t kMaxExpected = 4;
+inline constexpr std::size_t kMaxCompared = 512;
+Finding Comparing(Finding finding, const std::vector<std::string>& expected,
+                  std::string_view found);
 
 // Whether every finding passed. An empty list has not passed anything: false.
 bool AllPassed(const Findings& findings);

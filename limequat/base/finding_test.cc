@@ -32,6 +32,28 @@ TEST(AllPassed, NeedsEveryFindingAndAtLeastOne) {
   EXPECT_FALSE(AllPassed({NotEvaluated("a", ""), Passed("b")}));
 }
 
+TEST(Comparing, SaysWhatWouldHavePassed) {
+  const Finding finding = Comparing(Failed("a", "d", Cause::kTpm), {"x", "y"}, "z");
+  EXPECT_EQ(finding.expected, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(finding.found, "z");
+  EXPECT_EQ(finding.detail, "d");
+  EXPECT_EQ(finding.cause, Cause::kTpm);
+  EXPECT_TRUE(Failed("a", "").expected.empty());
+  EXPECT_TRUE(Failed("a", "").found.empty());
+}
+
+TEST(Comparing, Attack_A15_TextIsEscapedAndBounded) {
+  const std::string long_text(2 * kMaxCompared, 'x');
+  const Finding finding =
+      Comparing(Failed("a", ""), {"\x1b[2J", long_text, "3", "4", "5"}, "\n" + long_text);
+  ASSERT_EQ(finding.expected.size(), kMaxExpected);
+  EXPECT_EQ(finding.expected[0], R"(\x1b[2J)");
+  EXPECT_LE(finding.expected[1].size(), kMaxCompared + std::string_view("…").size());
+  EXPECT_EQ(finding.expected[3], "4");
+  EXPECT_TRUE(finding.found.starts_with(R"(\x0axx)"));
+  EXPECT_LE(finding.found.size(), kMaxCompared + std::string_view("…").size());
+}
+
 TEST(FindCheck, GivesTheFirstOfTheName) {
   const Findings findings = {Passed("a", "1"), Failed("b", "2"), Passed("b", "3")};
   ASSERT_NE(FindCheck(findings, "b"), nullptr);

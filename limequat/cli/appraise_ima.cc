@@ -7,7 +7,9 @@
 
 #include "limequat/appraise/ima_appraisal.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/cli/change_view.h"
 #include "limequat/cli/input.h"
+#include "limequat/cli/made_document.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
@@ -24,6 +26,20 @@ VerdictDocument NotVouchedFor(policy::SignedPolicy policy, Time at) {
       .findings = std::move(policy.findings), .policed = true, .evaluated_at = at});
   verdict.document.Set("signatures", ToJson(policy.signatures));
   return verdict;
+}
+
+// What the policy would have to list goes into the document and into its file.
+Status AddChange(const AppraiseIma& asked, const policy::PolicyAt& policy,
+                 const appraise::PolicyChange& change, VerdictDocument& verdict) {
+  LQ_ASSIGN_OR_RETURN(json::Value added,
+                      appraise::ToJson(change, policy.set().layers().front().policy->log_hash()));
+  const json::Value& fragment = *added.as_object()->Find("runtime_policy");
+  if (!fragment.is_null()) {
+    LQ_RETURN_IF_ERROR(WriteMade(*asked.change, json::Serialize(fragment)));
+  }
+  verdict.document.Set("change", std::move(added));
+  verdict.remarks = RenderChange(change, {.look = {}, .all = asked.all});
+  return {};
 }
 
 struct Layers {
@@ -69,6 +85,12 @@ Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
   verdict.document.Set("layers", policy::LayersToJson(policy));
   if (policy.says_nothing()) {
     verdict.document.Set("unpoliced_because", policy.why_it_says_nothing());
+  }
+  if (asked.change) {
+    LQ_ASSIGN_OR_RETURN(const appraise::PolicyChange change,
+                        appraise::ChangeForImaList(
+                            list, asked.format.value_or(ima::DetectFormat(list)), policy, claim));
+    LQ_RETURN_IF_ERROR(AddChange(asked, policy, change, verdict));
   }
   return verdict;
 }

@@ -23,6 +23,9 @@ struct AppraiseIma {
   std::optional<ima::Format> format;
   std::optional<Time> first_seen;  // when the list was first verified; absent: `at`
   bool all = false;
+  // Where the digests go that the policy would have to list; nothing is written if there
+  // are none.
+  std::optional<std::string> change;
   Time at{};
 
   Result<Ending> Run(Console& console) const;

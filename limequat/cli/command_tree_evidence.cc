@@ -188,6 +188,9 @@ void DeclareAppraise(CLI::App& root, CommandLine& line) {
            "when the entries were first verified, for layers that retire; default: now");
   AddValue(app, "--pcr", command.pcr, ParseBankDigest, "BANK:HEX",
            "PCR 10 of a verified quote, to which the list must lead");
+  AddValue(app, "--change", command.change, ParseText, "FILE",
+           "where to write the digests that the policy would have to list for the list to pass, "
+           "for `policy merge`; changes nothing else");
   AddValue(app, "--format", command.format, ParseImaFormat, "FORMAT", kFormatAbout);
   app.add_flag("--all", command.all, kAllAbout);
 }

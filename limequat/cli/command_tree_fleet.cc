@@ -109,10 +109,13 @@ void DeclareAgent(CLI::App& root, CommandLine& line) {
 void DeclareExplain(CLI::App& root, CommandLine& line) {
   auto [app, command] = Declare<Explain>(
       root, line, "explain", "Why a machine is trusted or not, and what to do next",
-      "  limequat explain web-1\n\n"
+      "  limequat explain web-1\n"
+      "  limequat explain web-1 --change -o json | jq .change.runtime_policy > added.json\n\n"
       "Exit status: 0 integrity passes and the machine is trusted, 1 otherwise.");
   AddValue(app, "AGENT", command.id, ParseAgentId, "", kIdAbout)->required();
   app.add_flag("--all", command.all, "show every finding, incident and failure");
+  app.add_flag("--change", command.change,
+               "show what a policy would have to list for the evidence to pass; changes nothing");
 }
 
 void DeclareFindings(CLI::App& root, CommandLine& line) {

@@ -14,7 +14,8 @@ namespace limequat::cli {
 struct Explain {
   std::optional<std::filesystem::path> config;
   std::string id;
-  bool all = false;  // every finding
+  bool all = false;     // every finding
+  bool change = false;  // and the smallest change of policy under which it would pass
 
   Result<Ending> Run(Console& console) const;
 };

@@ -34,6 +34,8 @@ Result<ShownFinding> ParseFinding(const json::Value& document) {
   finding.detail = in.OptionalString("detail").value_or("");
   finding.cause = in.OptionalString("cause").value_or("");
   finding.next = in.OptionalString("next").value_or("");
+  finding.found = in.OptionalString("found").value_or("");
+  finding.expected = in.OptionalStrings("expected").value_or(std::vector<std::string>());
   const json::Value* subject = in.Any("subject");
   LQ_RETURN_IF_ERROR(in.status());
   if (subject == nullptr || subject->is_null()) return finding;

@@ -20,6 +20,8 @@ struct ShownFinding {
   std::string path;
   std::optional<std::uint64_t> pcr;
   std::optional<std::uint64_t> event;
+  std::vector<std::string> expected{};  // what would have passed, as far as it is told
+  std::string found{};
   std::string cause;
   std::string next;
   bool passed() const { return outcome == "passed"; }

@@ -18,6 +18,8 @@ ShownFinding Make(std::string check, std::string outcome, std::string detail = "
           .path = {},
           .pcr = {},
           .event = {},
+          .expected = {},
+          .found = {},
           .cause = std::move(cause),
           .next = std::move(next)};
 }
@@ -158,7 +160,7 @@ TEST(RenderFindings, Attack_A15_TextOfTheResultIsEscaped) {
 TEST(ParseResultView, ReadsADocumentOfTheContract) {
   const auto document = json::Parse(R"({"verdict": "fail", "findings": [
       {"check": "boot.baseline", "outcome": "failed", "detail": "d", "subject": {"pcr": 4},
-       "cause": "firmware", "next": "n"},
+       "expected": ["a", "b"], "found": "c", "cause": "firmware", "next": "n"},
       {"check": "x", "outcome": "passed", "subject": {"path": "/p", "event": 17}}],
       "findings_not_shown": 3, "evidence_time": "2026-11-25T09:00:00Z", "evaluated_at": "t"})");
   ASSERT_TRUE(document);
@@ -167,6 +169,9 @@ TEST(ParseResultView, ReadsADocumentOfTheContract) {
   EXPECT_EQ(result->verdict, "fail");
   ASSERT_EQ(result->findings.size(), 2U);
   EXPECT_EQ(result->findings[0].pcr, 4U);
+  EXPECT_EQ(result->findings[0].expected, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(result->findings[0].found, "c");
+  EXPECT_TRUE(result->findings[1].expected.empty());
   EXPECT_EQ(result->findings[0].cause, "firmware");
   EXPECT_EQ(result->findings[0].next, "n");
   EXPECT_EQ(result->findings[1].path, "/p");
@@ -182,6 +187,7 @@ TEST(ParseResultView, RefusesWhatIsNoResult) {
        R"({"verdict": "pass", "findings": [1]})",
        R"({"verdict": "pass", "findings": [{"check": "a"}]})",
        R"({"verdict": "pass", "findings": [{"check": "a", "outcome": "passed", "subject": 1}]})",
+       R"({"verdict": "pass", "findings": [{"check": "a", "outcome": "passed", "expected": "x"}]})",
        R"({"verdict": "pass", "findings": [{"check": "a", "outcome": "passed", "subject": {"pcr": -1}}]})"}) {
     const auto result = ParseResultView(*json::Parse(text));
     ASSERT_FALSE(result) << text;

@@ -56,7 +56,7 @@ Ending EndingOf(appraise::Verdict verdict) {
 
 VerdictDocument DocumentOf(const appraise::Appraisal& appraisal) {
   const json::Value document = appraise::ToJson(appraisal);
-  return {.document = *document.as_object(), .verdict = appraisal.verdict()};
+  return {.document = *document.as_object(), .verdict = appraisal.verdict(), .remarks = {}};
 }
 
 Result<Ending> ShowVerdict(Console& console, const Result<VerdictDocument>& result,
@@ -71,7 +71,7 @@ Result<Ending> ShowVerdict(Console& console, const Result<VerdictDocument>& resu
   LQ_ASSIGN_OR_RETURN(
       const std::string text,
       ForPeople(result->document, style.about, {.look = console.look(), .all = style.all}));
-  LQ_RETURN_IF_ERROR(console.Show(result->document, [&] { return text; }));
+  LQ_RETURN_IF_ERROR(console.Show(result->document, [&] { return text + result->remarks; }));
   return EndingOf(result->verdict);
 }
 

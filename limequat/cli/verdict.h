@@ -15,6 +15,7 @@ namespace limequat::cli {
 struct VerdictDocument {
   json::Object document;
   appraise::Verdict verdict = appraise::Verdict::kError;
+  std::string remarks{};  // for people, behind the findings: whole lines
 };
 VerdictDocument DocumentOf(const appraise::Appraisal& appraisal);
 

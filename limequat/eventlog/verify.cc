@@ -224,7 +224,9 @@ Finding LogVerifier::CheckPcr(std::uint32_t pcr, tpm::PcrSet covered) const {
     if (reached_[pcr]) detail += fmt::format(", which it had after event {}", *reached_[pcr]);
     const bool is_known = LacksExitBootServices(pcr);
     if (is_known) detail += "; the events of ExitBootServices are measured and not logged";
-    finding = Failed(kCheckReplay, std::move(detail), is_known ? Cause::kFirmware : Cause::kTamper);
+    finding = Comparing(
+        Failed(kCheckReplay, std::move(detail), is_known ? Cause::kFirmware : Cause::kTamper),
+        {signed_value->hex()}, replay_.Pcr(bank_, pcr).hex());
   }
   finding.subject.pcr = pcr;
   return finding;

@@ -96,7 +96,9 @@ Rule<MeasuredObject> ImageIs(std::string_view what, const std::optional<crypto::
                            image.digest.hex(), what, good ? good->hex() : "no digest"),
                cause));
     finding.subject.event = image.event;
-    return {finding};
+    std::vector<std::string> expected;
+    if (good) expected.push_back(good->hex());
+    return {Comparing(std::move(finding), expected, image.digest.hex())};
   };
 }
 
@@ -217,12 +219,14 @@ Rule<GrubLine> Example::CommandLineRule(const ReferenceKernel& kernel) const {
     const bool matches = kernel.command_line != nullptr && IsUtf8(line.text) &&
                          kernel.command_line->Match(line.text) == Expression::Answer::kYes;
     if (matches) return {};
-    return {About(line.event,
-                  Failed(kCheckCommandLine,
+    return {About(
+        line.event,
+        Comparing(Failed(kCheckCommandLine,
                          fmt::format("the kernel was started with '{}', the reference state has "
                                      "the expression '{}'",
                                      EscapeForDisplay(line.text, kShownText),
-                                     EscapeForDisplay(kernel.command_line_text, kShownText))))};
+                                     EscapeForDisplay(kernel.command_line_text, kShownText))),
+                  {kernel.command_line_text}, line.text))};
   };
 }
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "limequat/base/escape.h"
 #include "limequat/eventlog/testing/quote.h"
 #include "limequat/policy/boot_policy.h"
 #include "limequat/policy/boot_rule.h"
@@ -468,6 +469,9 @@ TEST(BootExample, TheCommandLineMatchesAsAWhole) {
     EXPECT_THAT(Objections(boot_with(line)),
                 ElementsAre(HasSubstr("boot.command_line: the kernel was started with")))
         << line;
+    const Finding finding = Appraise(boot_with(line)).findings.front();
+    EXPECT_EQ(finding.expected.size(), 1U);
+    EXPECT_EQ(finding.found, EscapeForDisplay(line));
   }
 }
 

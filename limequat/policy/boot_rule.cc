@@ -184,10 +184,13 @@ EventRule DigestIs(std::string_view check, std::string_view what, ReferenceDiges
   return [check = std::string(check), what = std::string(what), good = std::move(good),
           cause](const VerifiedEvent& event) -> Findings {
     if (Contains(good, event.digest())) return {};
-    return {About(event, Failed(check,
-                                fmt::format("{} where the reference state has {}: {}", Shown(event),
-                                            what, Joined(good)),
-                                cause))};
+    std::vector<std::string> expected;
+    for (const crypto::Digest& digest : good) expected.push_back(digest.hex());
+    return {About(event, Comparing(Failed(check,
+                                          fmt::format("{} where the reference state has {}: {}",
+                                                      Shown(event), what, Joined(good)),
+                                          cause),
+                                   expected, event.digest().hex()))};
   };
 }
 

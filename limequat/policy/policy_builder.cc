@@ -123,6 +123,15 @@ Result<std::string> RuntimePolicyBuilder::ToJson(std::string_view timestamp,
   return WriteCheckedPolicy(document);
 }
 
+Result<std::string> WriteAdditions(const PolicyAdditions& additions, std::string_view log_hash) {
+  PolicyDocument document;
+  document.log_hash = log_hash;
+  document.digests = additions.digests;
+  document.keyrings = additions.keyrings;
+  document.buffers = additions.buffers;
+  return WriteCheckedPolicy(document);
+}
+
 Result<std::string> LabelPolicy(std::string_view json, const PolicyLabel& label) {
   LQ_ASSIGN_OR_RETURN(json::Value policy, ReadPolicyJson(json));
   json::Object& members = *policy.as_object();

@@ -42,7 +42,6 @@ bool IsFalseInPython(const json::Value& value);
 Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path);
 
 // A policy for writing: everything sorted and once.
-using DigestsByName = std::map<std::string, std::set<std::string>, std::less<>>;
 struct PolicyDocument {
   std::uint64_t generator = 3;
   std::string timestamp;

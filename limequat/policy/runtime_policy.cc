@@ -93,6 +93,7 @@ struct RuntimePolicy::Impl {
   std::optional<bool> ignores_violations;
   ExcludeList excludes;
   bool excludes_everything = false;
+  std::string log_hash;
   std::string name;
   std::uint64_t release = 0;
   PolicyWindow window;
@@ -147,6 +148,7 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
   LQ_ASSIGN_OR_RETURN(impl->device_mapper,
                       ReadDeviceMapperPolicy(Member(Member(policy, "ima"), "dm_policy")));
   LQ_RETURN_IF_ERROR(ReadOurs(Member(policy, "ima"), SeedFrom(impl->hash), *impl));
+  impl->log_hash = *Member(Member(policy, "ima"), "log_hash_alg").as_string();
   impl->release = *Member(policy, "release").as_uint64();
   LQ_ASSIGN_OR_RETURN(impl->window, ReadPolicyWindow(policy));
   if (const json::Value* name = Member(policy, "meta").as_object()->Find("name")) {
@@ -167,6 +169,7 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
 }
 
 const crypto::Digest& RuntimePolicy::hash() const { return impl_->hash; }
+const std::string& RuntimePolicy::log_hash() const { return impl_->log_hash; }
 const std::string& RuntimePolicy::name() const { return impl_->name; }
 std::uint64_t RuntimePolicy::release() const { return impl_->release; }
 const PolicyWindow& RuntimePolicy::window() const { return impl_->window; }

@@ -78,6 +78,9 @@ class RuntimePolicy {
   // Only the second of these: no command of ours writes such a policy. Our own API
   // refuses to store any that says nothing (attack A10).
   bool excludes_everything() const;
+  // `ima.log_hash_alg`, "sha1": nothing is judged by it, and policies that differ in it do not
+  // merge.
+  const std::string& log_hash() const;
 
   // What a signed policy says of itself (attack A11): the name it is for, "" if it names
   // none (`meta.name`, which Keylime ignores), and a number that rises with each version
@@ -153,6 +156,21 @@ class RuntimePolicyBuilder {
   std::map<std::string, std::set<std::string>, std::less<>> digests_;
   std::set<std::string, std::less<>> excludes_;
 };
+
+// Digests by the path, the keyring or the buffer that they are of.
+using DigestsByName = std::map<std::string, std::set<std::string>, std::less<>>;
+
+// What is to be added to the digests of a policy, lower-case hex.
+struct PolicyAdditions {
+  DigestsByName digests;
+  DigestsByName keyrings;
+  DigestsByName buffers;  // `ima-buf`
+  bool empty() const { return digests.empty() && keyrings.empty() && buffers.empty(); }
+};
+
+// A policy of nothing but the additions: to be merged with a policy that names the same
+// `log_hash`, or to be a layer beside it. Errors as of RuntimePolicy::Parse.
+Result<std::string> WriteAdditions(const PolicyAdditions& additions, std::string_view log_hash);
 
 // What a signer puts into a policy; what is absent stays as it is.
 struct PolicyLabel {

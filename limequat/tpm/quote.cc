@@ -50,9 +50,10 @@ Finding CheckHash(crypto::HashAlgorithm hash, bool allow_sha1) {
 
 Finding CheckNonce(const Bytes& extra_data, const Bytes& nonce) {
   if (!Equal(extra_data, nonce)) {
-    return Failed("tpm.quote.nonce",
-                  fmt::format("the quote answers another nonce: got {}, expected {}",
-                              Shown(extra_data), Shown(nonce)));
+    return Comparing(Failed("tpm.quote.nonce",
+                            fmt::format("the quote answers another nonce: got {}, expected {}",
+                                        Shown(extra_data), Shown(nonce))),
+                     {Shown(nonce)}, Shown(extra_data));
   }
   return Passed("tpm.quote.nonce", Shown(nonce));
 }
@@ -67,9 +68,11 @@ Finding CheckSelection(const PcrSelection& selection, const PcrSelection& requir
     if (!absent.empty()) missing.push_back({.bank = bank.bank, .pcrs = absent});
   }
   if (!missing.empty()) {
-    return Failed("tpm.quote.selection",
-                  fmt::format("required PCRs are not signed: {} of {}, the quote covers {}",
-                              Text(missing), Text(required), Text(selection)));
+    return Comparing(
+        Failed("tpm.quote.selection",
+               fmt::format("required PCRs are not signed: {} of {}, the quote covers {}",
+                           Text(missing), Text(required), Text(selection))),
+        {Text(required)}, Text(selection));
   }
   return Passed("tpm.quote.selection", Text(selection));
 }
@@ -122,8 +125,9 @@ Finding CheckDigest(const UnverifiedQuote& quote, const std::optional<PcrValues>
   }
   const crypto::Digest digest = hasher.Finish();
   if (!Equal(digest.bytes(), quote.pcr_digest)) {
-    return Failed(kCheck, fmt::format("the values hash to {}, the quote signs {}", digest.hex(),
-                                      Shown(quote.pcr_digest)));
+    return Comparing(Failed(kCheck, fmt::format("the values hash to {}, the quote signs {}",
+                                                digest.hex(), Shown(quote.pcr_digest))),
+                     {Shown(quote.pcr_digest)}, digest.hex());
   }
   return Passed(kCheck, digest.hex());
 }

@@ -207,7 +207,10 @@ TEST(QuoteTest, NonceOf64KiBIsToldShortly) {
   test.quote.extra_data = Bytes(65535, 0xee);
   const QuoteVerification result = test.Verify();
   ExpectOnly(result, "tpm.quote.nonce", Outcome::kFailed);
-  EXPECT_LT(FindCheck(result.findings, "tpm.quote.nonce")->detail.size(), 400U);
+  const Finding* nonce = FindCheck(result.findings, "tpm.quote.nonce");
+  EXPECT_LT(nonce->detail.size(), 400U);
+  ASSERT_EQ(nonce->expected.size(), 1U);
+  EXPECT_NE(nonce->expected[0], nonce->found);
 }
 
 TEST(QuoteTest, NonceOf64BytesIsToldInFull) {
