@@ -19,8 +19,10 @@ namespace {
 
 using crypto::HashAlgorithm;
 // Reference states have digests of SHA-256; the others are for policies without one.
-constexpr std::array kPreferred = {HashAlgorithm::kSha256, HashAlgorithm::kSha384,
-                                   HashAlgorithm::kSha512, HashAlgorithm::kSha1};
+constexpr std::array kPreferred = {HashAlgorithm::kSha256,   HashAlgorithm::kSha384,
+                                   HashAlgorithm::kSha512,   HashAlgorithm::kSha3_256,
+                                   HashAlgorithm::kSha3_384, HashAlgorithm::kSha3_512,
+                                   HashAlgorithm::kSm3_256,  HashAlgorithm::kSha1};
 
 void AddAll(Findings findings, Appraisal& out) {
   for (Finding& finding : findings) Add(out, std::move(finding));

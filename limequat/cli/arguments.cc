@@ -109,12 +109,16 @@ Result<crypto::Digest> ParseBankDigest(std::string_view text) {
   if (colon == std::string_view::npos) {
     return UsageError(fmt::format("{} is not BANK:HEX, for example sha256:00…", Quoted(text)));
   }
-  LQ_ASSIGN_OR_RETURN(const crypto::HashAlgorithm bank, ParseHash(text.substr(0, colon)));
-  auto digest = crypto::Digest::FromHex(bank, text.substr(colon + 1));
+  const auto bank = tpm::BankFromName(text.substr(0, colon));
+  if (!bank) {
+    return UsageError(fmt::format("{} is not the name of a bank of PCRs: sha256, sha3_384, ...",
+                                  Quoted(text.substr(0, colon))));
+  }
+  auto digest = crypto::Digest::FromHex(*bank, text.substr(colon + 1));
   if (!digest) {
     return UsageError(fmt::format("{} is not a {} digest: {} hexadecimal digits",
-                                  Quoted(text.substr(colon + 1)), crypto::HashName(bank),
-                                  2 * crypto::DigestSize(bank)));
+                                  Quoted(text.substr(colon + 1)), crypto::HashName(*bank),
+                                  2 * crypto::DigestSize(*bank)));
   }
   return *digest;
 }

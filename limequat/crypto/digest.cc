@@ -15,9 +15,16 @@ namespace limequat::crypto {
 
 namespace {
 
-constexpr std::array kAlgorithms = {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
-                                    HashAlgorithm::kSha384, HashAlgorithm::kSha512,
-                                    HashAlgorithm::kSm3_256};
+// Those that are always there and have one name everywhere; others stand behind them.
+constexpr std::size_t kShared = 4;
+constexpr std::array kAlgorithms = {
+    HashAlgorithm::kSha1,     HashAlgorithm::kSha256,   HashAlgorithm::kSha384,
+    HashAlgorithm::kSha512,   HashAlgorithm::kSm3_256,  HashAlgorithm::kSha3_256,
+    HashAlgorithm::kSha3_384, HashAlgorithm::kSha3_512,
+};
+static_assert(kAlgorithms[kShared - 1] == HashAlgorithm::kSha512);
+
+bool IsShared(HashAlgorithm algorithm) { return static_cast<std::size_t>(algorithm) < kShared; }
 
 // A context that is ready to take the first byte of a message.
 MdContextPtr NewContext(HashAlgorithm algorithm) {
@@ -49,6 +56,12 @@ const char* MdName(HashAlgorithm algorithm) {
       return "SHA2-512";
     case HashAlgorithm::kSm3_256:
       return "SM3";
+    case HashAlgorithm::kSha3_256:
+      return "SHA3-256";
+    case HashAlgorithm::kSha3_384:
+      return "SHA3-384";
+    case HashAlgorithm::kSha3_512:
+      return "SHA3-512";
   }
   return "";
 }
@@ -59,7 +72,7 @@ const EVP_MD* FetchedMd(HashAlgorithm algorithm) {
     std::array<const EVP_MD*, kAlgorithms.size()> table{};
     for (const HashAlgorithm each : kAlgorithms) {
       const EVP_MD* md = EVP_MD_fetch(nullptr, MdName(each), nullptr);
-      LQ_CHECK(md != nullptr || each == HashAlgorithm::kSm3_256);
+      LQ_CHECK(md != nullptr || !IsShared(each));
       table[static_cast<std::size_t>(each)] = md;
     }
     return table;
@@ -75,10 +88,13 @@ std::size_t DigestSize(HashAlgorithm algorithm) {
       return 20;
     case HashAlgorithm::kSha256:
     case HashAlgorithm::kSm3_256:
+    case HashAlgorithm::kSha3_256:
       return 32;
     case HashAlgorithm::kSha384:
+    case HashAlgorithm::kSha3_384:
       return 48;
     case HashAlgorithm::kSha512:
+    case HashAlgorithm::kSha3_512:
       return 64;
   }
   CheckFailed("a known HashAlgorithm", __FILE__, __LINE__);
@@ -96,13 +112,19 @@ std::string_view HashName(HashAlgorithm algorithm) {
       return "sha512";
     case HashAlgorithm::kSm3_256:
       return "sm3_256";
+    case HashAlgorithm::kSha3_256:
+      return "sha3_256";
+    case HashAlgorithm::kSha3_384:
+      return "sha3_384";
+    case HashAlgorithm::kSha3_512:
+      return "sha3_512";
   }
   CheckFailed("a known HashAlgorithm", __FILE__, __LINE__);
 }
 
 std::optional<HashAlgorithm> HashFromName(std::string_view name) {
   for (const HashAlgorithm algorithm : kAlgorithms) {
-    if (algorithm != HashAlgorithm::kSm3_256 && HashName(algorithm) == name) return algorithm;
+    if (IsShared(algorithm) && HashName(algorithm) == name) return algorithm;
   }
   return std::nullopt;
 }

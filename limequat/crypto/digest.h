@@ -15,12 +15,21 @@
 namespace limequat::crypto {
 
 // Hash algorithms this library computes. Other algorithms of the TPM registry are
-// known by number only (tpm::AlgorithmId). SM3 (GB/T 32905) is here for TPMs that have
-// a bank of it, and is computed where OpenSSL has it.
-enum class HashAlgorithm : std::uint8_t { kSha1, kSha256, kSha384, kSha512, kSm3_256 };
+// known by number only (tpm::AlgorithmId). SM3 (GB/T 32905) and SHA-3 (FIPS 202) are here
+// for TPMs that have banks of them, and are computed where OpenSSL has them.
+enum class HashAlgorithm : std::uint8_t {
+  kSha1,
+  kSha256,
+  kSha384,
+  kSha512,
+  kSm3_256,
+  kSha3_256,
+  kSha3_384,
+  kSha3_512
+};
 
-// Whether OpenSSL has it here: false for SM3 only, as some distributions build. Nothing
-// may be hashed with an algorithm that is not.
+// Whether OpenSSL has it here: true for SHA-1 and SHA-2; some distributions build without
+// SM3, and some providers have no SHA-3. Nothing may be hashed with an algorithm that is not.
 bool IsAvailable(HashAlgorithm algorithm);
 
 // Of any of them, in bytes.
@@ -29,10 +38,10 @@ inline constexpr std::size_t kMaxDigestSize = 64;
 // In bytes.
 std::size_t DigestSize(HashAlgorithm algorithm);
 // "sha1", "sha256", "sha384", "sha512": the names Linux, Keylime and TPM tools share;
-// "sm3_256", as TPM tools call it.
+// "sm3_256", "sha3_256", ... as TPM tools call them.
 std::string_view HashName(HashAlgorithm algorithm);
-// The inverse for the four shared names. SM3 has other names elsewhere, and is found
-// where names of banks are read (tpm::AlgorithmFromName).
+// The inverse for the four shared names. SM3 and SHA-3 have other names elsewhere, and are
+// found where names of banks are read (tpm::AlgorithmFromName).
 std::optional<HashAlgorithm> HashFromName(std::string_view name);
 
 // A digest with its algorithm. A value: copies are cheap and hold no memory.

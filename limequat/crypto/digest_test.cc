@@ -47,6 +47,25 @@ TEST(Hash, GivesTheValuesOfTheStandard) {
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+// FIPS 202: NIST's example values.
+TEST(Hash, GivesTheValuesOfSha3) {
+  const std::pair<HashAlgorithm, std::string_view> values[] = {
+      {HashAlgorithm::kSha3_256,
+       "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"},
+      {HashAlgorithm::kSha3_384,
+       "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b2"
+       "98d88cea927ac7f539f1edf228376d25"},
+      {HashAlgorithm::kSha3_512,
+       "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e"
+       "10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0"}};
+  for (const auto& [algorithm, value] : values) {
+    EXPECT_EQ(2 * DigestSize(algorithm), value.size());
+    if (!IsAvailable(algorithm)) continue;
+    EXPECT_EQ(Hash(algorithm, AsBytes("abc")).hex(), value);
+    EXPECT_EQ(HashFromName(HashName(algorithm)), std::nullopt);
+  }
+}
+
 TEST(Hash, HasNoMemoryOfTheMessageBefore) {
   for (const HashAlgorithm algorithm : kAll) {
     const Digest first = Hash(algorithm, AsBytes("one"));

@@ -19,8 +19,8 @@ namespace limequat::eventlog {
 // `data` is none: its signature, NUL and exactly one byte. Hostile input.
 std::optional<std::uint8_t> ParseStartupLocality(ByteView data);
 
-// The banks of `algorithms` that this library can compute, in their order. Others
-// (SHA-3; SM3 if OpenSSL has none) are read and not replayed.
+// The banks of `algorithms` that this library can compute, in their order. Others (of
+// numbers without a name; SM3 or SHA-3 if OpenSSL has none) are read and not replayed.
 std::vector<crypto::HashAlgorithm> ReplayedBanks(const std::vector<DigestAlgorithm>& algorithms);
 
 // The running values of all PCRs in some banks: what the events of a log lead to.

@@ -70,11 +70,26 @@ TEST(Replay, EveryBankFollowsItsOwnDigests) {
 }
 
 TEST(Replay, BanksWithoutAHashFunctionAreLeftOut) {
-  EXPECT_THAT(ReplayedBanks({{tpm::AlgorithmId::kSha3_256, 32},
+  EXPECT_THAT(ReplayedBanks({{tpm::AlgorithmId{0x002b}, 24},
                              {tpm::AlgorithmId::kSha512, 64},
                              {tpm::AlgorithmId{0x1234}, 9},
                              {tpm::AlgorithmId::kSha1, 20}}),
               ElementsAre(HashAlgorithm::kSha512, kSha1));
+}
+
+TEST(Replay, BanksOfSha3) {
+  const auto sha3 = tpm::HashOf(tpm::AlgorithmId::kSha3_384);
+  if (!sha3) GTEST_SKIP() << "OpenSSL has no SHA-3";
+  const auto digest_of = [&](std::string_view data) {
+    return testing::Digests{{0x0028, ToBytes(crypto::Hash(*sha3, AsBytes(data)).bytes())}};
+  };
+  const Replay replay = ReplayOf(
+      LogBuilder()
+          .Sha1Record(0, EventType::kNoAction, testing::SpecIdData({{0x0028, 48}}), Bytes(20, 0))
+          .Record(4, EventType::kEfiAction, digest_of("a"), AsBytes("a"))
+          .Record(4, EventType::kEfiAction, digest_of("b"), AsBytes("b")));
+  EXPECT_EQ(replay.Pcr(*sha3, 4), After(*sha3, Digest(*sha3), {"a", "b"}));
+  EXPECT_EQ(replay.Values().Banks(), std::vector{*sha3});
 }
 
 TEST(Replay, NoActionExtendsNothing) {

@@ -51,42 +51,33 @@ constexpr std::array kNames = {
 constexpr std::size_t kHashesAndSchemes = 14;
 static_assert(kNames[kHashesAndSchemes - 1].id == AlgorithmId::kEcSchnorr);
 
+struct Hash {
+  AlgorithmId id;
+  crypto::HashAlgorithm hash;
+};
+constexpr std::array kHashes = {
+    Hash{AlgorithmId::kSha1, crypto::HashAlgorithm::kSha1},
+    Hash{AlgorithmId::kSha256, crypto::HashAlgorithm::kSha256},
+    Hash{AlgorithmId::kSha384, crypto::HashAlgorithm::kSha384},
+    Hash{AlgorithmId::kSha512, crypto::HashAlgorithm::kSha512},
+    Hash{AlgorithmId::kSm3_256, crypto::HashAlgorithm::kSm3_256},
+    Hash{AlgorithmId::kSha3_256, crypto::HashAlgorithm::kSha3_256},
+    Hash{AlgorithmId::kSha3_384, crypto::HashAlgorithm::kSha3_384},
+    Hash{AlgorithmId::kSha3_512, crypto::HashAlgorithm::kSha3_512},
+};
+
 }  // namespace
 
 std::optional<crypto::HashAlgorithm> HashOf(AlgorithmId id) {
-  switch (id) {
-    case AlgorithmId::kSha1:
-      return crypto::HashAlgorithm::kSha1;
-    case AlgorithmId::kSha256:
-      return crypto::HashAlgorithm::kSha256;
-    case AlgorithmId::kSha384:
-      return crypto::HashAlgorithm::kSha384;
-    case AlgorithmId::kSha512:
-      return crypto::HashAlgorithm::kSha512;
-    case AlgorithmId::kSm3_256:
-      if (crypto::IsAvailable(crypto::HashAlgorithm::kSm3_256)) {
-        return crypto::HashAlgorithm::kSm3_256;
-      }
-      return std::nullopt;
-    default:
-      return std::nullopt;
-  }
+  const auto* found = std::ranges::find(kHashes, id, &Hash::id);
+  if (found == kHashes.end() || !crypto::IsAvailable(found->hash)) return std::nullopt;
+  return found->hash;
 }
 
 AlgorithmId IdOf(crypto::HashAlgorithm hash) {
-  switch (hash) {
-    case crypto::HashAlgorithm::kSha1:
-      return AlgorithmId::kSha1;
-    case crypto::HashAlgorithm::kSha256:
-      return AlgorithmId::kSha256;
-    case crypto::HashAlgorithm::kSha384:
-      return AlgorithmId::kSha384;
-    case crypto::HashAlgorithm::kSha512:
-      return AlgorithmId::kSha512;
-    case crypto::HashAlgorithm::kSm3_256:
-      return AlgorithmId::kSm3_256;
-  }
-  LQ_CHECK(false);
+  const auto* found = std::ranges::find(kHashes, hash, &Hash::hash);
+  LQ_CHECK(found != kHashes.end());
+  return found->id;
 }
 
 std::string AlgorithmName(AlgorithmId id) {

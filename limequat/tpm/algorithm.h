@@ -42,15 +42,15 @@ enum class AlgorithmId : std::uint16_t {
   kCfb = 0x0043,
 };
 
-// The hash this library computes for `id`, or nullopt (SHA-3, SM3 where OpenSSL has none,
-// not a hash).
+// The hash this library computes for `id`, or nullopt (not a hash; SM3 or SHA-3 where
+// OpenSSL has none).
 std::optional<crypto::HashAlgorithm> HashOf(AlgorithmId id);
 AlgorithmId IdOf(crypto::HashAlgorithm hash);
 // "sha256", "rsassa", "ecdsa", ...; "0x1234" for values without a name.
 std::string AlgorithmName(AlgorithmId id);
 // The inverse, for names of hash algorithms and signature schemes.
 std::optional<AlgorithmId> AlgorithmFromName(std::string_view name);
-// The hash of the bank that is called `name`: "sha256", "sm3_256".
+// The hash of the bank that is called `name`: "sha256", "sha3_384".
 std::optional<crypto::HashAlgorithm> BankFromName(std::string_view name);
 
 }  // namespace limequat::tpm

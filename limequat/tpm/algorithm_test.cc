@@ -9,7 +9,8 @@ TEST(AlgorithmTest, HashesGoBothWays) {
   using crypto::HashAlgorithm;
   for (const HashAlgorithm hash :
        {HashAlgorithm::kSha1, HashAlgorithm::kSha256, HashAlgorithm::kSha384,
-        HashAlgorithm::kSha512, HashAlgorithm::kSm3_256}) {
+        HashAlgorithm::kSha512, HashAlgorithm::kSm3_256, HashAlgorithm::kSha3_256,
+        HashAlgorithm::kSha3_384, HashAlgorithm::kSha3_512}) {
     EXPECT_EQ(HashOf(IdOf(hash)).has_value(), crypto::IsAvailable(hash));
     EXPECT_EQ(HashOf(IdOf(hash)).value_or(hash), hash);
     EXPECT_EQ(AlgorithmName(IdOf(hash)), crypto::HashName(hash));
@@ -20,14 +21,14 @@ TEST(AlgorithmTest, OnlyHashesWeComputeAreHashes) {
   // Where OpenSSL was built without SM3 it is a bank that nobody can compute.
   EXPECT_EQ(HashOf(AlgorithmId::kSm3_256).has_value(),
             crypto::IsAvailable(crypto::HashAlgorithm::kSm3_256));
-  EXPECT_EQ(HashOf(AlgorithmId::kSha3_256), std::nullopt);
   EXPECT_EQ(HashOf(AlgorithmId::kNull), std::nullopt);
   EXPECT_EQ(HashOf(AlgorithmId::kRsaSsa), std::nullopt);
-  EXPECT_EQ(HashOf(AlgorithmId{0x0027}), std::nullopt);  // SHA3-256
+  EXPECT_EQ(HashOf(AlgorithmId{0x002b}), std::nullopt);  // SHAKE256-192
 }
 
 TEST(AlgorithmTest, NumbersAreThoseOfTheRegistry) {
   EXPECT_EQ(static_cast<std::uint16_t>(AlgorithmId::kSha256), 0x000b);
+  EXPECT_EQ(static_cast<std::uint16_t>(AlgorithmId::kSha3_512), 0x0029);
   EXPECT_EQ(static_cast<std::uint16_t>(AlgorithmId::kRsaSsa), 0x0014);
   EXPECT_EQ(static_cast<std::uint16_t>(AlgorithmId::kEcdsa), 0x0018);
   EXPECT_EQ(static_cast<std::uint16_t>(AlgorithmId::kEcc), 0x0023);
@@ -48,7 +49,8 @@ TEST(AlgorithmTest, NamesOfHashesAndSchemesAreUnderstood) {
 TEST(AlgorithmTest, BanksAreFoundByName) {
   EXPECT_EQ(BankFromName("sha384"), crypto::HashAlgorithm::kSha384);
   EXPECT_EQ(BankFromName("sm3_256"), HashOf(AlgorithmId::kSm3_256));
-  for (const std::string_view name : {"", "sha3_256", "rsassa", "SHA256"}) {
+  EXPECT_EQ(BankFromName("sha3_384"), HashOf(AlgorithmId::kSha3_384));
+  for (const std::string_view name : {"", "sha3-256", "rsassa", "SHA256"}) {
     EXPECT_EQ(BankFromName(name), std::nullopt) << name;
   }
 }

@@ -178,12 +178,12 @@ TEST(PcrBlobTest, ListCountIsNotTrusted) {
 
 TEST(PcrBlobTest, ValuesOfAnUnknownBank) {
   Bytes blob = Sample();
-  blob[4] = 0x27;  // SHA3-256
+  blob[4] = 0x2b;  // SHAKE256-192
   ExpectError(blob, ErrorCode::kUnsupported, "tpm.pcr_blob.bank");
 }
 
 TEST(PcrBlobTest, UnknownBankWithoutPcrsIsCarried) {
-  const PcrSelection selection{{.bank = AlgorithmId::kSha3_256, .pcrs = PcrSet()},
+  const PcrSelection selection{{.bank = AlgorithmId{0x002b}, .pcrs = PcrSet()},
                                {.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Of(1)}};
   const auto parsed = ParsePcrBlob(WritePcrBlob(selection, ValuesFor(selection)));
   ASSERT_TRUE(parsed.has_value()) << parsed.error().message;

@@ -122,10 +122,10 @@ TEST(PcrFileTest, BareDigestsBelongToTheSignedSelectionOrNothing) {
 }
 
 TEST(PcrFileTest, BareDigestsOfABankThatIsNotHashed) {
-  const PcrSelection sha3{{.bank = AlgorithmId::kSha3_256, .pcrs = PcrSet::Of(1)}};
-  EXPECT_FALSE(ParsePcrFile(Bytes(32, 0xaa), sha3).has_value());
+  const PcrSelection unknown{{.bank = AlgorithmId{0x002b}, .pcrs = PcrSet::Of(1)}};
+  EXPECT_FALSE(ParsePcrFile(Bytes(32, 0xaa), unknown).has_value());
   // Without a PCR of it the bank does not matter.
-  const PcrSelection none{{.bank = AlgorithmId::kSha3_256, .pcrs = PcrSet()},
+  const PcrSelection none{{.bank = AlgorithmId{0x002b}, .pcrs = PcrSet()},
                           {.bank = AlgorithmId::kSha256, .pcrs = PcrSet::Of(1)}};
   EXPECT_TRUE(ParsePcrFile(Bytes(32, 0xaa), none).has_value());
 }
@@ -193,7 +193,7 @@ TEST(PcrFileTest, DamagedMarshaledFile) {
   twice[13] = 0x08;
   ExpectError(twice, "tpm.pcr_blob.pcr_twice");
   Bytes unknown = MarshaledFile(3);
-  unknown[11] = 0x27;
+  unknown[11] = 0x2b;
   ExpectError(unknown, "tpm.pcr_blob.bank");
   Bytes fewer = MarshaledFile(3);
   fewer[12 + 1] = 3;  // the second selection: PCRs 0, 1 and 23

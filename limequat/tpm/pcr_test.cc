@@ -112,7 +112,7 @@ TEST(PcrValuesTest, JsonRefused) {
   const std::vector<json::Value> cases = {
       json::Value("sha1"),
       json::Array{},
-      json::Object{{"sha3_256", json::Object{}}},
+      json::Object{{"sha3-256", json::Object{}}},
       json::Object{{"sha1", json::Array{}}},
       bank("24", sha1),
       bank("07", sha1),

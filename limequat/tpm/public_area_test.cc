@@ -173,7 +173,7 @@ TEST(PublicAreaTest, OtherObjects) {
 }
 
 TEST(PublicAreaTest, NameAlgorithms) {
-  for (const std::uint8_t id : Bytes{0x00, 0x10, 0x26, 0x27}) {
+  for (const std::uint8_t id : Bytes{0x00, 0x10, 0x26, 0x2b}) {
     Bytes tpmt = RsaAk();
     tpmt[3] = id;
     ExpectError(tpmt, ErrorCode::kUnsupported, "tpm.public.name_algorithm");
@@ -300,7 +300,7 @@ TEST(AttributesTest, AttestationKeyOfTheChineseStandard) {
 
 TEST(AttributesTest, AttestationKeyNeedsASigningScheme) {
   for (const Template& ak : {AkTemplate(AlgorithmId::kNull), AkTemplate(AlgorithmId::kEcdaa),
-                             AkTemplate(AlgorithmId::kEcdsa, AlgorithmId::kSha3_256)}) {
+                             AkTemplate(AlgorithmId::kEcdsa, AlgorithmId{0x002b})}) {
     EXPECT_EQ(CheckAttestationKey(MakePublicArea(ak, EcKey())).outcome, Outcome::kFailed);
   }
 }

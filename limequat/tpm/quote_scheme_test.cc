@@ -125,6 +125,22 @@ TEST(QuoteSchemeTest, Sm2WithSm3) {
   EXPECT_FALSE(Verifies(key.public_key(), quote, signature));
 }
 
+TEST(QuoteSchemeTest, BanksAndSignaturesOfSha3) {
+  for (const AlgorithmId id :
+       {AlgorithmId::kSha3_256, AlgorithmId::kSha3_384, AlgorithmId::kSha3_512}) {
+    const auto hash = HashOf(id);
+    if (!hash) GTEST_SKIP() << "OpenSSL has no SHA-3";
+    const SignedQuote quote = QuoteWith(*hash, *hash);
+    EXPECT_TRUE(Verifies(RsaKey().public_key(), quote,
+                         Sign(RsaKey(), AlgorithmId::kRsaSsa, *hash, quote.message)));
+    const PrivateKey& key = EcKey(Curve::kP384);
+    Signature signature = Sign(key, AlgorithmId::kEcdsa, *hash, quote.message);
+    EXPECT_TRUE(Verifies(key.public_key(), quote, signature));
+    signature.hash = HashAlgorithm::kSha256;
+    EXPECT_FALSE(Verifies(key.public_key(), quote, signature));
+  }
+}
+
 TEST(QuoteSchemeTest, SignatureUnderAnotherHashOrScheme) {
   const SignedQuote quote = QuoteWith(HashAlgorithm::kSha256);
   const Signature ecdsa =

@@ -139,7 +139,7 @@ TEST(QuoteTest, SerializedSignature) {
 TEST(QuoteTest, SeveralBanksInAnyOrder) {
   Case test;
   test.Select({{.bank = AlgorithmId::kSha1, .pcrs = PcrSet::Of(10)},
-               {.bank = AlgorithmId::kSha3_256, .pcrs = PcrSet()},
+               {.bank = AlgorithmId{0x002b}, .pcrs = PcrSet()},
                Sha256(PcrSet::Range(0, 16))});
   EXPECT_TRUE(test.Verify().quote.has_value());
 }
@@ -351,7 +351,7 @@ TEST(QuoteTest, NoValuesAtAll) {
 TEST(QuoteTest, ValuesOfASignedBankWeCannotHash) {
   Case test;
   test.quote.selection = {Sha256(PcrSet::Range(0, 16)),
-                          {.bank = AlgorithmId::kSha3_256, .pcrs = PcrSet::Of(0)}};
+                          {.bank = AlgorithmId{0x002b}, .pcrs = PcrSet::Of(0)}};
   test.quote.pcr_digest = Bytes(32, 1);
   test.Send({Sha256(PcrSet::Range(0, 16))});
   const QuoteVerification result = test.Verify();

@@ -108,7 +108,7 @@ TEST(SignatureTest, UnsupportedSchemeAndHash) {
                                      "001a000b00000000", "001c000b00000000"}) {
     ExpectError(*HexDecode(hex), ErrorCode::kUnsupported, "tpm.signature.scheme");
   }
-  for (const std::string_view hex : {"001400100000", "001400270000", "00180027"}) {
+  for (const std::string_view hex : {"001400100000", "0014002b0000", "0018002b"}) {
     ExpectError(*HexDecode(hex), ErrorCode::kUnsupported, "tpm.signature.hash");
   }
 }
