@@ -11,11 +11,15 @@ class AccessTest(LabTest):
     """CVE-2026-1709 of Keylime: a rewrite of the server let anybody list and delete machines."""
 
     PUBLIC = {("GET", "/version"), ("GET", "/api/v1/health")}
-    VERIFIER = [("GET", "/v2.6/agents"), ("GET", "/v2.6/agents/light-1"), ("POST", "/v2.6/agents/light-1"), ("DELETE", "/v2.6/agents/light-1"),
-                ("GET", "/api/v1/agents"), ("GET", "/api/v1/agents/light-1"), ("POST", "/api/v1/agents/light-1"),
-                ("DELETE", "/api/v1/agents/light-1"), ("GET", "/api/v1/agents/light-1/findings"), ("GET", "/api/v1/policies"),
-                ("GET", "/api/v1/policies/base"), ("PUT", "/api/v1/policies/base"), ("GET", "/api/v1/incidents"),
-                ("POST", "/api/v1/incidents/1/close")]
+    VERIFIER = [("GET", "/v2.6/agents"), ("GET", "/v2.6/agents/light-1"), ("POST", "/v2.6/agents/light-1"),
+                ("DELETE", "/v2.6/agents/light-1"), ("GET", "/api/v1/agents"), ("GET", "/api/v1/agents/light-1"),
+                ("POST", "/api/v1/agents/light-1"), ("DELETE", "/api/v1/agents/light-1"),
+                ("GET", "/api/v1/agents/light-1/findings"), ("GET", "/api/v1/policies"), ("GET", "/api/v1/policies/base"),
+                ("PUT", "/api/v1/policies/base"), ("GET", "/api/v1/incidents"), ("POST", "/api/v1/incidents/1/close"),
+                ("GET", "/api/v1/boot-policies"), ("GET", "/api/v1/boot-policies/base"), ("PUT", "/api/v1/boot-policies/base"),
+                ("GET", "/v2.6/mbpolicies"), ("GET", "/v2.6/mbpolicies/base"), ("POST", "/v2.6/mbpolicies/base"),
+                ("PUT", "/v2.6/mbpolicies/base"), ("DELETE", "/v2.6/mbpolicies/base"), ("GET", "/api/v1/policies/base/versions"),
+                ("POST", "/api/v1/policies/base/rollback")]
     REGISTRAR = [("GET", "/v2.6/agents"), ("GET", "/v2.6/agents/light-1"), ("DELETE", "/v2.6/agents/light-1"), ("GET", "/api/v1/agents/light-1")]
 
     def stranger(self, authority, usage="clientAuth"):
