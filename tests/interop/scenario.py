@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 from authority import Authority
-from limequat import POLL_SECONDS, LimequatAgent, LimequatServers, program
+from limequat import POLL_SECONDS, ROOT, LimequatAgent, LimequatServers, program
 from machine import Machine, Manufacturer
 from peers import Installation, KeylimeServers, PythonAgent, Tenant, last_json
 from process import Unavailable, free_port, stop_all, wait_until
@@ -223,6 +223,33 @@ class SignedPolicy:
         status = self.wait_for_attestations(2, "the machine attests under a signed policy")
         self.assertEqual(status["attestation_status"], "PASS")
         self.assertEqual(status["has_runtime_policy"], 1)
+
+
+class MeasuredBoot:
+    """Mixed in: the tenant stores a reference state and enrols the machine again with it, by name and as a file."""
+
+    def reference(self):
+        path = self.folder / "reference.json"
+        path.write_bytes((ROOT / "data" / "policy" / "boot" / "shim-grub.reference.json").read_bytes())
+        return path
+
+    def enrol_again(self, *options):
+        self.tenant.check("delete", "-u", AGENT_ID)
+        self.tenant.check("add", "-u", AGENT_ID, "-t", "127.0.0.1", "-tp", self.relay.port,
+                          "--runtime-policy", self.machine.write_runtime_policy(), *options)
+        status = self.wait_for_attestations(2, "the machine attests under a measured-boot policy")
+        self.assertEqual(status["attestation_status"], "PASS")
+        self.assertEqual(status["has_mb_refstate"], 1)
+        self.assertEqual(json.loads(status["tpm_policy"])["mask"], "0xffff")
+
+    def test_5_tenant_enrols_with_measured_boot(self):
+        reference = self.reference()
+        self.enrol_again("--mb-policy", reference)
+        self.tenant.check("addmbpolicy", "--mb-policy-name", "interop", "--mb-policy", reference)
+        self.assertEqual(self.tenant.run("addmbpolicy", "--mb-policy-name", "interop", "--mb-policy", reference)[0], 1)
+        self.enrol_again("--mb-policy-name", "interop")
+        self.assertIn("interop", self.tenant.check("listmbpolicy"))
+        self.assertIn("scrtm_and_bios", self.tenant.check("showmbpolicy", "--mb-policy-name", "interop"))
 
 
 class RestartedAgent:

@@ -5,7 +5,7 @@ import scenario
 
 class KeylimeTenantAtLimequat(
         scenario.LimequatSite, scenario.WatchedPolling, scenario.TenantCommands, scenario.RestartedAgent,
-        scenario.SignedPolicy, scenario.AgentScenario):
+        scenario.SignedPolicy, scenario.MeasuredBoot, scenario.AgentScenario):
     programs = ("limequat", "limequat-agent", "limequat-registrar", "limequat-verifier")
 
     @classmethod
