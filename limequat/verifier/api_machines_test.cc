@@ -43,7 +43,11 @@ TEST_F(MachinesApiTest, HealthIs503WithoutADatabase) {
   EXPECT_EQ(Get("/api/v1/health", As::kNobody).status, 200);
   std::filesystem::remove(folder_ / "verifier.db");
   const auto nothing = [](sql::Connection&) -> Status { return {}; };
-  EXPECT_EQ(store().database().Write({}, nothing).error().id, "sql.storage");
+  // The first may join a transaction of the fleet that was begun before.
+  static_cast<void>(store().database().Write({}, nothing));
+  const Status written = store().database().Write({}, nothing);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().id, "sql.storage");
   const ApiAnswer answer = Get("/api/v1/health", As::kNobody);
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.body, R"({"status":"degraded","machines":1})");
