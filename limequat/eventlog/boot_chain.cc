@@ -7,6 +7,7 @@
 #include "limequat/eventlog/content.h"
 #include "limequat/eventlog/event_data.h"
 #include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::eventlog {
@@ -14,14 +15,6 @@ namespace limequat::eventlog {
 namespace {
 
 constexpr std::string_view kCheckKernel = "eventlog.kernel";
-constexpr std::uint32_t kDriverPcr = 2;
-constexpr std::uint32_t kLoaderPcr = 4;
-constexpr std::uint32_t kPartitionPcr = 5;
-constexpr std::uint32_t kGrubPcr = 8;
-constexpr std::uint32_t kFilePcr = 9;
-constexpr std::uint32_t kUnifiedImagePcr = 11;
-constexpr std::uint32_t kCommandLinePcr = 12;
-constexpr std::uint32_t kMokPcr = 14;
 
 std::string_view UpToNul(ByteView data) {
   const std::string_view text = AsText(data);
@@ -96,7 +89,7 @@ void Take(const VerifiedEvent& event, BootChain& chain) {
     case kLoaderPcr:
       TakeImage(event, chain.images);
       break;
-    case kPartitionPcr:
+    case kLoaderConfigPcr:
       if (ActionOf(event) == kActionExit) chain.exit_boot_services = true;
       break;
     case kGrubPcr:

@@ -11,6 +11,7 @@
 
 #include "limequat/base/result_macros.h"
 #include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::eventlog {
@@ -18,7 +19,6 @@ namespace limequat::eventlog {
 namespace {
 
 constexpr std::string_view kCheckSecureBoot = "eventlog.secure_boot";
-constexpr std::uint32_t kSecureBootPcr = 7;
 
 struct ConfigVariable {
   std::string_view name;

@@ -10,6 +10,7 @@
 #include "limequat/base/check.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/eventlog/replay.h"
 
 namespace limequat::eventlog {
@@ -24,7 +25,6 @@ constexpr std::string_view kCheckBank = "eventlog.bank";
 constexpr std::string_view kCheckStartup = "eventlog.startup";
 constexpr std::string_view kCheckBoot = "eventlog.boot";
 constexpr std::string_view kCheckReplay = "eventlog.replay";
-constexpr std::uint32_t kExitPcr = 5;
 
 }  // namespace
 
@@ -202,7 +202,7 @@ Finding LogVerifier::CheckBoot(tpm::PcrSet covered) const {
 // firmware and no proof: what else was measured and not logged would look the same to a
 // program that repairs. Case: go-attestation ebs_event_missing.
 bool LogVerifier::LacksExitBootServices(std::uint32_t pcr) const {
-  if (pcr != kExitPcr || !values_.Find(bank_, pcr)) return false;
+  if (pcr != kLoaderConfigPcr || !values_.Find(bank_, pcr)) return false;
   Digest value = replay_.Pcr(bank_, pcr);
   for (const std::string_view action : {kActionExit, kActionExitDone}) {
     value = crypto::Extend(value, crypto::Hash(bank_, AsBytes(action)).bytes());

@@ -14,6 +14,7 @@
 #include "limequat/eventlog/boot_chain.h"
 #include "limequat/eventlog/content.h"
 #include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/eventlog/secure_boot.h"
 #include "limequat/policy/boot_example_internal.h"
 #include "limequat/policy/boot_policy.h"
@@ -24,6 +25,10 @@ namespace limequat::policy {
 namespace {
 
 using eventlog::EventType;
+using eventlog::kFilePcr;
+using eventlog::kGrubPcr;
+using eventlog::kLoaderPcr;
+using eventlog::kMokPcr;
 using eventlog::MeasuredObject;
 using eventlog::VerifiedEvent;
 
@@ -36,10 +41,6 @@ constexpr std::string_view kCheckInitrd = "boot.initrd";
 constexpr std::string_view kCheckCommandLine = "boot.command_line";
 constexpr std::string_view kCheckOwnerList = "boot.machine_owner_list";
 
-constexpr std::uint32_t kLoaderPcr = 4;
-constexpr std::uint32_t kGrubPcr = 8;
-constexpr std::uint32_t kFilePcr = 9;
-constexpr std::uint32_t kMokPcr = 14;
 constexpr std::size_t kShownText = 512;
 
 // A command line or command of GRUB's that was measured.

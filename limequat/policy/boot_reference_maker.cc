@@ -18,6 +18,7 @@
 #include "limequat/eventlog/efi_variable.h"
 #include "limequat/eventlog/event_data.h"
 #include "limequat/eventlog/log.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/json/value.h"
 
 namespace limequat::policy {
@@ -27,10 +28,9 @@ namespace {
 using crypto::HashAlgorithm;
 using eventlog::Event;
 using eventlog::EventType;
+using eventlog::kFilePcr;
+using eventlog::kGrubPcr;
 using eventlog::MeasuredPart;
-
-constexpr std::uint32_t kGrubPcr = 8;
-constexpr std::uint32_t kFilePcr = 9;
 
 std::string Hex(ByteView bytes) { return "0x" + HexEncode(bytes); }
 

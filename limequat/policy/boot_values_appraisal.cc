@@ -11,6 +11,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/utf8.h"
 #include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/eventlog/utf16.h"
 #include "limequat/policy/boot_values_checks_internal.h"
 
@@ -18,6 +19,14 @@ namespace limequat::policy {
 
 namespace {
 
+using eventlog::kCommandLinePcr;
+using eventlog::kExtensionPcr;
+using eventlog::kFilePcr;
+using eventlog::kGrubPcr;
+using eventlog::kLoaderConfigPcr;
+using eventlog::kLoaderPcr;
+using eventlog::kMokPcr;
+using eventlog::kUnifiedImagePcr;
 using eventlog::MeasuredText;
 using tpm::PcrSet;
 
@@ -31,13 +40,6 @@ constexpr std::string_view kCheckOwnerList = "boot.machine_owner_list";
 constexpr std::string_view kCheckAddition = "boot.addition";
 constexpr std::string_view kCheckUserSpace = "boot.user_space";
 
-constexpr std::uint32_t kLoaderPcr = 4;
-constexpr std::uint32_t kExitPcr = 5;
-constexpr std::uint32_t kGrubPcr = 8;
-constexpr std::uint32_t kFilePcr = 9;
-constexpr std::uint32_t kUnifiedImagePcr = 11;
-constexpr std::uint32_t kCommandLinePcr = 12;
-constexpr std::uint32_t kMokPcr = 14;
 // Those whose events are looked at; PCRs 1, 3 and 6 differ from machine to machine.
 constexpr PcrSet kSeparated =
     PcrSet::Of(0) | PcrSet::Of(2) | PcrSet::Of(4) | PcrSet::Of(5) | PcrSet::Of(7);
@@ -145,7 +147,7 @@ void Appraiser::CheckExit() {
   State state = State::kFirmware;
   eventlog::VerifiedEvents events = log_.events();
   for (auto event = events.Next(); event; event = events.Next()) {
-    if (event->pcr() != kExitPcr) continue;
+    if (event->pcr() != kLoaderConfigPcr) continue;
     const auto action = eventlog::ActionOf(*event);
     const bool exits = action == eventlog::kActionExit;
     const bool failed = action == eventlog::kActionExitFailed;
@@ -167,7 +169,7 @@ void Appraiser::CheckExit() {
   if (!values_.exit_boot_services && state == State::kLoaders) {
     return Add(Passed(kCheckExit, "not asked: the firmware does not log it"));
   }
-  Add(AboutPcr(kExitPcr,
+  Add(AboutPcr(kLoaderConfigPcr,
                Failed(kCheckExit, "PCR 5 does not show that the firmware's services were left",
                       Cause::kFirmware)));
 }
@@ -312,7 +314,7 @@ BootObjections Appraiser::Appraise() {
   evidence_ = ReadEvidence(log_);
   const PcrSet grub = PcrSet::Of(kGrubPcr);
   Run({kCheckSeparator}, kSeparated, [&] { CheckSeparators(); });
-  Run({kCheckExit}, PcrSet::Of(kExitPcr), [&] { CheckExit(); });
+  Run({kCheckExit}, PcrSet::Of(kLoaderConfigPcr), [&] { CheckExit(); });
   Run({kCheckFirmware}, FirmwarePcrs(values_), [&] { CheckFirmware(); });
   Run({"boot.secure_boot", "boot.key", "boot.revocation", "boot.authority"}, PcrSet::Of(7),
       [&] { AddAll(CheckSecureBoot(values_, log_)); });

@@ -22,8 +22,6 @@ inline constexpr std::string_view kCheckInitrd = "boot.initrd";
 inline constexpr std::string_view kCheckCommandLine = "boot.command_line";
 inline constexpr std::string_view kCheckSection = "boot.section";
 inline constexpr std::string_view kCheckFile = "boot.file";
-// Of system and configuration extensions that systemd-stub adds to an initrd.
-inline constexpr std::uint32_t kExtensionPcr = 13;
 
 // A finding about an event, with the command that shows it.
 Finding AboutEvent(std::uint32_t pcr, std::uint64_t event, Finding finding);

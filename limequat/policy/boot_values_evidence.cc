@@ -9,6 +9,7 @@
 
 #include "limequat/base/utf8.h"
 #include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/eventlog/utf16.h"
 #include "limequat/policy/boot_values_checks_internal.h"
 
@@ -16,11 +17,11 @@ namespace limequat::policy {
 
 namespace {
 
+using eventlog::kCommandLinePcr;
+using eventlog::kGrubPcr;
+using eventlog::kLoaderPcr;
 using eventlog::MeasuredText;
 
-constexpr std::uint32_t kLoaderPcr = 4;
-constexpr std::uint32_t kGrubPcr = 8;
-constexpr std::uint32_t kCommandLinePcr = 12;
 constexpr std::array<std::string_view, 4> kLoadCommands = {"linux", "linux16", "linuxefi",
                                                            "linuxboot"};
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "limequat/base/escape.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/policy/boot_values_checks_internal.h"
 
 namespace limequat::policy {
@@ -17,12 +18,12 @@ namespace limequat::policy {
 namespace {
 
 using crypto::Digest;
+using eventlog::kFilePcr;
+using eventlog::kGrubPcr;
+using eventlog::kLoaderPcr;
+using eventlog::kUnifiedImagePcr;
 using eventlog::MeasuredObject;
 
-constexpr std::uint32_t kLoaderPcr = 4;
-constexpr std::uint32_t kGrubPcr = 8;
-constexpr std::uint32_t kFilePcr = 9;
-constexpr std::uint32_t kUnifiedImagePcr = 11;
 constexpr std::size_t kShownText = 512;
 constexpr std::size_t kShownRules = 4;
 

@@ -10,6 +10,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/eventlog/device_path.h"
 #include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/eventlog/pe_image.h"
 #include "limequat/policy/boot_values_checks_internal.h"
 #include "limequat/policy/boot_values_lists_internal.h"
@@ -18,6 +19,7 @@ namespace limequat::policy {
 
 namespace {
 
+using eventlog::kExtensionPcr;
 using eventlog::MeasuredObject;
 using eventlog::SignatureList;
 

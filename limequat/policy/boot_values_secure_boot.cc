@@ -10,12 +10,14 @@
 
 #include "limequat/base/escape.h"
 #include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/policy/boot_values_checks_internal.h"
 
 namespace limequat::policy {
 
 namespace {
 
+using eventlog::kSecureBootPcr;
 using eventlog::SecureBootState;
 using eventlog::SignatureList;
 
@@ -23,7 +25,6 @@ constexpr std::string_view kCheckSecureBoot = "boot.secure_boot";
 constexpr std::string_view kCheckKey = "boot.key";
 constexpr std::string_view kCheckRevocation = "boot.revocation";
 constexpr std::string_view kCheckAuthority = "boot.authority";
-constexpr std::uint32_t kSecureBootPcr = 7;
 
 std::set<std::string> NamesOf(const std::vector<SignatureList>& lists) {
   std::set<std::string> names;
