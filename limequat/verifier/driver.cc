@@ -106,6 +106,17 @@ void Machine::Post(Event event) {
   });
 }
 
+void Machine::Change(std::int64_t generation, Time now, std::function<void(Enrolment&)> change) {
+  strand_.Post([self = shared_from_this(), generation, now, change = std::move(change)] {
+    // Written on this strand alone.
+    auto enrolment = std::make_shared<Enrolment>(*self->state_.enrolment);
+    enrolment->generation = generation;
+    change(*enrolment);
+    self->Handle(
+        EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
+  });
+}
+
 void Machine::StopAndWait() {
   std::promise<void> seen;
   strand_.Post([self = shared_from_this(), &seen] {

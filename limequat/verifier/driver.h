@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,6 +24,9 @@ class Machine : public std::enable_shared_from_this<Machine> {
   void Start(Duration delay);
   // Gives an event to the machine, in the order of the calls.
   void Post(Event event);
+  // Changes its enrolment as it is when this call's turn comes: of two changes that come
+  // close together, the second is made to what the first left. `generation`: of the change.
+  void Change(std::int64_t generation, Time now, std::function<void(Enrolment&)> change);
   // Ends the machine and waits until its strand has seen it: nothing is sent
   // afterwards. Not to be called on an I/O thread of the runtime.
   void StopAndWait();

@@ -40,8 +40,9 @@ Status Fleet::Start() {
     telemetry::LogError("verifier.machine_unreadable", error, {{"agent", id}});
 
   std::size_t started = 0;
+  KnownBoots known;
   for (StoredMachine& stored : loaded.machines) {
-    if (const Status bound = BindStored(stored); !bound) {
+    if (const Status bound = BindStored(stored, known); !bound) {
       telemetry::LogError("verifier.machine_unreadable", bound.error(),
                           {{"agent", stored.enrolment.id.text()}});
       continue;
@@ -64,8 +65,8 @@ Status Fleet::Start() {
   return {};
 }
 
-Status Fleet::BindStored(StoredMachine& stored) {
-  LQ_RETURN_IF_ERROR(BindStoredBoot(stored.enrolment));
+Status Fleet::BindStored(StoredMachine& stored, KnownBoots& known) {
+  LQ_RETURN_IF_ERROR(BindStoredBoot(stored.enrolment, known));
   if (!stored.policy_hash) return {};
   std::shared_ptr<const policy::RuntimePolicy> policy = parts_.policies.Find(*stored.policy_hash);
   // Read and hashed once, however many machines are bound to it.
@@ -192,11 +193,8 @@ Result<std::size_t> Fleet::PushPolicyLocked(
   for (const Store::Rebound& bound : rebound) {
     const auto machine = FindMachine(bound.agent_id);
     if (!machine) continue;
-    auto enrolment = std::make_shared<Enrolment>(*machine->Snapshot()->enrolment);
-    enrolment->generation = bound.generation;
-    enrolment->reference.policy = set;
-    machine->Post(
-        EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
+    machine->Change(bound.generation, now,
+                    [set](Enrolment& enrolment) { enrolment.reference.policy = set; });
   }
   return rebound.size();
 }

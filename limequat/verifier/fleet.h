@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "limequat/base/result.h"
@@ -108,10 +109,14 @@ class Fleet {
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
   // The policy that an enrolment chose, stored under its name.
   Result<std::shared_ptr<const policy::RuntimePolicy>> BindLocked(const PolicyChoice& choice);
+  // What boots are appraised by, by the name of the reference state and the policy: read
+  // once, however many machines are bound to it.
+  using KnownBoots = std::map<std::pair<std::string, std::optional<policy::BootPolicy>>,
+                              std::shared_ptr<const appraise::BootCriteria>>;
   // A machine of the database gets the policies it is bound to.
-  Status BindStored(StoredMachine& stored);
+  Status BindStored(StoredMachine& stored, KnownBoots& known);
   // fleet_boot.cc
-  Status BindStoredBoot(Enrolment& enrolment);
+  Status BindStoredBoot(Enrolment& enrolment, KnownBoots& known);
   Status BindBootLocked(Enrolment& enrolment, const std::optional<PolicyChoice>& choice);
   Status AdmitBootReference(std::string_view body);
   Status CheckSuccession(std::string_view name, const policy::RuntimePolicy& next);

@@ -48,18 +48,21 @@ Status Fleet::BindBootLocked(Enrolment& enrolment, const std::optional<PolicyCho
   return {};
 }
 
-Status Fleet::BindStoredBoot(Enrolment& enrolment) {
-  std::string body;
-  if (!enrolment.boot_policy_name.empty()) {
-    LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindBootPolicy(enrolment.boot_policy_name));
-    if (!stored) {
-      return NotFound("verifier.policy_lost", "its measured-boot policy is not in the database");
+Status Fleet::BindStoredBoot(Enrolment& enrolment, KnownBoots& known) {
+  if (enrolment.boot_policy_name.empty() && !enrolment.boot_policy) return {};
+  auto& criteria = known[{enrolment.boot_policy_name, enrolment.boot_policy}];
+  if (criteria == nullptr) {
+    std::string body;
+    if (!enrolment.boot_policy_name.empty()) {
+      LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindBootPolicy(enrolment.boot_policy_name));
+      if (!stored) {
+        return NotFound("verifier.policy_lost", "its measured-boot policy is not in the database");
+      }
+      body = std::move(stored->body);
     }
-    body = std::move(stored->body);
-  } else if (!enrolment.boot_policy) {
-    return {};
+    LQ_ASSIGN_OR_RETURN(criteria, parts_.boots.Get(enrolment.boot_policy, body));
   }
-  LQ_ASSIGN_OR_RETURN(enrolment.reference.boot, parts_.boots.Get(enrolment.boot_policy, body));
+  enrolment.reference.boot = criteria;
   return {};
 }
 
@@ -78,8 +81,9 @@ Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_vie
   }
   LQ_RETURN_IF_ERROR(AdmitBootReference(body));
   // Whatever the machines bound to it chose, the text is read in the same way.
-  LQ_ASSIGN_OR_RETURN(const auto criteria, parts_.boots.Get(std::nullopt, body));
-  static_cast<void>(criteria);
+  KnownBoots known;
+  LQ_ASSIGN_OR_RETURN((known[{std::string(name), std::nullopt}]),
+                      parts_.boots.Get(std::nullopt, body));
   const Time now = Now();
   LQ_ASSIGN_OR_RETURN(auto rebound,
                       parts_.store.PutBootPolicy(
@@ -87,11 +91,14 @@ Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_vie
   for (const Store::Rebound& bound : rebound) {
     const auto machine = FindMachine(bound.agent_id);
     if (!machine) continue;
-    auto enrolment = std::make_shared<Enrolment>(*machine->Snapshot()->enrolment);
-    enrolment->generation = bound.generation;
-    LQ_ASSIGN_OR_RETURN(enrolment->reference.boot, parts_.boots.Get(enrolment->boot_policy, body));
-    machine->Post(
-        EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
+    // Which policy it chose stays for as long as it is enrolled.
+    const auto policy = machine->Snapshot()->enrolment->boot_policy;
+    auto& criteria = known[{std::string(name), policy}];
+    if (criteria == nullptr) {
+      LQ_ASSIGN_OR_RETURN(criteria, parts_.boots.Get(policy, body));
+    }
+    machine->Change(bound.generation, now,
+                    [criteria](Enrolment& enrolment) { enrolment.reference.boot = criteria; });
   }
   return rebound.size();
 }

@@ -1,6 +1,7 @@
 // Machines whose boots are held against a measured-boot policy.
 
 #include <algorithm>
+#include <future>
 
 #include <gtest/gtest.h>
 
@@ -68,6 +69,29 @@ TEST_F(FleetBootTest, AGoodBootPassesAlsoAfterARestart) {
   EXPECT_TRUE(Becomes("m1", Integrity::kPass));
   EXPECT_EQ(StateOf("m1").enrolment->boot_policy_name, "m1");
   EXPECT_EQ(StateOf("m1").enrolment->reference.boot->hash(), hash);
+}
+
+// The machine is busy while both are pushed: the second change is made to what the first left.
+TEST_F(FleetBootTest, ChangesOfBothPoliciesHoldHoweverCloseTheyCome) {
+  ASSERT_TRUE(fleet().PushPolicy("base", agent_.PolicyText()));
+  ASSERT_TRUE(fleet().PushBootPolicy("boots", Good(), Push::kNew));
+  ASSERT_TRUE(fleet().Enrol(EnrolmentOf("m1", agent_), Choice{.name = "base", .body = {}},
+                            Choice{.name = "boots", .body = {}}));
+  ASSERT_TRUE(Becomes("m1", Integrity::kPass));
+  std::promise<void> go_on;
+  runtime_.CreateStrand().Post([busy = go_on.get_future().share()] { busy.wait(); });
+  const std::string text = PolicyListing("/usr/bin/other");
+  const auto policy = fleet().PushPolicy("base", text);
+  const auto boot = fleet().PushBootPolicy("boots", GoodForAnotherLine(), Push::kChange);
+  go_on.set_value();
+  ASSERT_EQ(policy.value_or(99), 1U);
+  ASSERT_EQ(boot.value_or(99), 1U);
+  const std::string listed = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(text)).hex();
+  const auto compared = *boots_.Get(std::nullopt, GoodForAnotherLine());
+  EXPECT_TRUE(Comes("m1", [&](const MachineState& state) {
+    return state.enrolment->PolicyHash().hex() == listed &&
+           state.enrolment->reference.boot == compared;
+  }));
 }
 
 // Asked for with the boot PCRs, and not again in this boot.
