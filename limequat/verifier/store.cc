@@ -16,64 +16,58 @@ using sql::Limits;
 
 namespace {
 
-const std::array kMigrations = {
-    sql::Migration{
-        .version = 1,
-        .name = "machines, policies, incidents, failures",
-        .statements =
-            {
-                "CREATE TABLE policies (hash VARCHAR(64) NOT NULL PRIMARY KEY, body TEXT NOT NULL)",
-                "CREATE TABLE policy_names (name VARCHAR(255) NOT NULL PRIMARY KEY, hash "
-                "VARCHAR(64) NOT "
-                "NULL, "
-                "pushed_us BIGINT NOT NULL)",
-                "CREATE TABLE machines (agent_id VARCHAR(128) NOT NULL PRIMARY KEY, generation "
-                "BIGINT NOT "
-                "NULL, "
-                "enrolment TEXT NOT NULL, policy_name VARCHAR(255) NOT NULL, policy_hash "
-                "VARCHAR(64) NOT "
-                "NULL, "
-                "ek_fingerprint VARCHAR(64) NOT NULL, memory TEXT NOT NULL)",
-                "CREATE INDEX machines_by_policy ON machines (policy_name)",
-                // Generations never repeat, also not for a machine that was removed and added
-                // again.
-                "CREATE TABLE generations (one BIGINT NOT NULL PRIMARY KEY, newest BIGINT NOT "
-                "NULL)",
-                "INSERT INTO generations (one, newest) VALUES (1, 0)",
-                "CREATE TABLE incidents (number BIGINT NOT NULL PRIMARY KEY, agent_id VARCHAR(128) "
-                "NOT "
-                "NULL, "
-                "ek_fingerprint VARCHAR(64) NOT NULL, opened_us BIGINT NOT NULL, closed_us BIGINT, "
-                "closed_by VARCHAR(255) NOT NULL, note TEXT NOT NULL, check_name VARCHAR(128) NOT "
-                "NULL, "
-                "detail TEXT NOT NULL, cause VARCHAR(32) NOT NULL)",
-                "CREATE INDEX incidents_by_agent ON incidents (agent_id)",
-                "CREATE INDEX incidents_by_ek ON incidents (ek_fingerprint)",
-                "CREATE TABLE failures (agent_id VARCHAR(128) NOT NULL, number BIGINT NOT NULL, "
-                "at_us "
-                "BIGINT NOT NULL, "
-                "document TEXT NOT NULL, PRIMARY KEY (agent_id, number))",
-                notify::kOutboxTable,
-            }},
-    sql::Migration{
-        .version = 2,
-        .name = "versions of policies",
-        .statements =
-            {
-                "CREATE TABLE policy_versions (name VARCHAR(255) NOT NULL, number BIGINT NOT NULL, "
-                "hash VARCHAR(64) NOT NULL, pushed_us BIGINT NOT NULL, PRIMARY KEY (name, number))",
-                "INSERT INTO policy_versions (name, number, hash, pushed_us) SELECT name, 1, hash, "
-                "pushed_us FROM policy_names",
-            }},
-    sql::Migration{
-        .version = 3,
-        .name = "measured-boot policies",
-        .statements = {
-            "CREATE TABLE boot_policies (name VARCHAR(255) NOT NULL PRIMARY KEY, hash VARCHAR(64) "
-            "NOT NULL, body TEXT NOT NULL, pushed_us BIGINT NOT NULL)",
-            "ALTER TABLE machines ADD COLUMN boot_policy_name VARCHAR(255) NOT NULL DEFAULT ''",
-            "CREATE INDEX machines_by_boot_policy ON machines (boot_policy_name)",
-        }}};
+const sql::Migration kFirst{
+    .version = 1,
+    .name = "machines, policies, incidents, failures",
+    .statements = {
+        "CREATE TABLE policies (hash VARCHAR(64) NOT NULL PRIMARY KEY, body TEXT NOT NULL)",
+        "CREATE TABLE policy_names (name VARCHAR(255) NOT NULL PRIMARY KEY, "
+        "hash VARCHAR(64) NOT NULL, "
+        "pushed_us BIGINT NOT NULL)",
+        "CREATE TABLE machines (agent_id VARCHAR(128) NOT NULL PRIMARY KEY, "
+        "generation BIGINT NOT NULL, "
+        "enrolment TEXT NOT NULL, policy_name VARCHAR(255) NOT NULL, "
+        "policy_hash VARCHAR(64) NOT NULL, "
+        "ek_fingerprint VARCHAR(64) NOT NULL, memory TEXT NOT NULL)",
+        "CREATE INDEX machines_by_policy ON machines (policy_name)",
+        // Generations never repeat, also not for a machine that was removed and added again.
+        "CREATE TABLE generations (one BIGINT NOT NULL PRIMARY KEY, newest BIGINT NOT NULL)",
+        "INSERT INTO generations (one, newest) VALUES (1, 0)",
+        "CREATE TABLE incidents (number BIGINT NOT NULL PRIMARY KEY, "
+        "agent_id VARCHAR(128) NOT NULL, "
+        "ek_fingerprint VARCHAR(64) NOT NULL, opened_us BIGINT NOT NULL, closed_us BIGINT, "
+        "closed_by VARCHAR(255) NOT NULL, note TEXT NOT NULL, check_name VARCHAR(128) NOT NULL, "
+        "detail TEXT NOT NULL, cause VARCHAR(32) NOT NULL)",
+        "CREATE INDEX incidents_by_agent ON incidents (agent_id)",
+        "CREATE INDEX incidents_by_ek ON incidents (ek_fingerprint)",
+        "CREATE TABLE failures (agent_id VARCHAR(128) NOT NULL, number BIGINT NOT NULL, "
+        "at_us BIGINT NOT NULL, "
+        "document TEXT NOT NULL, PRIMARY KEY (agent_id, number))",
+        notify::kOutboxTable,
+    }};
+
+const sql::Migration kPolicyVersions{
+    .version = 2,
+    .name = "versions of policies",
+    .statements = {
+        "CREATE TABLE policy_versions (name VARCHAR(255) NOT NULL, number BIGINT NOT NULL, "
+        "hash VARCHAR(64) NOT NULL, pushed_us BIGINT NOT NULL, PRIMARY KEY (name, number))",
+        "INSERT INTO policy_versions (name, number, hash, pushed_us) "
+        "SELECT name, 1, hash, pushed_us FROM policy_names",
+    }};
+
+const sql::Migration kBootPolicies{
+    .version = 3,
+    .name = "measured-boot policies",
+    .statements = {
+        "CREATE TABLE boot_policies (name VARCHAR(255) NOT NULL PRIMARY KEY, "
+        "hash VARCHAR(64) NOT NULL, "
+        "body TEXT NOT NULL, pushed_us BIGINT NOT NULL)",
+        "ALTER TABLE machines ADD COLUMN boot_policy_name VARCHAR(255) NOT NULL DEFAULT ''",
+        "CREATE INDEX machines_by_boot_policy ON machines (boot_policy_name)",
+    }};
+
+const std::array kMigrations = {kFirst, kPolicyVersions, kBootPolicies};
 
 }  // namespace
 
@@ -90,6 +84,21 @@ Result<std::int64_t> NextGeneration(Connection& connection) {
   if (rows.size() != 1)
     return Internal("verifier.store.generations", "the table of generations has lost its row");
   return rows[0].Int(0);
+}
+
+Result<std::vector<Store::Rebound>> Rebind(Connection& connection,
+                                           const std::vector<sql::Row>& bound) {
+  std::vector<Store::Rebound> rebound;
+  for (const sql::Row& row : bound) {
+    LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
+    LQ_ASSIGN_OR_RETURN(const std::int64_t generation, NextGeneration(connection));
+    LQ_ASSIGN_OR_RETURN(auto changed,
+                        connection.Execute("UPDATE machines SET generation = ? WHERE agent_id = ?",
+                                           {generation, id}));
+    static_cast<void>(changed);
+    rebound.push_back({.agent_id = std::move(id), .generation = generation});
+  }
+  return rebound;
 }
 
 Result<std::int64_t> CountOpen(Connection& connection, std::string_view agent_id,

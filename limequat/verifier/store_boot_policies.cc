@@ -15,21 +15,18 @@ namespace {
 using sql::Connection;
 using sql::Row;
 
-std::string HashOf(std::string_view body) {
-  return crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(body)).hex();
-}
-
-Status WriteBody(Connection& connection, const Store::BootPolicy& policy, Time now) {
+Status WriteBody(Connection& connection, const Store::BootPolicy& policy, const std::string& hash,
+                 Time now) {
   LQ_ASSIGN_OR_RETURN(
       auto changed, connection.Execute(
                         "UPDATE boot_policies SET hash = ?, body = ?, pushed_us = ? WHERE name = ?",
-                        {HashOf(policy.body), policy.body, Micros(now), policy.name}));
+                        {hash, policy.body, Micros(now), policy.name}));
   if (changed > 0) return {};
   LQ_ASSIGN_OR_RETURN(
       auto inserted,
       connection.Execute(
           "INSERT INTO boot_policies (name, hash, body, pushed_us) VALUES (?, ?, ?, ?)",
-          {policy.name, HashOf(policy.body), policy.body, Micros(now)}));
+          {policy.name, hash, policy.body, Micros(now)}));
   static_cast<void>(inserted);
   return {};
 }
@@ -37,26 +34,19 @@ Status WriteBody(Connection& connection, const Store::BootPolicy& policy, Time n
 }  // namespace
 
 Result<std::vector<Store::Rebound>> Store::PutBootPolicy(const BootPolicy& policy, Time now) {
+  const std::string hash = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(policy.body)).hex();
   std::vector<Rebound> rebound;
   LQ_RETURN_IF_ERROR(database_->Write(Patience(), [&](Connection& connection) -> Status {
     rebound.clear();
     LQ_ASSIGN_OR_RETURN(auto same,
                         connection.Query("SELECT 1 FROM boot_policies WHERE name = ? AND hash = ?",
-                                         {policy.name, HashOf(policy.body)}));
+                                         {policy.name, hash}));
     if (!same.empty()) return {};
-    LQ_RETURN_IF_ERROR(WriteBody(connection, policy, now));
+    LQ_RETURN_IF_ERROR(WriteBody(connection, policy, hash, now));
     LQ_ASSIGN_OR_RETURN(auto bound,
                         connection.Query("SELECT agent_id FROM machines WHERE boot_policy_name = ?",
-                                         {policy.name}, 1'000'000));
-    for (const Row& row : bound) {
-      LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
-      LQ_ASSIGN_OR_RETURN(std::int64_t generation, NextGeneration(connection));
-      LQ_ASSIGN_OR_RETURN(
-          auto changed, connection.Execute("UPDATE machines SET generation = ? WHERE agent_id = ?",
-                                           {generation, id}));
-      static_cast<void>(changed);
-      rebound.push_back({.agent_id = std::move(id), .generation = generation});
-    }
+                                         {policy.name}, kMaxRebound));
+    LQ_ASSIGN_OR_RETURN(rebound, Rebind(connection, bound));
     return {};
   }));
   return rebound;

@@ -2,17 +2,23 @@
 
 // What the sources of the store share. Included by nobody else.
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <vector>
 
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
 #include "limequat/sql/database.h"
+#include "limequat/verifier/store.h"
 
 namespace limequat::verifier {
 
 inline constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
+
+// The most machines that one change of a policy gives new generations; beyond it fails.
+inline constexpr std::size_t kMaxRebound = 1'000'000;
 
 // How long an administrator's request may wait for the database.
 sql::Limits Patience();
@@ -22,6 +28,11 @@ inline Time FromMicros(std::int64_t micros) { return Time(Duration(micros)); }
 
 // The generation of the next change of a machine; unique in this database.
 Result<std::int64_t> NextGeneration(sql::Connection& connection);
+
+// Gives each machine of `bound`, rows of agent_id, a new generation: what it is bound to has
+// changed.
+Result<std::vector<Store::Rebound>> Rebind(sql::Connection& connection,
+                                           const std::vector<sql::Row>& bound);
 
 // How many incidents of the machine are open, under its name or its EK ("": unknown).
 Result<std::int64_t> CountOpen(sql::Connection& connection, std::string_view agent_id,

@@ -55,7 +55,6 @@ Status AddVersion(Connection& connection, const StoredPolicy& policy, Time now) 
 Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy, Time now) {
   std::vector<Rebound> rebound;
   LQ_RETURN_IF_ERROR(database_->Write(Patience(), [&](Connection& connection) -> Status {
-    rebound.clear();
     LQ_RETURN_IF_ERROR(StorePolicyBody(connection, policy));
     LQ_ASSIGN_OR_RETURN(
         auto renamed,
@@ -72,18 +71,13 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
     LQ_ASSIGN_OR_RETURN(
         auto bound,
         connection.Query("SELECT agent_id FROM machines WHERE policy_name = ? AND policy_hash <> ?",
-                         {policy.name, policy.hash.hex()}, 1'000'000));
-    for (const Row& row : bound) {
-      LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
-      LQ_ASSIGN_OR_RETURN(std::int64_t generation, NextGeneration(connection));
-      LQ_ASSIGN_OR_RETURN(
-          auto changed,
-          connection.Execute(
-              "UPDATE machines SET policy_hash = ?, generation = ? WHERE agent_id = ?",
-              {policy.hash.hex(), generation, id}));
-      static_cast<void>(changed);
-      rebound.push_back({.agent_id = std::move(id), .generation = generation});
-    }
+                         {policy.name, policy.hash.hex()}, kMaxRebound));
+    LQ_ASSIGN_OR_RETURN(
+        auto followed,
+        connection.Execute("UPDATE machines SET policy_hash = ? WHERE policy_name = ?",
+                           {policy.hash.hex(), policy.name}));
+    static_cast<void>(followed);
+    LQ_ASSIGN_OR_RETURN(rebound, Rebind(connection, bound));
     // Content that no version and no machine refers to is dropped.
     LQ_ASSIGN_OR_RETURN(
         auto dropped,
