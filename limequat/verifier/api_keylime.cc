@@ -6,6 +6,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/json/value.h"
 #include "limequat/verifier/api.h"
+#include "limequat/verifier/api_keylime_internal.h"
 #include "limequat/verifier/clock.h"
 #include "limequat/verifier/views.h"
 #include "limequat/wire/envelope.h"
@@ -20,20 +21,6 @@ namespace {
 using http::Context;
 using http::Request;
 using http::Response;
-
-Response Reply(int code, std::string status, json::Value results = json::Object()) {
-  return http::Reply(
-      code, wire::WriteEnvelope(
-                {.code = code, .status = std::move(status), .results = std::move(results)}));
-}
-
-// The answer to a path of an API version we do not have, as for any unknown path.
-Response UnknownVersion() { return http::Reply(404, "", "text/html; charset=UTF-8"); }
-
-bool KnownVersion(const Request& request) {
-  const auto version = wire::ParseVersionSegment(request.PathParameter("version"));
-  return version && version->major == 2;
-}
 
 wire::AgentStatus FullStatus(const MachineState& state, const ApiParts& parts) {
   wire::AgentStatus status = KeylimeStatusOf(state, parts.fleet.options().pace, Now());
@@ -85,19 +72,21 @@ Result<Response> List(const ApiParts& parts, const Request& request) {
 Result<Response> Show(const ApiParts& parts, const Request& request) {
   if (!KnownVersion(request)) return UnknownVersion();
   const auto state = parts.fleet.Find(request.PathParameter("id"));
-  if (!state) return Reply(404, "agent id not found");
-  return Reply(200, "Success", wire::WriteAgentStatus(FullStatus(*state, parts)));
+  if (!state) return KeylimeReply(404, "agent id not found");
+  return KeylimeReply(200, "Success", wire::WriteAgentStatus(FullStatus(*state, parts)));
 }
 
 // Keylime's answers to policies that nobody vouches for (5.7).
 std::optional<Response> SignatureError(const Error& error) {
-  if (error.id == "policy.signature.present") return Reply(400, "Runtime policy is not signed!");
+  if (error.id == "policy.signature.present")
+    return KeylimeReply(400, "Runtime policy is not signed!");
   if (error.code != ErrorCode::kUntrusted) return std::nullopt;
   if (error.id == "policy.signature.key") {
-    return Reply(401, "Runtime policy signature verification required but no key was given!");
+    return KeylimeReply(401,
+                        "Runtime policy signature verification required but no key was given!");
   }
   if (error.id == "policy.signature") {
-    return Reply(401, "Runtime policy failed DSSE signature verification!");
+    return KeylimeReply(401, "Runtime policy failed DSSE signature verification!");
   }
   return std::nullopt;
 }
@@ -148,21 +137,21 @@ Response EnrolError(const Error& error) {
     case ErrorCode::kConflict:
     case ErrorCode::kUnavailable:
     case ErrorCode::kInternal:
-      return Reply(http::HttpStatus(error.code), error.message);
+      return KeylimeReply(http::HttpStatus(error.code), error.message);
     default:
       break;
   }
   if (error.id.starts_with("policy."))
-    return Reply(400, fmt::format("Runtime policy is malformatted: {}", error.message));
-  if (error.id == "verifier.enrol.mtls") return Reply(400, error.message);
-  return Reply(400, fmt::format("Exception error: {}", error.message));
+    return KeylimeReply(400, fmt::format("Runtime policy is malformatted: {}", error.message));
+  if (error.id == "verifier.enrol.mtls") return KeylimeReply(400, error.message);
+  return KeylimeReply(400, fmt::format("Exception error: {}", error.message));
 }
 
 Result<Response> Enrol(const ApiParts& parts, const Request& request, Context& context) {
   if (!KnownVersion(request)) return UnknownVersion();
   const auto id = wire::AgentId::Parse(request.PathParameter("id"));
-  if (!id) return Reply(400, "agent_id not not valid");
-  if (request.body.empty()) return Reply(400, "Expected non zero content length");
+  if (!id) return KeylimeReply(400, "agent_id not not valid");
+  if (request.body.empty()) return KeylimeReply(400, "Expected non zero content length");
   auto message = wire::ParseEnrolRequest(request.body);
   if (!message) return EnrolError(message.error());
   // Keylime's tenant has checked the EK, or has not: the name of who says so is kept.
@@ -179,19 +168,33 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request, Context& c
   const Status enrolled = parts.fleet.Enrol(*std::move(enrolment), ChoiceOf(*id, *message),
                                             BootChoiceOf(*id, *message));
   if (!enrolled) return EnrolError(enrolled.error());
-  return Reply(200, "Success");
+  return KeylimeReply(200, "Success");
 }
 
 Result<Response> Remove(const ApiParts& parts, const Request& request) {
   if (!KnownVersion(request)) return UnknownVersion();
   const auto id = wire::AgentId::Parse(request.PathParameter("id"));
-  if (!id) return Reply(404, "agent id not found");
+  if (!id) return KeylimeReply(404, "agent id not found");
   const Status removed = parts.fleet.Remove(*id);
-  if (!removed) return Reply(http::HttpStatus(removed.error().code), removed.error().message);
-  return Reply(200, "Success");
+  if (!removed)
+    return KeylimeReply(http::HttpStatus(removed.error().code), removed.error().message);
+  return KeylimeReply(200, "Success");
 }
 
 }  // namespace
+
+Response KeylimeReply(int code, std::string status, json::Value results) {
+  return http::Reply(
+      code, wire::WriteEnvelope(
+                {.code = code, .status = std::move(status), .results = std::move(results)}));
+}
+
+bool KnownVersion(const Request& request) {
+  const auto version = wire::ParseVersionSegment(request.PathParameter("version"));
+  return version && version->major == 2;
+}
+
+Response UnknownVersion() { return http::Reply(404, "", "text/html; charset=UTF-8"); }
 
 void AddKeylimeRoutes(http::Router& router, const ApiParts& parts) {
   using http::Access;
@@ -204,7 +207,7 @@ void AddKeylimeRoutes(http::Router& router, const ApiParts& parts) {
   router.Add(Method::kGet, "/version",
              Access::Public("names the API versions, nothing about machines"),
              {.lane = http::Lane::kHealth}, [](const Request&, Context&) -> Result<Response> {
-               return Reply(200, "Success", wire::WriteServerVersions());
+               return KeylimeReply(200, "Success", wire::WriteServerVersions());
              });
   router.Add(Method::kGet, "/{version}/agents", operators(), ordinary,
              [parts](const Request& request, Context&) { return List(parts, request); });

@@ -8,8 +8,8 @@
 #include "limequat/json/value.h"
 #include "limequat/policy/boot_reference.h"
 #include "limequat/verifier/api.h"
-#include "limequat/wire/envelope.h"
-#include "limequat/wire/version.h"
+#include "limequat/verifier/api_keylime_internal.h"
+#include "limequat/wire/agent_id.h"
 
 // Keylime's /mbpolicies (keylime-server-protocol, 2.4).
 
@@ -24,21 +24,9 @@ using http::Response;
 // A reference state as text inside a JSON document at most doubles.
 constexpr std::size_t kMaxBody = 2 * policy::kMaxBootReferenceBytes + 4096;
 
-Response Reply(int code, std::string status, json::Value results = json::Object()) {
-  return http::Reply(
-      code, wire::WriteEnvelope(
-                {.code = code, .status = std::move(status), .results = std::move(results)}));
-}
-
-bool KnownVersion(const Request& request) {
-  const auto version = wire::ParseVersionSegment(request.PathParameter("version"));
-  return version && version->major == 2;
-}
-
-Response UnknownVersion() { return http::Reply(404, "", "text/html; charset=UTF-8"); }
-
 Response UnknownPolicy(std::string_view name) {
-  return Reply(404, fmt::format("Measured boot policy {} not found", EscapeForDisplay(name, 128)));
+  return KeylimeReply(
+      404, fmt::format("Measured boot policy {} not found", EscapeForDisplay(name, 128)));
 }
 
 Result<Response> List(const ApiParts& parts, const Request& request) {
@@ -46,7 +34,7 @@ Result<Response> List(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(const auto policies, parts.store.ListBootPolicies());
   json::Array names;
   for (const Store::BootPolicy& policy : policies) names.emplace_back(policy.name);
-  return Reply(200, "Success", json::Object{{"mbpolicy names", std::move(names)}});
+  return KeylimeReply(200, "Success", json::Object{{"mbpolicy names", std::move(names)}});
 }
 
 Result<Response> Show(const ApiParts& parts, const Request& request) {
@@ -54,7 +42,7 @@ Result<Response> Show(const ApiParts& parts, const Request& request) {
   const std::string name(request.PathParameter("name"));
   LQ_ASSIGN_OR_RETURN(const auto policy, parts.store.FindBootPolicy(name));
   if (!policy) return UnknownPolicy(name);
-  return Reply(200, "Success", json::Object{{"name", name}, {"mb_policy", policy->body}});
+  return KeylimeReply(200, "Success", json::Object{{"name", name}, {"mb_policy", policy->body}});
 }
 
 Result<std::string> ParseBody(const Request& request) {
@@ -70,20 +58,20 @@ Result<std::string> ParseBody(const Request& request) {
 // attests; what cannot be read is refused here.
 Result<Response> Push(const ApiParts& parts, const Request& request, Fleet::Push push) {
   if (!KnownVersion(request)) return UnknownVersion();
-  if (request.body.empty()) return Reply(400, "Expected non zero content length");
+  if (request.body.empty()) return KeylimeReply(400, "Expected non zero content length");
   const auto name = wire::AgentId::Parse(request.PathParameter("name"));
-  if (!name) return Reply(400, "mb_policy name not valid");
+  if (!name) return KeylimeReply(400, "mb_policy name not valid");
   const auto body = ParseBody(request);
-  if (!body) return Reply(400, "Exception error: " + body.error().message);
+  if (!body) return KeylimeReply(400, "Exception error: " + body.error().message);
   const auto pushed = parts.fleet.PushBootPolicy(name->text(), *body, push);
-  if (pushed) return Reply(201, "Created");
+  if (pushed) return KeylimeReply(201, "Created");
   const Error& error = pushed.error();
   // Keylime answers 409 to both.
   if (error.id == "verifier.policy_exists" || error.id == "verifier.unknown_policy")
-    return Reply(409, error.message);
+    return KeylimeReply(409, error.message);
   if (error.id.starts_with("verifier.boot_policy"))
-    return Reply(400, "Exception error: " + error.message);
-  return Reply(http::HttpStatus(error.code), error.message);
+    return KeylimeReply(400, "Exception error: " + error.message);
+  return KeylimeReply(http::HttpStatus(error.code), error.message);
 }
 
 Result<Response> Remove(const ApiParts& parts, const Request& request) {
@@ -92,7 +80,7 @@ Result<Response> Remove(const ApiParts& parts, const Request& request) {
   const Status removed = parts.fleet.RemoveBootPolicy(name);
   if (removed) return http::Reply(204, "");
   if (removed.error().code == ErrorCode::kNotFound) return UnknownPolicy(name);
-  return Reply(http::HttpStatus(removed.error().code), removed.error().message);
+  return KeylimeReply(http::HttpStatus(removed.error().code), removed.error().message);
 }
 
 }  // namespace
