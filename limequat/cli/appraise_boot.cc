@@ -23,14 +23,6 @@ BootPolicy PolicyOf(const AppraiseBoot& asked) {
   return asked.reference ? BootPolicy::kExample : BootPolicy::kRejectAll;
 }
 
-// A reference that nobody vouches for is not read any further.
-VerdictDocument NotVouchedFor(policy::SignedBootReference reference, Time at) {
-  VerdictDocument verdict = DocumentOf(appraise::Appraisal{
-      .findings = std::move(reference.findings), .policed = true, .evaluated_at = at});
-  verdict.document.Set("signatures", ToJson(reference.signatures));
-  return verdict;
-}
-
 Result<policy::SignedBootReference> ReadReference(const AppraiseBoot& asked) {
   LQ_ASSIGN_OR_RETURN(policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
   policy::SignedBootReference none{.findings = {}, .signatures = {}, .text = ""};
@@ -41,7 +33,9 @@ Result<policy::SignedBootReference> ReadReference(const AppraiseBoot& asked) {
 
 Result<VerdictDocument> Evaluate(const AppraiseBoot& asked) {
   LQ_ASSIGN_OR_RETURN(policy::SignedBootReference reference, ReadReference(asked));
-  if (!reference.text) return NotVouchedFor(std::move(reference), asked.at);
+  if (!reference.text) {
+    return NotVouchedFor(std::move(reference.findings), reference.signatures, asked.at);
+  }
   auto created = appraise::BootCriteria::Create(PolicyOf(asked), *reference.text, asked.model);
   if (!created) return std::move(created).error().In(Shown(asked.reference.value_or("")));
   const appraise::BootCriteria* criteria = created->get();

@@ -20,14 +20,6 @@ namespace limequat::cli {
 
 namespace {
 
-// The list is not held against a policy that nobody vouches for.
-VerdictDocument NotVouchedFor(policy::SignedPolicy policy, Time at) {
-  VerdictDocument verdict = DocumentOf(appraise::Appraisal{
-      .findings = std::move(policy.findings), .policed = true, .evaluated_at = at});
-  verdict.document.Set("signatures", ToJson(policy.signatures));
-  return verdict;
-}
-
 // What the policy would have to list goes into the document and into its file.
 Status AddChange(const AppraiseIma& asked, const policy::PolicyAt& policy,
                  const appraise::PolicyChange& change, VerdictDocument& verdict) {
@@ -71,15 +63,17 @@ Result<Layers> ReadLayers(const AppraiseIma& asked) {
 
 Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
   LQ_ASSIGN_OR_RETURN(Layers layers, ReadLayers(asked));
-  if (layers.not_vouched_for) return NotVouchedFor(*std::move(layers.not_vouched_for), asked.at);
+  if (auto& untrusted = layers.not_vouched_for) {
+    return NotVouchedFor(std::move(untrusted->findings), untrusted->signatures, asked.at);
+  }
   const policy::PolicyAt policy(*layers.set, asked.at, asked.first_seen.value_or(asked.at));
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(asked.list, kMaxListInput));
   const ByteView list = AsBytes(content);
+  const ima::Format format = asked.format.value_or(ima::DetectFormat(list));
   std::optional<appraise::PcrClaim> claim;
   if (asked.pcr) claim = appraise::PcrClaim{.value = *asked.pcr};
   LQ_ASSIGN_OR_RETURN(appraise::Appraisal appraisal,
-                      appraise::AppraiseImaList(
-                          list, asked.format.value_or(ima::DetectFormat(list)), policy, claim));
+                      appraise::AppraiseImaList(list, format, policy, claim));
   for (Finding& finding : layers.findings) appraise::Add(appraisal, std::move(finding));
   VerdictDocument verdict = DocumentOf(appraisal);
   verdict.document.Set("layers", policy::LayersToJson(policy));
@@ -88,8 +82,7 @@ Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
   }
   if (asked.change) {
     LQ_ASSIGN_OR_RETURN(const appraise::PolicyChange change,
-                        appraise::ChangeForImaList(
-                            list, asked.format.value_or(ima::DetectFormat(list)), policy, claim));
+                        appraise::ChangeForImaList(list, format, policy, claim));
     LQ_RETURN_IF_ERROR(AddChange(asked, policy, change, verdict));
   }
   return verdict;

@@ -80,4 +80,12 @@ json::Array ToJson(const std::vector<policy::SignatureOutcome>& signatures) {
   return array;
 }
 
+VerdictDocument NotVouchedFor(Findings findings,
+                              const std::vector<policy::SignatureOutcome>& signatures, Time at) {
+  VerdictDocument verdict = DocumentOf(
+      appraise::Appraisal{.findings = std::move(findings), .policed = true, .evaluated_at = at});
+  verdict.document.Set("signatures", ToJson(signatures));
+  return verdict;
+}
+
 }  // namespace limequat::cli

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "limequat/base/finding.h"
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
+#include "limequat/cli/verdict.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/dsse.h"
 
@@ -29,5 +31,10 @@ Result<policy::TrustedSigners> LoadSigners(const SignerOptions& options, Time at
 
 // What became of each signature, for a result document.
 json::Array ToJson(const std::vector<policy::SignatureOutcome>& signatures);
+
+// The verdict where nobody vouches for what evidence was to be held against: it is not read
+// any further, and no evidence is. `findings`: about the signatures.
+VerdictDocument NotVouchedFor(Findings findings,
+                              const std::vector<policy::SignatureOutcome>& signatures, Time at);
 
 }  // namespace limequat::cli
