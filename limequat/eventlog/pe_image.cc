@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -188,6 +189,11 @@ std::vector<const PeSection*> MeasuredSections(const PeImage& image) {
     if (const PeSection* section = image.Find(name)) measured.push_back(section);
   }
   return measured;
+}
+
+crypto::Digest HashSectionName(std::string_view name, crypto::HashAlgorithm algorithm) {
+  const std::string measured = std::string(name) + '\0';
+  return crypto::Hash(algorithm, AsBytes(measured));
 }
 
 }  // namespace limequat::eventlog

@@ -66,6 +66,9 @@ class PeImage {
 // Empty if the image has no section .linux: it is none.
 std::vector<const PeSection*> MeasuredSections(const PeImage& image);
 
+// What systemd-stub measures of a section's name: the hash of it with its NUL.
+crypto::Digest HashSectionName(std::string_view name, crypto::HashAlgorithm algorithm);
+
 // The names of those sections, in that order.
 const std::vector<std::string_view>& UnifiedImageSections();
 

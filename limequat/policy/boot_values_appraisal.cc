@@ -9,10 +9,8 @@
 #include <fmt/format.h>
 
 #include "limequat/base/escape.h"
-#include "limequat/base/utf8.h"
 #include "limequat/eventlog/known_data.h"
 #include "limequat/eventlog/pcr_use.h"
-#include "limequat/eventlog/utf16.h"
 #include "limequat/policy/boot_values_checks_internal.h"
 
 namespace limequat::policy {

@@ -11,6 +11,7 @@
 
 #include "limequat/base/escape.h"
 #include "limequat/eventlog/pcr_use.h"
+#include "limequat/eventlog/pe_image.h"
 #include "limequat/policy/boot_values_checks_internal.h"
 
 namespace limequat::policy {
@@ -169,9 +170,8 @@ void KernelFit::CheckSections() {
   }
   for (std::size_t i = 0; i < kernel_.sections.size() && 2 * i + 1 < found.size(); ++i) {
     const BootValuesSection& section = kernel_.sections[i];
-    const std::string name = section.name + '\0';
     const MeasuredObject& content = found[2 * i + 1];
-    if (found[2 * i].digest == crypto::Hash(log_.bank(), AsBytes(name)) &&
+    if (found[2 * i].digest == eventlog::HashSectionName(section.name, log_.bank()) &&
         content.digest == section.digest) {
       continue;
     }

@@ -188,8 +188,7 @@ void Maker::TakeSections() {
   for (std::size_t i = 0; i + 1 < sections.size(); i += 2) {
     const auto& names = eventlog::UnifiedImageSections();
     const auto name = std::ranges::find_if(names, [&](std::string_view section) {
-      const std::string text = std::string(section) + '\0';
-      return crypto::Hash(log_.bank(), AsBytes(text)) == sections[i].digest;
+      return eventlog::HashSectionName(section, log_.bank()) == sections[i].digest;
     });
     if (name == names.end()) {
       kernel_.sections.clear();

@@ -40,6 +40,7 @@ Result<SignedPolicy> ReadSignedPolicy(std::string_view text, const TrustedSigner
   }
   return result;
 }
+
 SignedBootReference ReadSignedBootReference(std::string_view text, TrustedSigners signers) {
   SignedBootReference result;
   auto envelope = UnverifiedEnvelope::Parse(text);

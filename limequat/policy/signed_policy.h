@@ -32,6 +32,7 @@ struct SignedPolicy {
 // envelope holds; those of UnverifiedEnvelope::Parse for text that is neither and names
 // a payload type.
 Result<SignedPolicy> ReadSignedPolicy(std::string_view text, const TrustedSigners& signers);
+
 // A boot reference that may be signed: text for BootValues::Parse or BootReference::Parse.
 struct SignedBootReference {
   Findings findings;
