@@ -47,10 +47,10 @@ class Fleet:
         return [finding for finding in current["findings"] if finding["outcome"] != "passed"]
 
     def failed_checks(self, name: str) -> set[str]:
-        """Every check that failed in the newest or in a kept appraisal."""
+        """Every check that failed in the newest appraisal."""
         explained = self.json("explain", name, expect=(0, 1))
-        appraisals = [explained["current"] or {"findings": []}, *explained["failures"]]
-        return {f["check"] for appraisal in appraisals for f in appraisal["findings"] if f["outcome"] == "failed"}
+        current = explained["current"] or {"findings": []}
+        return {f["check"] for f in current["findings"] if f["outcome"] == "failed"}
 
     def wait(self, what: str, condition: Callable[[], bool], seconds: float) -> float:
         """Waits until the condition holds; the seconds that took."""
