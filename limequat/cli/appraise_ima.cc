@@ -1,8 +1,5 @@
 #include "limequat/cli/appraise_ima.h"
 
-#include <algorithm>
-#include <iterator>
-#include <memory>
 #include <utility>
 
 #include "limequat/appraise/ima_appraisal.h"
@@ -10,11 +7,10 @@
 #include "limequat/cli/change_view.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/made_document.h"
-#include "limequat/cli/text.h"
+#include "limequat/cli/policy_layers.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
 #include "limequat/policy/policy_set.h"
-#include "limequat/policy/signed_policy.h"
 
 namespace limequat::cli {
 
@@ -34,35 +30,9 @@ Status AddChange(const AppraiseIma& asked, const policy::PolicyAt& policy,
   return {};
 }
 
-struct Layers {
-  std::shared_ptr<const policy::PolicySet> set;
-  std::optional<policy::SignedPolicy> not_vouched_for;  // the first such one; then no set
-  Findings findings;                                    // of their signatures
-};
-
-// A layer is called as it calls itself, or as its file.
-Result<Layers> ReadLayers(const AppraiseIma& asked) {
-  LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
-  Layers layers;
-  std::vector<policy::PolicyLayer> read;
-  for (const std::string& file : asked.policies) {
-    LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
-    auto one = policy::ReadSignedPolicy(text, signers);
-    if (!one) return std::move(one).error().In(Shown(file));
-    if (one->policy == nullptr) {
-      layers.not_vouched_for = *std::move(one);
-      return layers;
-    }
-    std::ranges::move(one->findings, std::back_inserter(layers.findings));
-    const std::string& name = one->policy->name();
-    read.push_back({.name = name.empty() ? file : name, .policy = std::move(one->policy)});
-  }
-  LQ_ASSIGN_OR_RETURN(layers.set, policy::PolicySet::Compose(std::move(read)));
-  return layers;
-}
-
 Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
-  LQ_ASSIGN_OR_RETURN(Layers layers, ReadLayers(asked));
+  LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
+  LQ_ASSIGN_OR_RETURN(Layers layers, LayerReader(signers).Read(asked.policies));
   if (auto& untrusted = layers.not_vouched_for) {
     return NotVouchedFor(std::move(untrusted->findings), untrusted->signatures, asked.at);
   }

@@ -4,6 +4,7 @@
 #include "limequat/cli/policy_create_boot_values.h"
 #include "limequat/cli/policy_edit.h"
 #include "limequat/cli/policy_signature.h"
+#include "limequat/cli/policy_simulate.h"
 
 namespace limequat::cli {
 
@@ -72,6 +73,35 @@ void DeclareDiff(CLI::App& policy, CommandLine& line) {
       "is compared; their signatures are not looked at. Exit status: 0, same or not.");
   AddValue(app, "BEFORE", command.first, ParseText, "", "runtime policy, or -")->required();
   AddValue(app, "AFTER", command.second, ParseText, "", "runtime policy, or -")->required();
+}
+
+void DeclareSimulate(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicySimulate>(
+      policy, line, "simulate", "Who would newly fail or pass under another policy, and why",
+      "  limequat policy simulate draft.json --against policy.json --evidence machines/\n"
+      "  limequat policy simulate base.json web-2.json --against base.json web-1.json \\\n"
+      "    --evidence web-1.ima web-2.ima -o table\n\n"
+      "A file is the IMA list of one machine. So is, in a folder, each file and each folder with\n"
+      "one of binary_runtime_measurements, ima.bin, ascii_runtime_measurements and ima.ascii;\n"
+      "pcrs.json beside it says up to which entry the list counts (PCR values of a verified\n"
+      "quote). Nothing is sent, and no verdict here says that a machine is good. Exit status: 0\n"
+      "nobody is worse off, 1 somebody would newly fail or be unpoliced, 3 nothing could be\n"
+      "evaluated.");
+  AddValues(app, "DRAFT", command.drafts, ParseText, "",
+            "runtime policies, plain or signed: the layers to try")
+      ->required()
+      ->expected(-1);
+  AddValues(app, "--against", command.current, ParseText, "FILE...",
+            "the layers of now; default: none, machines are held to nothing")
+      ->allow_extra_args(true);
+  AddValues(app, "--evidence", command.evidence, ParseText, "PATH...",
+            "IMA lists, folders of machines, or folders of them")
+      ->allow_extra_args(true)
+      ->required();
+  AddSigners(app, command.signers, "policy-");
+  AddValue(app, "--first-seen", command.first_seen, ParseTime, "TIME",
+           "when the entries were first verified, for layers that retire; default: now");
+  app.add_flag("--all", command.all, "show every machine and every finding");
 }
 
 void DeclareCheck(CLI::App& policy, CommandLine& line) {
@@ -188,6 +218,7 @@ void DeclarePolicyFiles(CLI::App& policy, CommandLine& line) {
   DeclareLabel(policy, line);
   DeclareDiff(policy, line);
   DeclareCheck(policy, line);
+  DeclareSimulate(policy, line);
   DeclareSign(policy, line);
   DeclareCheckSignature(policy, line);
 }

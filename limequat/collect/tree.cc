@@ -4,12 +4,8 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <string_view>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -21,13 +17,13 @@
 #include "limequat/collect/file_hash_internal.h"
 #include "limequat/collect/folder_internal.h"
 #include "limequat/collect/selection_internal.h"
+#include "limequat/collect/workers.h"
 
 namespace limequat::collect {
 
 namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
-constexpr unsigned kMaxWorkers = 64;
 // Files that a worker takes at once: mostly of one folder, which it opens once.
 constexpr std::size_t kFilesAtOnce = 16;
 
@@ -172,37 +168,14 @@ class Pool {
   }
 
   void Run(const ProgressCallback& progress) {
-    const unsigned asked =
-        options_.workers == 0 ? std::thread::hardware_concurrency() : options_.workers;
-    std::vector<std::jthread> workers = Start(std::clamp(asked, 1U, kMaxWorkers));
-    if (workers.empty()) Work();  // no thread to be had: slower, not impossible
-    std::unique_lock lock(mutex_);
-    while (!ended_.wait_for(lock, kProgressInterval, [&] { return running_ == 0; })) {
-      if (progress) progress(State());
-    }
-    if (progress) progress(State());
+    RunOnWorkers(
+        options_.workers, [this] { Work(); },
+        [&] {
+          if (progress) progress(State());
+        });
   }
 
  private:
-  std::vector<std::jthread> Start(unsigned count) {
-    std::vector<std::jthread> workers;
-    try {
-      while (workers.size() < count) {
-        const std::lock_guard lock(mutex_);
-        workers.emplace_back([this] {
-          Work();
-          const std::lock_guard done(mutex_);
-          --running_;
-          ended_.notify_one();
-        });
-        ++running_;
-      }
-    } catch (const std::system_error&) {
-      // Those that started do all of the work.
-    }
-    return workers;
-  }
-
   void Work() {
     FileHasher hasher(options_.algorithms);
     for (std::size_t first = next_.fetch_add(kFilesAtOnce); first < found_.jobs.size();
@@ -248,9 +221,6 @@ class Pool {
   std::atomic<std::size_t> next_ = 0;
   std::atomic<std::uint64_t> files_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
-  std::mutex mutex_;
-  std::condition_variable ended_;
-  unsigned running_ = 0;
 };
 
 Tree ToTree(Found found) {
