@@ -87,6 +87,9 @@ Result<Ending> AgentAdd::Run(Console& console) const {
   if (options.boot_policy == policy::BootPolicy::kExample && !has_reference) {
     return UsageError("the boot policy example needs a --boot-reference");
   }
+  if (!options.model.empty() && !has_reference) {
+    return UsageError("--model is for boot reference values: give --boot-reference too");
+  }
   tenant::AddOptions add = options;
   if (boot_reference_file) {
     LQ_ASSIGN_OR_RETURN(add.boot_reference, ReadInput(*boot_reference_file, kMaxPolicyInput));
@@ -109,6 +112,7 @@ Result<Ending> AgentAdd::Run(Console& console) const {
                         {"address", added.address},
                         {"policy", PolicyOf(*this)},
                         {"boot_policy", BootPolicyOf(*this)},
+                        {"model", options.model},
                         {"current_boot_approved", options.approve_current_boot}};
   LQ_RETURN_IF_ERROR(
       console.Show(document, [&] { return AddedForPeople(*this, added, console.look()); }));

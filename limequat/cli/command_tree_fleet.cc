@@ -62,13 +62,16 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
   AddValue(app, "--policy-file", command.policy_file, ParseText, "FILE",
            "a policy for this machine alone")
       ->excludes(named);
-  auto* boot_named = AddValue(app, "--boot-reference-name", options.boot_reference_name,
-                              ParsePolicyName, "NAME", "a reference state that was pushed");
+  auto* boot_named =
+      AddValue(app, "--boot-reference-name", options.boot_reference_name, ParsePolicyName, "NAME",
+               "a reference state, or boot reference values, that was pushed");
   AddValue(app, "--boot-reference", command.boot_reference_file, ParseText, "FILE",
-           "a measured-boot reference state for this machine alone")
+           "a reference state, or boot reference values, for this machine alone")
       ->excludes(boot_named);
   AddValue(app, "--boot-policy", options.boot_policy, ParseBootPolicy, "NAME",
            "example, measured-only, accept-all, reject-all; default: the verifier's");
+  AddValue(app, "--model", options.model, ParseText, "MODEL",
+           "what the machine is, for boot reference values that are for models");
   AddValue(app, "--tpm-policy", command.tpm_policy, ParseText, "JSON|FILE",
            R"(values that PCRs must have: {"14": ["HEX", ...]})");
   AddValue(app, "--policy-key", command.policy_key, ParseText, "FILE",
@@ -205,7 +208,7 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
            "runtime policy, or - for standard input")
       ->required();
   constexpr const char* kBootAbout =
-      "a reference state of measured boot, which has names of its own";
+      "a reference state or boot reference values, which have names of their own";
   push.app.add_flag("--measured-boot", push.command.measured_boot, kBootAbout);
   auto list = Declare<PolicyList>(policy, line, "list", "The verifier's policies",
                                   "  limequat policy list\n  limequat policy list web");

@@ -87,7 +87,9 @@ Result<Added> AddMachine(Services& services, const wire::AgentId& id, const AddO
                                .waive_sha1 = options.waive_sha1,
                                .waive_boot_aggregate_bank = options.waive_boot_aggregate_bank,
                                .policy_name = options.policy_name,
-                               .boot_reference_name = options.boot_reference_name};
+                               .boot_reference_name = options.boot_reference_name,
+                               .boot_policy = {},
+                               .model = options.model};
   if (options.boot_policy) enrolment.boot_policy = policy::BootPolicyName(*options.boot_policy);
   LQ_RETURN_IF_ERROR(services.Enrol(id.text(), enrolment));
   return Added{.identity = verified ? "verified" : "waived",

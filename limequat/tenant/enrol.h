@@ -20,12 +20,13 @@ struct AddOptions {
   std::optional<std::string> policy_text{};
   // Public key (PEM) with which policy_text, an envelope then, must verify.
   std::optional<std::string> policy_key{};
-  // A reference state for measured boot that was pushed, by name; or the text of one for
-  // this machine alone; or neither. `boot_policy` goes by it; nullopt: the verifier's
-  // usual one.
+  // A reference state or reference values for measured boot that were pushed, by name; or the
+  // text of one for this machine alone; or neither. `boot_policy` goes by it; nullopt: the
+  // verifier's usual one. `model`: what the machine is, for values that are for models.
   std::string boot_reference_name{};
   std::optional<std::string> boot_reference{};
   std::optional<policy::BootPolicy> boot_policy{};
+  std::string model{};
   bool approve_current_boot = false;
   bool waive_identity = false;  // enrol although the EK certificate could not be verified
   bool waive_sha1 = false;

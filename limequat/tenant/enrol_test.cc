@@ -176,6 +176,12 @@ TEST_F(EnrolTest, WaiversAndApprovalAreSentAsSaid) {
   EXPECT_EQ(SentRequest().accept_hash_algs.back(), "sha1");
 }
 
+TEST_F(EnrolTest, BootReferenceAndModelAreSentAsSaid) {
+  ASSERT_TRUE(Add({.boot_reference_name = "fleet", .model = "R640"}));
+  EXPECT_EQ(Sent()->boot_reference_name, "fleet");
+  EXPECT_EQ(Sent()->model, "R640");
+}
+
 TEST_F(EnrolTest, APolicyOfItsOwnGoesAlong) {
   ASSERT_TRUE(Add({.policy_text = R"({"digests": {}})"}));
   EXPECT_EQ(SentRequest().runtime_policy, R"({"digests": {}})");

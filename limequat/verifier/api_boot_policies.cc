@@ -5,7 +5,7 @@
 #include "limequat/verifier/api.h"
 #include "limequat/wire/agent_id.h"
 
-// /api/v1/boot-policies: named reference states of measured boot.
+// /api/v1/boot-policies: named reference states and reference values of measured boot.
 
 namespace limequat::verifier {
 
@@ -14,6 +14,10 @@ namespace {
 using http::Context;
 using http::Request;
 using http::Response;
+
+// Room for the envelope of the largest document.
+constexpr std::size_t kMaxBody = 2 * policy::kMaxBootValuesBytes;
+static_assert(policy::kMaxBootReferenceBytes <= policy::kMaxBootValuesBytes);
 
 Result<Response> Push(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
@@ -56,9 +60,8 @@ void AddBootPolicyRoutes(http::Router& router, const ApiParts& parts) {
   using http::Access;
   using http::Method;
   const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{.lane = http::Lane::kAdministration,
-                                  .max_body = policy::kMaxBootReferenceBytes,
-                                  .max_running = 8};
+  const http::RouteOptions upload{
+      .lane = http::Lane::kAdministration, .max_body = kMaxBody, .max_running = 8};
   const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
 
   router.Add(Method::kGet, "/api/v1/boot-policies", operators(), ordinary,

@@ -1,8 +1,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "limequat/policy/testing/boot.h"
+#include "limequat/policy/testing/boot_values.h"
 #include "limequat/verifier/api_for_test.h"
+#include "limequat/wire/own_api.h"
 
 // /api/v1/boot-policies, and Keylime's /mbpolicies.
 
@@ -108,6 +109,32 @@ TEST_F(BootPoliciesApiTest, KeylimesEnrolmentByName) {
   ASSERT_EQ(Enrol(request).status, 200);
   EXPECT_TRUE(Becomes("m1", Integrity::kPass));
   EXPECT_EQ(StateOf("m1").enrolment->boot_policy_name, "web");
+}
+
+// Our own API, from the push to the machine's view; Keylime's takes them as it takes any text.
+TEST_F(BootPoliciesApiTest, ReferenceValuesForModels) {
+  json::Object values = policy::testing::Values();
+  values.Set("name", "fleet");
+  ASSERT_EQ(Put("/api/v1/boot-policies/fleet", json::Serialize(values)).status, 200);
+  values.Set("exit_boot_services", false);
+  EXPECT_EQ(Put("/api/v1/boot-policies/fleet", json::Serialize(values)).Error(),
+            "409 verifier.policy_release");
+  EXPECT_EQ(Put("/api/v1/boot-policies/other", json::Serialize(values)).Error(),
+            "403 verifier.policy_name");
+  EXPECT_EQ(Put("/v2.6/mbpolicies/fleet", Body(json::Serialize(values))).status, 409);
+  const wire::OwnEnrolment own{.enrolment = wire::WriteEnrolRequest(RequestFor(agent_)),
+                               .identity = "verified",
+                               .identity_detail = "chain ok",
+                               .ek_fingerprint = std::string(64, 'e'),
+                               .policy_name = {},
+                               .boot_reference_name = "fleet",
+                               .boot_policy = {},
+                               .model = "R640"};
+  ASSERT_EQ(Post("/api/v1/agents/m1", wire::WriteOwnEnrolment(own)).status, 201);
+  EXPECT_TRUE(Becomes("m1", Integrity::kPass));
+  const std::string shown = Get("/api/v1/agents/m1").Text({"boot_policy"});
+  EXPECT_TRUE(shown.starts_with("example: fleet (")) << shown;
+  EXPECT_TRUE(shown.ends_with(", release 3, model R640)")) << shown;
 }
 
 // Keylime's tenant sends "{}" without a policy.

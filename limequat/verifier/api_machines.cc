@@ -97,6 +97,17 @@ Status ChoosePolicy(const ApiParts& parts, const wire::OwnEnrolment& own,
   return {};
 }
 
+// No evidence says which model a machine is: its operator does, for reference values that
+// are for models.
+Status CheckModel(const wire::OwnEnrolment& own, const Choices& choices) {
+  if (own.model.empty()) return {};
+  if (own.model.size() > policy::kMaxBootValuesName)
+    return Malformed("verifier.enrol.model", "the model's name is too long");
+  if (!choices.boot)
+    return Malformed("verifier.enrol.model", "a model is for reference values, and there are none");
+  return {};
+}
+
 // A boot policy that compares needs something to compare with: a reference state that says
 // nothing would leave the boot unpoliced.
 Result<std::optional<policy::BootPolicy>> ChooseBoot(const ApiParts& parts,
@@ -119,6 +130,7 @@ Result<std::optional<policy::BootPolicy>> ChooseBoot(const ApiParts& parts,
   } else if (policy == policy::BootPolicy::kExample) {
     return Malformed("verifier.enrol.boot_policy", "the policy example needs a reference state");
   }
+  LQ_RETURN_IF_ERROR(CheckModel(own, choices));
   return policy;
 }
 
@@ -140,7 +152,8 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request) {
       .ek_fingerprint = own.ek_fingerprint,
       .approve_first_boot = own.approve_current_boot,
       .waivers = {.sha1 = own.waive_sha1, .boot_aggregate_bank = own.waive_boot_aggregate_bank},
-      .boot_policy = boot_policy};
+      .boot_policy = boot_policy,
+      .model = own.model};
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, MakeEnrolment(id, message, extras));
   LQ_RETURN_IF_ERROR(ChoosePolicy(parts, own, message, choices));
   // What is for this machine alone has its name.

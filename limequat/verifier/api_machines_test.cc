@@ -241,6 +241,12 @@ TEST_F(MachinesApiTest, WhatIsRefused) {
     named.boot_policy = policy;
     EXPECT_EQ(Enrolled("m1", named).Error(), "400 verifier.enrol.boot_policy") << policy;
   }
+  named = Own();
+  named.model = "R640";
+  EXPECT_EQ(Enrolled("m1", named).Error(), "400 verifier.enrol.model") << "for no values";
+  named.boot_reference_name = "mb";
+  named.model = std::string(policy::kMaxBootValuesName + 1, 'x');
+  EXPECT_EQ(Enrolled("m1", named).Error(), "400 verifier.enrol.model");
   request = RequestFor(agent_);
   request.mb_policy = "{}";
   EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.policy_says_nothing");

@@ -61,7 +61,7 @@ TEST_F(ApiRoutesTest, Cve_2026_1709_TheTableOfRoutes) {
                   "POST /api/v1/policies/{name}/rollback roles: operator administration 65536",
                   "GET /api/v1/boot-policies roles: operator administration 65536",
                   "GET /api/v1/boot-policies/{name} roles: operator administration 65536",
-                  "PUT /api/v1/boot-policies/{name} roles: operator administration 16777216",
+                  "PUT /api/v1/boot-policies/{name} roles: operator administration 33554432",
                   "GET /{version}/mbpolicies roles: operator administration 65536",
                   "GET /{version}/mbpolicies/{name} roles: operator administration 65536",
                   "POST /{version}/mbpolicies/{name} roles: operator administration 33558528",

@@ -18,11 +18,12 @@ class BootShelf {
   // `usual`: the policy for machines whose enrolment names none, as over Keylime's API.
   explicit BootShelf(policy::BootPolicy usual = policy::BootPolicy::kExample) : usual_(usual) {}
 
-  // The criteria for a machine that chose `policy`, or (nullopt) the usual one, with the
-  // reference state `body`: its text, or an envelope that was verified before it was
-  // stored. kMalformed ("verifier.boot_policy") for a text that is none.
+  // The criteria for a machine of `model` ("": not known) that chose `policy`, or (nullopt)
+  // the usual one, with `body`: the text of a reference state or of boot reference values,
+  // or an envelope that was verified before it was stored. kMalformed
+  // ("verifier.boot_policy") for a text that is none.
   Result<std::shared_ptr<const appraise::BootCriteria>> Get(
-      std::optional<policy::BootPolicy> policy, std::string_view body);
+      std::optional<policy::BootPolicy> policy, std::string_view body, std::string_view model = {});
 
  private:
   const policy::BootPolicy usual_;

@@ -119,6 +119,7 @@ Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolReques
       .policy_name = {},
       .boot_policy_name = {},
       .boot_policy = extras.boot_policy,
+      .model = extras.model,
       .identity = extras.identity,
       .ek_fingerprint = extras.ek_fingerprint,
       .approve_first_boot = extras.approve_first_boot,
@@ -149,6 +150,7 @@ std::string StoreForm(const Enrolment& enrolment) {
     document.Set("transport_certificate", enrolment.transport_certificate->ToPem());
   if (enrolment.boot_policy)
     document.Set("boot_policy", policy::BootPolicyName(*enrolment.boot_policy));
+  if (!enrolment.model.empty()) document.Set("model", enrolment.model);
   return json::Serialize(document);
 }
 
@@ -174,6 +176,7 @@ Result<Enrolment> FromStoreForm(const wire::AgentId& id, std::int64_t generation
   extras.waivers.sha1 = in.Bool("waive_sha1");
   extras.waivers.boot_aggregate_bank = in.Bool("waive_boot_aggregate_bank");
   const auto boot_policy = in.OptionalString("boot_policy");
+  extras.model = in.OptionalString("model").value_or("");
   LQ_RETURN_IF_ERROR(in.status());
   if (boot_policy) {
     extras.boot_policy = policy::BootPolicyFromName(*boot_policy);

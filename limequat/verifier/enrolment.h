@@ -33,10 +33,13 @@ struct Enrolment {
   // machines bound to the same content.
   appraise::Reference reference;
   std::string policy_name;  // "" if none
-  // Name of the reference state for measured boot, "" if none, and the policy that goes by
-  // it; nullopt: the one that this verifier usually uses. `reference.boot` is made of both.
+  // Name of the reference state or the reference values for measured boot, "" if none, and
+  // the policy that goes by it; nullopt: the one that this verifier usually uses. `model` is
+  // what the operator says the machine is ("": nothing), for values that are for models: no
+  // evidence says it. `reference.boot` is made of these.
   std::string boot_policy_name;
   std::optional<policy::BootPolicy> boot_policy;
+  std::string model = {};
 
   std::string identity;        // "verified", "waived", "asserted by NAME"
   std::string ek_fingerprint;  // hex; incidents follow it (attack A19). "" if unknown
@@ -60,6 +63,7 @@ struct EnrolmentExtras {
   bool approve_first_boot = false;
   appraise::Waivers waivers;
   std::optional<policy::BootPolicy> boot_policy = std::nullopt;
+  std::string model = {};
 };
 
 // Whether a measured-boot policy that came along says something: not null, and no empty

@@ -32,7 +32,9 @@ TEST(EnrolmentTest, StoreFormIsRead) {
   const auto enrolment = Make(request, {.identity = "waived",
                                         .ek_fingerprint = "ab",
                                         .approve_first_boot = true,
-                                        .waivers = {.sha1 = true, .boot_aggregate_bank = true}});
+                                        .waivers = {.sha1 = true, .boot_aggregate_bank = true},
+                                        .boot_policy = policy::BootPolicy::kExample,
+                                        .model = "R640"});
   ASSERT_TRUE(enrolment);
   const auto again = FromStoreForm(enrolment->id, 5, StoreForm(*enrolment));
   ASSERT_TRUE(again) << again.error().message;
@@ -44,6 +46,8 @@ TEST(EnrolmentTest, StoreFormIsRead) {
   EXPECT_TRUE(again->reference.waivers.boot_aggregate_bank);
   EXPECT_TRUE(again->approve_first_boot);
   EXPECT_EQ(again->identity, "waived");
+  EXPECT_EQ(again->boot_policy, policy::BootPolicy::kExample);
+  EXPECT_EQ(again->model, "R640");
 }
 
 TEST(EnrolmentTest, AddressIsRequired) {

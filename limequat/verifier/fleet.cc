@@ -12,17 +12,6 @@
 
 namespace limequat::verifier {
 
-namespace {
-
-Status CheckIsFor(const policy::RuntimePolicy& policy, std::string_view name) {
-  if (policy.name().empty() || policy.name() == name) return {};
-  return Untrusted("verifier.policy_name",
-                   fmt::format("the policy was made for the name {}, not {}",
-                               EscapeForDisplay(policy.name(), 128), EscapeForDisplay(name, 128)));
-}
-
-}  // namespace
-
 Fleet::Fleet(FleetParts parts, FleetOptions options) : parts_(parts), options_(options) {}
 
 Fleet::~Fleet() {
@@ -134,7 +123,7 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> Fleet::BindLocked(const Pol
     return parts_.policies.GetStored(stored->body);
   }
   LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(*choice.body));
-  LQ_RETURN_IF_ERROR(CheckIsFor(*policy, choice.name));
+  LQ_RETURN_IF_ERROR(CheckIsFor(policy->name(), choice.name));
   if (stored && stored->hash != policy->hash())
     return Conflict("verifier.policy_exists",
                     fmt::format("IMA policy with name {} already exists. Please use a different "
@@ -166,19 +155,30 @@ Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view bo
   return PushPolicyLocked(name, body, policy);
 }
 
+Status Fleet::CheckIsFor(std::string_view made_for, std::string_view name) {
+  if (made_for.empty() || made_for == name) return {};
+  return Untrusted("verifier.policy_name",
+                   fmt::format("the policy was made for the name {}, not {}",
+                               EscapeForDisplay(made_for, 128), EscapeForDisplay(name, 128)));
+}
+
+Error Fleet::NoLaterRelease(std::string_view name, std::uint64_t present) {
+  return Conflict("verifier.policy_release",
+                  fmt::format("the present policy {} is release {} of it; the next one must be "
+                              "labelled so too, with a higher number",
+                              EscapeForDisplay(name, 128), present));
+}
+
 // A policy that says for which name it was made, and in which order its versions came,
 // is held to it (attack A11): an old one that was signed once does not come back.
 Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy& next) {
-  LQ_RETURN_IF_ERROR(CheckIsFor(next, name));
+  LQ_RETURN_IF_ERROR(CheckIsFor(next.name(), name));
   LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindPolicy(name));
   if (!stored || stored->hash == next.hash()) return {};
   LQ_ASSIGN_OR_RETURN(const auto present, parts_.policies.GetStored(stored->body));
   if (present->name().empty()) return {};
   if (!next.name().empty() && next.release() > present->release()) return {};
-  return Conflict("verifier.policy_release",
-                  fmt::format("the present policy {} is release {} of it; the next one must be "
-                              "labelled so too, with a higher number",
-                              EscapeForDisplay(name, 128), present->release()));
+  return NoLaterRelease(name, present->release());
 }
 
 Result<std::size_t> Fleet::PushPolicyLocked(

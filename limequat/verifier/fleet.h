@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,7 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "limequat/base/result.h"
@@ -70,8 +71,8 @@ class Fleet {
     std::string name;
     std::optional<std::string> body;
   };
-  // `boot`: the same for the reference state of measured boot, except that a name that
-  // exists is a conflict whatever its content, as with Keylime. Without one the machine
+  // `boot`: the same for the reference state or values of measured boot, except that a name
+  // that exists is a conflict whatever its content, as with Keylime. Without one the machine
   // has the boot policy that its enrolment names, with an empty reference state, or none.
   // kMalformed ("verifier.boot_policy"), kUntrusted ("verifier.boot_policy_signature").
   Status Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy,
@@ -84,8 +85,9 @@ class Fleet {
   // ("verifier.policy_release") if the present policy says which release it is and the
   // next one is no later one. The number of machines.
   Result<std::size_t> PushPolicy(std::string_view name, std::string_view body);
-  // The same for a reference state of measured boot: every machine bound to it is asked to
-  // show its boot in full. kConflict ("verifier.policy_exists") for Push::kNew and a name
+  // The same for a reference state of measured boot, or for reference values, whose release
+  // rises with each content: every machine bound to it is asked to show its boot in full.
+  // kConflict ("verifier.policy_exists") for Push::kNew and a name
   // that exists, kNotFound ("verifier.unknown_policy") for Push::kChange and one that does
   // not.
   enum class Push { kNew, kChange, kEither };
@@ -109,17 +111,23 @@ class Fleet {
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
   // The policy that an enrolment chose, stored under its name.
   Result<std::shared_ptr<const policy::RuntimePolicy>> BindLocked(const PolicyChoice& choice);
-  // What boots are appraised by, by the name of the reference state and the policy: read
+  // What boots are appraised by, by the name of the reference, the policy and the model: read
   // once, however many machines are bound to it.
-  using KnownBoots = std::map<std::pair<std::string, std::optional<policy::BootPolicy>>,
-                              std::shared_ptr<const appraise::BootCriteria>>;
+  using KnownBoots =
+      std::map<std::tuple<std::string, std::optional<policy::BootPolicy>, std::string>,
+               std::shared_ptr<const appraise::BootCriteria>>;
   // A machine of the database gets the policies it is bound to.
   Status BindStored(StoredMachine& stored, KnownBoots& known);
   // fleet_boot.cc
   Status BindStoredBoot(Enrolment& enrolment, KnownBoots& known);
   Status BindBootLocked(Enrolment& enrolment, const std::optional<PolicyChoice>& choice);
   Status AdmitBootReference(std::string_view body);
+  Status CheckBootSuccession(std::string_view name, const std::optional<Store::BootPolicy>& stored,
+                             std::string_view body);
   Status CheckSuccession(std::string_view name, const policy::RuntimePolicy& next);
+  // Whether a policy that was made for `made_for` ("": for any name) may have this one.
+  static Status CheckIsFor(std::string_view made_for, std::string_view name);
+  static Error NoLaterRelease(std::string_view name, std::uint64_t present);
   // `policy` is what `body` says.
   Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body,
                                        const std::shared_ptr<const policy::RuntimePolicy>& policy);

@@ -4,6 +4,7 @@
 
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/policy/boot_values.h"
 #include "limequat/verifier/clock.h"
 #include "limequat/verifier/driver.h"
 #include "limequat/verifier/fleet.h"
@@ -12,13 +13,32 @@
 
 namespace limequat::verifier {
 
-// The one way in for a reference state that somebody sends: where policies must be signed,
-// it must be, too.
+// The one way in for a reference that somebody sends: where policies must be signed, it must
+// be, too, and as what it is: no signed runtime policy is one.
 Status Fleet::AdmitBootReference(std::string_view body) {
-  const auto verified = parts_.policies.VerifySender(body, std::nullopt, Now());
+  const auto verified =
+      parts_.policies.VerifySender(body, std::nullopt, Now(), policy::kBootValuesPayloadType);
   if (verified) return {};
   return Error{verified.error().code, "verifier.boot_policy_signature",
                "the measured-boot policy is refused: " + verified.error().message};
+}
+
+// Reference values say for which name they are, and in which order they came, and are held to
+// it (attack A11). A reference state says neither, and does not follow values.
+Status Fleet::CheckBootSuccession(std::string_view name,
+                                  const std::optional<Store::BootPolicy>& stored,
+                                  std::string_view body) {
+  using policy::BootPolicy;
+  LQ_ASSIGN_OR_RETURN(const auto next, parts_.boots.Get(BootPolicy::kExample, body));
+  const policy::BootValues* values = next->values();
+  if (values != nullptr) LQ_RETURN_IF_ERROR(CheckIsFor(values->name, name));
+  if (!stored) return {};
+  LQ_ASSIGN_OR_RETURN(const auto present, parts_.boots.Get(BootPolicy::kExample, stored->body));
+  if (present->values() == nullptr || present->hash() == next->hash()) return {};
+  const policy::BootValues& before = *present->values();
+  const bool is_named = values != nullptr && (before.name.empty() || !values->name.empty());
+  if (is_named && values->release > before.release) return {};
+  return NoLaterRelease(name, before.release);
 }
 
 Status Fleet::BindBootLocked(Enrolment& enrolment, const std::optional<PolicyChoice>& choice) {
@@ -38,19 +58,23 @@ Status Fleet::BindBootLocked(Enrolment& enrolment, const std::optional<PolicyCho
                                       : "Please use a different name or delete the mb_policy from "
                                         "the verifier."));
     }
-    if (choice->body) LQ_RETURN_IF_ERROR(AdmitBootReference(*choice->body));
+    if (choice->body) {
+      LQ_RETURN_IF_ERROR(AdmitBootReference(*choice->body));
+      LQ_RETURN_IF_ERROR(CheckBootSuccession(choice->name, std::nullopt, *choice->body));
+    }
     body = choice->body ? *choice->body : std::move(stored->body);
     enrolment.boot_policy_name = choice->name;
   } else if (!enrolment.boot_policy) {
     return {};
   }
-  LQ_ASSIGN_OR_RETURN(enrolment.reference.boot, parts_.boots.Get(enrolment.boot_policy, body));
+  LQ_ASSIGN_OR_RETURN(enrolment.reference.boot,
+                      parts_.boots.Get(enrolment.boot_policy, body, enrolment.model));
   return {};
 }
 
 Status Fleet::BindStoredBoot(Enrolment& enrolment, KnownBoots& known) {
   if (enrolment.boot_policy_name.empty() && !enrolment.boot_policy) return {};
-  auto& criteria = known[{enrolment.boot_policy_name, enrolment.boot_policy}];
+  auto& criteria = known[{enrolment.boot_policy_name, enrolment.boot_policy, enrolment.model}];
   if (criteria == nullptr) {
     std::string body;
     if (!enrolment.boot_policy_name.empty()) {
@@ -60,7 +84,7 @@ Status Fleet::BindStoredBoot(Enrolment& enrolment, KnownBoots& known) {
       }
       body = std::move(stored->body);
     }
-    LQ_ASSIGN_OR_RETURN(criteria, parts_.boots.Get(enrolment.boot_policy, body));
+    LQ_ASSIGN_OR_RETURN(criteria, parts_.boots.Get(enrolment.boot_policy, body, enrolment.model));
   }
   enrolment.reference.boot = criteria;
   return {};
@@ -81,9 +105,8 @@ Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_vie
   }
   LQ_RETURN_IF_ERROR(AdmitBootReference(body));
   // Whatever the machines bound to it chose, the text is read in the same way.
+  LQ_RETURN_IF_ERROR(CheckBootSuccession(name, stored, body));
   KnownBoots known;
-  LQ_ASSIGN_OR_RETURN((known[{std::string(name), std::nullopt}]),
-                      parts_.boots.Get(std::nullopt, body));
   const Time now = Now();
   LQ_ASSIGN_OR_RETURN(auto rebound,
                       parts_.store.PutBootPolicy(
@@ -91,11 +114,11 @@ Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_vie
   for (const Store::Rebound& bound : rebound) {
     const auto machine = FindMachine(bound.agent_id);
     if (!machine) continue;
-    // Which policy it chose stays for as long as it is enrolled.
-    const auto policy = machine->Snapshot()->enrolment->boot_policy;
-    auto& criteria = known[{std::string(name), policy}];
+    // Which policy it chose, and what it is, stays for as long as it is enrolled.
+    const auto enrolled = machine->Snapshot()->enrolment;
+    auto& criteria = known[{std::string(name), enrolled->boot_policy, enrolled->model}];
     if (criteria == nullptr) {
-      LQ_ASSIGN_OR_RETURN(criteria, parts_.boots.Get(policy, body));
+      LQ_ASSIGN_OR_RETURN(criteria, parts_.boots.Get(enrolled->boot_policy, body, enrolled->model));
     }
     machine->Change(bound.generation, now,
                     [criteria](Enrolment& enrolment) { enrolment.reference.boot = criteria; });

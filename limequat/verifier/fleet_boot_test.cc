@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "limequat/json/value.h"
+#include "limequat/policy/boot_values.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/testing/boot.h"
 #include "limequat/verifier/fleet_for_test.h"
@@ -211,11 +212,14 @@ TEST(BootReferenceSigning, Attack_A11_ReferenceStatesAreNoWayAroundSignatures) {
   PolicySigning signing;
   signing.signers.keys = {key.public_key()};
   PolicyShelf shelf(signing);
-  EXPECT_EQ(IdOf(shelf.VerifySender(Good(), std::nullopt, Time())), "policy.signature.present");
+  const auto verify = [&](std::string_view body) {
+    return IdOf(shelf.VerifySender(body, std::nullopt, Time(), policy::kBootValuesPayloadType));
+  };
+  EXPECT_EQ(verify(Good()), "policy.signature.present");
   const std::string envelope =
-      policy::WriteEnvelope(policy::kKeylimePayloadType, Good(),
-                            {*policy::SignPayload(policy::kKeylimePayloadType, Good(), key)});
-  EXPECT_EQ(IdOf(shelf.VerifySender(envelope, std::nullopt, Time())), "ok");
+      policy::WriteEnvelope(policy::kBootValuesPayloadType, Good(),
+                            {*policy::SignPayload(policy::kBootValuesPayloadType, Good(), key)});
+  EXPECT_EQ(verify(envelope), "ok");
   BootShelf boots;
   EXPECT_EQ(*boots.Get(std::nullopt, envelope), *boots.Get(std::nullopt, Good()));
 }
@@ -223,8 +227,8 @@ TEST(BootReferenceSigning, Attack_A11_ReferenceStatesAreNoWayAroundSignatures) {
 TEST_F(FleetBootTest, Attack_A11_UnverifiedEnvelopeIsRefused) {
   const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
   const std::string envelope =
-      policy::WriteEnvelope(policy::kKeylimePayloadType, Good(),
-                            {*policy::SignPayload(policy::kKeylimePayloadType, Good(), key)});
+      policy::WriteEnvelope(policy::kBootValuesPayloadType, Good(),
+                            {*policy::SignPayload(policy::kBootValuesPayloadType, Good(), key)});
   EXPECT_EQ(IdOf(EnrolBoot("m1", Own(envelope))), "verifier.boot_policy_signature");
   EXPECT_EQ(IdOf(fleet().PushBootPolicy("web", envelope, Push::kNew)),
             "verifier.boot_policy_signature");

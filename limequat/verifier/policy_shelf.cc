@@ -42,7 +42,8 @@ Result<policy::TrustedSigners> SignerOf(const std::string& pem) {
 }  // namespace
 
 Result<std::optional<policy::VerifiedEnvelope>> PolicyShelf::VerifySender(
-    std::string_view body, const std::optional<std::string>& key, Time now) const {
+    std::string_view body, const std::optional<std::string>& key, Time now,
+    std::string_view payload_type) const {
   const auto envelope = policy::UnverifiedEnvelope::Parse(body);
   const bool asks = signing_.required || !signing_.signers.empty() || key.has_value();
   if (!envelope && !asks) return std::optional<policy::VerifiedEnvelope>();
@@ -56,6 +57,7 @@ Result<std::optional<policy::VerifiedEnvelope>> PolicyShelf::VerifySender(
   if (!signing_.signers.empty()) {
     policy::TrustedSigners signers = signing_.signers;
     signers.at = now;
+    signers.payload_types = {std::string(payload_type)};
     auto verification = policy::VerifyEnvelope(*envelope, signers);
     if (!verification.envelope) {
       return NotSignedSo(verification.findings, "the keys of this verifier");
@@ -63,7 +65,8 @@ Result<std::optional<policy::VerifiedEnvelope>> PolicyShelf::VerifySender(
     verified = std::move(verification.envelope);
   }
   if (key) {
-    LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signer, SignerOf(*key));
+    LQ_ASSIGN_OR_RETURN(policy::TrustedSigners signer, SignerOf(*key));
+    signer.payload_types = {std::string(payload_type)};
     auto verification = policy::VerifyEnvelope(*envelope, signer);
     if (!verification.envelope) {
       return NotSignedSo(verification.findings, "the key that came along");
@@ -75,7 +78,8 @@ Result<std::optional<policy::VerifiedEnvelope>> PolicyShelf::VerifySender(
 
 Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::Admit(
     std::string_view body, const std::optional<std::string>& key, Time now) {
-  LQ_ASSIGN_OR_RETURN(const auto verified, VerifySender(body, key, now));
+  LQ_ASSIGN_OR_RETURN(const auto verified,
+                      VerifySender(body, key, now, policy::kKeylimePayloadType));
   if (!verified) return Get(body);
   if (auto known = Find(verified->hash())) return known;
   LQ_ASSIGN_OR_RETURN(auto policy, policy::RuntimePolicy::Parse(*verified));

@@ -29,18 +29,20 @@ class PolicyShelf {
   PolicyShelf() = default;
   explicit PolicyShelf(PolicySigning signing) : signing_(std::move(signing)) {}
 
-  // What stands behind a policy of any kind that somebody sends, `body` and the public key
-  // `key` (PEM) with it: its verified envelope, or nothing if it is not signed and need
-  // not be. Fails closed (attack A11): an envelope must verify with the configured keys
-  // and with the one that came along, whichever there are; where there is any, a policy
-  // that is not signed is refused. A key that comes along with a request is no root: it
-  // never stands for a configured one. Certificates are judged as of `now`.
+  // What stands behind a policy that somebody sends, `body` and the public key `key` (PEM)
+  // with it: its verified envelope, or nothing if it is not signed and need not be. Fails
+  // closed (attack A11): an envelope must be of `payload_type`, so that no policy of one
+  // kind is taken for one of another, and verify with the configured keys and with the one
+  // that came along, whichever there are; where there is any, a policy that is not signed
+  // is refused. A key that comes along with a request is no root: it never stands for a
+  // configured one. Certificates are judged as of `now`.
   //
   // kUntrusted ("policy.signature.key": none is known, "policy.signature": not signed so,
   // "policy.signature.present": not signed at all), kMalformed ("policy.signature.key")
   // for a key that is none.
   Result<std::optional<policy::VerifiedEnvelope>> VerifySender(
-      std::string_view body, const std::optional<std::string>& key, Time now) const;
+      std::string_view body, const std::optional<std::string>& key, Time now,
+      std::string_view payload_type) const;
   // The parsed form of a runtime policy that somebody sends: the one way in. Errors are
   // those of VerifySender and of RuntimePolicy::Parse.
   Result<std::shared_ptr<const policy::RuntimePolicy>> Admit(std::string_view body,

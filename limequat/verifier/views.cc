@@ -56,8 +56,11 @@ std::string BootPolicyOf(const Enrolment& enrolment) {
   if (boot == nullptr) return "none";
   const std::string_view policy = policy::BootPolicyName(boot->policy());
   if (enrolment.boot_policy_name.empty()) return std::string(policy);
-  return fmt::format("{}: {} ({})", policy, enrolment.boot_policy_name,
-                     boot->hash().hex().substr(0, 12));
+  std::string text = fmt::format("{}: {} ({}", policy, enrolment.boot_policy_name,
+                                 boot->hash().hex().substr(0, 12));
+  if (boot->values() != nullptr) text += fmt::format(", release {}", boot->values()->release);
+  if (!enrolment.model.empty()) text += ", model " + enrolment.model;
+  return text + ")";
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ std::string WriteOwnEnrolment(const OwnEnrolment& enrolment) {
                    {"waive_boot_aggregate_bank", enrolment.waive_boot_aggregate_bank},
                    {"policy_name", enrolment.policy_name},
                    {"boot_reference_name", enrolment.boot_reference_name},
-                   {"boot_policy", enrolment.boot_policy}});
+                   {"boot_policy", enrolment.boot_policy},
+                   {"model", enrolment.model}});
 }
 
 Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body) {
@@ -76,6 +77,7 @@ Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body) {
   enrolment.policy_name = in.OptionalString("policy_name").value_or("");
   enrolment.boot_reference_name = in.OptionalString("boot_reference_name").value_or("");
   enrolment.boot_policy = in.OptionalString("boot_policy").value_or("");
+  enrolment.model = in.OptionalString("model").value_or("");
   // A misspelt member must not silently be a default.
   in.NoOthers();
   LQ_RETURN_IF_ERROR(MemberStatus(in, kPrefix));

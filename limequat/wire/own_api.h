@@ -25,10 +25,12 @@ struct OwnEnrolment {
   bool waive_sha1 = false;
   bool waive_boot_aggregate_bank = false;
   std::string policy_name;  // a policy pushed before; or empty
-  // A reference state for measured boot that was pushed before; or empty: `enrolment` has
-  // one, or there is none. The policy that goes by it; empty: the verifier's usual one.
+  // A reference for measured boot that was pushed before; or empty: `enrolment` has one, or
+  // there is none. The policy that goes by it; empty: the verifier's usual one. What the
+  // machine is, for reference values that are for models; empty: nobody says.
   std::string boot_reference_name = {};
   std::string boot_policy = {};
+  std::string model = {};
 };
 std::string WriteOwnEnrolment(const OwnEnrolment& enrolment);
 Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body);

@@ -16,7 +16,10 @@ OwnEnrolment SomeEnrolment() {
           .approve_current_boot = true,
           .waive_sha1 = true,
           .waive_boot_aggregate_bank = true,
-          .policy_name = "p"};
+          .policy_name = "p",
+          .boot_reference_name = "b",
+          .boot_policy = "example",
+          .model = "R640"};
 }
 
 json::Object EnrolmentDocument() {
@@ -45,6 +48,9 @@ TEST(OwnEnrolmentTest, IsReadBack) {
   EXPECT_TRUE(parsed->waive_sha1);
   EXPECT_TRUE(parsed->waive_boot_aggregate_bank);
   EXPECT_EQ(parsed->policy_name, "p");
+  EXPECT_EQ(parsed->boot_reference_name, "b");
+  EXPECT_EQ(parsed->boot_policy, "example");
+  EXPECT_EQ(parsed->model, "R640");
 }
 
 TEST(OwnEnrolmentTest, NothingIsWaivedUnlessItIsSaid) {
@@ -72,7 +78,10 @@ TEST(OwnEnrolmentTest, EveryMemberHasItsType) {
        {"approve_current_boot", false, {"null"}},
        {"waive_sha1", false, {"null"}},
        {"waive_boot_aggregate_bank", false, {"null"}},
-       {"policy_name", false, {"null"}}},
+       {"policy_name", false, {"null"}},
+       {"boot_reference_name", false, {"null"}},
+       {"boot_policy", false, {"null"}},
+       {"model", false, {"null"}}},
       [](const json::Object& document) { return ReadsEnrolment(json::Serialize(document)); });
   for (const auto& [name, value] :
        std::vector<std::pair<std::string, json::Value>>{{"identity", "trusted"},
