@@ -49,10 +49,7 @@ class LabTest(unittest.TestCase):
                 raise unittest.SkipTest(str(why)) from why
             raise
         if cls.verifier_toml:
-            cls.lab.processes.end("verifier")
-            configuration = cls.lab.site().folder / "verifier" / "limequat-verifier.toml"
-            configuration.write_text(configuration.read_text() + cls.verifier_toml)
-            cls.start_service("verifier")
+            cls.configure_verifier(cls.verifier_toml)
         if cls.enrol:
             root = cls.lab.root_of(cls.lab.machine("light-1")).folder
             cls.operator("policy", "create", "runtime", "--root", root, "--output", cls.folder / "policy.json")
@@ -72,9 +69,9 @@ class LabTest(unittest.TestCase):
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     @classmethod
-    def command(cls, *words: object) -> subprocess.CompletedProcess[str]:
+    def command(cls, *words: object, shown: str = "json") -> subprocess.CompletedProcess[str]:
         configuration = cls.lab.site().operator_configuration
-        return subprocess.run([BINARIES / "limequat", "--config", configuration, *map(str, words), "-o", "json"],
+        return subprocess.run([BINARIES / "limequat", "--config", configuration, *map(str, words), "-o", shown],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
     @classmethod
@@ -106,6 +103,14 @@ class LabTest(unittest.TestCase):
         return {f["check"] for f in current["findings"] if f["outcome"] == "failed"}
 
     # The services
+
+    @classmethod
+    def configure_verifier(cls, toml: str) -> None:
+        """Adds to its configuration and starts it again."""
+        cls.lab.processes.end("verifier")
+        configuration = cls.lab.site().folder / "verifier" / "limequat-verifier.toml"
+        configuration.write_text(configuration.read_text() + toml)
+        cls.start_service("verifier")
 
     @classmethod
     def start_service(cls, name: str) -> None:
