@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tools" / "lab"))
 
 from limequat_lab import light, swtpm, tpm  # noqa: E402
+from limequat_lab.bootlog import parse_boot_log  # noqa: E402
 from limequat_lab.errors import UnavailableError  # noqa: E402
 from limequat_lab.host import FreePorts, find_program  # noqa: E402
 from limequat_lab.processes import Processes  # noqa: E402
@@ -57,13 +58,13 @@ class Tpm(tpm.Tpm):
 class Machine:
     """One machine in the new folder `folder`.  `power_on` boots it: its PCRs and first measurements are there then."""
 
-    def __init__(self, folder, manufacturer):
+    def __init__(self, folder, manufacturer, boot_log=None):
         software = {f"/usr/bin/{name}": hashlib.sha256(name.encode()).hexdigest() for name in _SOFTWARE}
         settings = light.Settings("machine", FreePorts().take(neighbours=2), 0, software)
         processes = Processes(Path(folder) / "processes")
         atexit.register(processes.end_all)
-        boot_log = (ROOT / "data" / "lab" / "shim-grub.eventlog").read_bytes()
-        self._light = light.LightMachine.create(Path(folder) / "machine", processes, settings, boot_log)
+        recorded = (ROOT / "data" / "lab" / "shim-grub.eventlog").read_bytes()
+        self._light = light.LightMachine.create(Path(folder) / "machine", processes, settings, boot_log or recorded)
         self._light.finish(manufacturer)
         self.tpm = Tpm(settings.tpm_port)
         self.tcti = self._light.tcti
@@ -97,3 +98,14 @@ class Machine:
             "keyrings": {}, "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": None},
             "ima-buf": {}, "verification-keys": ""}))
         return file
+
+
+def boot_that_example_accepts():
+    """A recorded boot of Debian's shim and GRUB as Keylime's policy `example` takes it: GRUB reads the kernel once.
+
+    In the recording it reads it a second time, to search for its file system.
+    """
+    log = (ROOT / "data" / "lab" / "boots" / "shim-grub-sb-6.1" / "eventlog").read_bytes()
+    events = parse_boot_log(log)
+    searched = next(number for number, event in enumerate(events) if event.pcr == 9 and event.data.endswith(b"/vmlinuz\0"))
+    return log[:events[searched].offset] + log[events[searched + 1].offset:]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from authority import Authority
 from limequat import POLL_SECONDS, ROOT, LimequatAgent, LimequatServers, program
-from machine import Machine, Manufacturer
+from machine import Machine, Manufacturer, boot_that_example_accepts
 from peers import Installation, KeylimeServers, PythonAgent, Tenant, last_json
 from process import Unavailable, free_port, stop_all, wait_until
 from relay import Relay
@@ -32,6 +32,7 @@ class SiteTest(unittest.TestCase):
 
     services = ()
     programs = ()   # of ours, without which the class is skipped
+    boot_log = None   # of the machine; None: the usual one
 
     @classmethod
     def setUpClass(cls):
@@ -76,7 +77,7 @@ class SiteTest(unittest.TestCase):
     def start_machine(cls):
         """A machine, and in `maker_trust` the certificates of who made its TPM."""
         manufacturer = Manufacturer(cls.folder / "manufacturer")
-        cls.machine = Machine(cls.folder / "machine", manufacturer)
+        cls.machine = Machine(cls.folder / "machine", manufacturer, cls.boot_log)
         cls.machine.power_on()
         cls.maker_trust = manufacturer.trust_folder()
 
@@ -270,12 +271,47 @@ class RestartedAgent:
 class KeylimeSite:
     """Mixed into a scenario under Keylime's servers."""
 
+    verifier_options = {}   # more settings of the verifier
+
     @classmethod
     def make_servers(cls):
         authority = Authority(cls.folder / "site-ca", "Site")
         for stem in ("server", "client"):
             authority.issue(stem, stem)
-        return KeylimeServers(cls.installation, cls.folder, authority)
+        return KeylimeServers(cls.installation, cls.folder, authority, **cls.verifier_options)
+
+
+class KeylimeMeasuredBoot:
+    """Mixed into a scenario under Keylime's servers: their policy `example`, and a reference state that we made."""
+
+    verifier_options = {"MEASURED_BOOT_POLICY_NAME": "example"}
+    boot_log = boot_that_example_accepts()
+
+    def make_reference(self):
+        path = self.folder / "reference.json"
+        subprocess.run([program("limequat"), "policy", "create", "measured-boot", self.machine.boot_log, "--output", path],
+                       check=True, capture_output=True)
+        return path
+
+    def enrol_with(self, reference):
+        self.tenant.check("delete", "-u", AGENT_ID)
+        self.tenant.check("add", "-u", AGENT_ID, "-t", "127.0.0.1", "-tp", self.relay.port,
+                          "--runtime-policy", self.machine.write_runtime_policy(), "--mb-policy", reference)
+
+    def test_5_keylime_attests_a_measured_boot(self):
+        reference = self.make_reference()
+        another = json.loads(reference.read_text())
+        another["kernels"][0]["kernel_cmdline"] = "another"
+        changed = self.folder / "another.json"
+        changed.write_text(json.dumps(another))
+        self.enrol_with(changed)
+        status = wait_until(lambda: (now := self.status())["operational_state"] in (FAILED, INVALID_QUOTE) and now,
+                            "another command line is refused", 20, self.services)
+        self.assertEqual(status["last_event_id"], "measured_boot.policy_example")
+        self.enrol_with(reference)
+        status = self.wait_for_attestations(2, "the machine attests under our reference state")
+        self.assertEqual(status["attestation_status"], "PASS")
+        self.assertEqual(status["has_mb_refstate"], 1)
 
 
 class LimequatSite:

@@ -3,8 +3,9 @@
 import scenario
 
 
-class LimequatAgentUnderKeylime(scenario.KeylimeSite, scenario.RestartedAgent, scenario.AgentScenario):
-    programs = ("limequat-agent",)
+class LimequatAgentUnderKeylime(
+        scenario.KeylimeMeasuredBoot, scenario.KeylimeSite, scenario.RestartedAgent, scenario.AgentScenario):
+    programs = ("limequat", "limequat-agent")
 
     @classmethod
     def make_agent(cls, port, contact_port):
