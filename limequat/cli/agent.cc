@@ -58,6 +58,8 @@ Status CheckSignature(const std::string& text, const std::optional<std::string>&
 
 std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, const Look& look) {
   const std::string policy = PolicyOf(asked);
+  const bool has_reference =
+      asked.boot_reference_file || !asked.options.boot_reference_name.empty();
   std::string identity = added.identity;
   if (added.identity != "verified") identity += fmt::format(" ({})", added.identity_detail);
   std::string text = fmt::format("{} is enrolled\n", asked.id);
@@ -67,8 +69,9 @@ std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, co
        {"policy",
         policy.empty() ? Cell("none: the machine is unpoliced", Tint::kWarning) : Cell(policy)},
        {"boot policy", BootPolicyOf(asked)},
-       {"boot baseline", asked.options.approve_current_boot
-                             ? Cell("the boot it is in is approved")
+       {"boot baseline", asked.options.approve_current_boot ? Cell("the boot it is in is approved")
+                         : has_reference
+                             ? Cell("none where the boot policy compares")
                              : Cell("the first verified one, unapproved", Tint::kWarning)}},
       look, 2);
   return text + fmt::format("  next: limequat explain {}\n", asked.id);

@@ -14,9 +14,11 @@ class DemoTest(unittest.TestCase):
         return done.stdout
 
     def test_demo_with_a_real_kernel(self):
-        said = self.run_demo(seconds=500)
-        for scene in ("Intruder", "Reboot", "New software", "A policy that lags", "Silence"):
+        said = self.run_demo(seconds=700)
+        for scene in ("Intruder", "Reboot", "New software", "A policy that lags", "Another command line", "The next kernel", "Silence"):
             self.assertIn(scene, said)
+        self.assertRegex(said, r"the kernel was started with '[^']* lab\.changed=1'")
+        self.assertRegex(said, r"Linux 6\.1\S* became 6\.12\S*: .* no alarm")
 
     def test_quick_demo(self):
         self.assertIn("Intruder", self.run_demo("--quick", seconds=200))

@@ -12,18 +12,29 @@ sys.path[:0] = [str(REPOSITORY / "tools" / "lab"), str(Path(__file__).resolve().
 from fleet import Fleet, NotObservedError  # noqa: E402
 from limequat_lab.assembly import Plan, default_binaries  # noqa: E402
 from limequat_lab.errors import LabError  # noqa: E402
+from limequat_lab.host import run_program  # noqa: E402
 from limequat_lab.lab import Lab, default_folder  # noqa: E402
 from limequat_lab.progress import Progress  # noqa: E402
 from scenes import Demo  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 
+def make_signing_key(folder: Path) -> tuple[Path, Path]:
+    """The key that signs policies, and its public half, which the verifier gets."""
+    key, public = folder / "release.key", folder / "release.pem"
+    run_program("openssl", "genpkey", "-algorithm", "ED25519", "-out", key)
+    key.chmod(0o600)
+    run_program("openssl", "pkey", "-in", key, "-pubout", "-out", public)
+    return key, public
+
+
 def play(lab: Lab, terminal: Terminal, scratch: Path, quick: bool) -> None:
     """Makes the lab and shows the scenes in it."""
     terminal.headline("A lab: " + ("two light machines" if quick else "one real kernel in QEMU and two light machines"))
     binaries = default_binaries()
-    lab.up(Plan(0 if quick else 1, 2, binaries))
-    demo = Demo(lab, Fleet(binaries / "limequat", lab.site().operator_configuration, terminal), terminal, scratch)
+    key, public = make_signing_key(scratch)
+    lab.up(Plan(0 if quick else 1, 2, binaries, boot_path="sd-boot-uki", policy_key=str(public)))
+    demo = Demo(lab, Fleet(binaries / "limequat", lab.site().operator_configuration, terminal), terminal, scratch, key)
     machines = [machine.settings.name for machine in lab.machines()]
     demo.enrol(machines)
     demo.intruder(machines[0])
@@ -31,6 +42,8 @@ def play(lab: Lab, terminal: Terminal, scratch: Path, quick: bool) -> None:
         demo.reboot(machines[0])
         demo.new_software(machines[0])
         demo.late_policy(machines[0])
+        demo.other_command_line(machines[0])
+        demo.next_kernel(machines[0])
         demo.silence(machines[1], machines[2])
 
 

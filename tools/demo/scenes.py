@@ -1,20 +1,25 @@
 """The scenes of the demo. Each does something to a machine and waits until the fleet shows it."""
 
+import json
 import time
 import tomllib
 from pathlib import Path
 
 from attacker import Attacker, Insider
 from fleet import Fleet, NotObservedError
+from limequat_lab.guest import Guest
+from limequat_lab.kernel import RELEASES
 from limequat_lab.lab import Lab
 from limequat_lab.light import AGENT_CONFIGURATION, LightMachine
+from limequat_lab.recording import look
 from limequat_lab.site import to_toml
-from limequat_lab.tamper import KNOWN_PROGRAM
+from limequat_lab.tamper import CHANGED_BOOT, COMMAND_LINE_CHANGE, KNOWN_PROGRAM, UNKNOWN_PROGRAM
 from terminal import Terminal
 
 POLICY = "demo"
 _SOON = 20.0
-_BOOT = 60.0
+_BOOT = 90.0
+_REFUSED = 5  # exit status of a command that was not allowed
 
 
 def require(holds: bool, what: str) -> None:
@@ -23,18 +28,22 @@ def require(holds: bool, what: str) -> None:
 
 
 class Demo:
-    """The lab, the fleet and the terminal that all scenes share."""
+    """The lab, the fleet and the terminal that all scenes share; `key` signs policies."""
 
-    def __init__(self, lab: Lab, fleet: Fleet, terminal: Terminal, folder: Path) -> None:
-        self.lab, self.fleet, self.terminal, self._folder = lab, fleet, terminal, folder
+    def __init__(self, lab: Lab, fleet: Fleet, terminal: Terminal, folder: Path, key: Path) -> None:
+        self.lab, self.fleet, self.terminal, self._folder, self._key = lab, fleet, terminal, folder, key
 
     # The beginning
 
     def enrol(self, machines: list[str]) -> None:
-        """A policy from what the machines were made of, and their boot baseline."""
+        """A policy from what the machines were made of, and what they may boot: reference values of a guest, a baseline of others."""
         self._push_policy(self._policy_file(), machines)
         for name in machines:
-            self.fleet.run("agent", "add", name, "--policy", POLICY, "--approve-current-boot", show=name == machines[0])
+            boot = ["--approve-current-boot"]
+            if isinstance(guest := self.lab.machine(name), Guest):
+                self._push_boot(guest)
+                boot = ["--boot-reference-name", POLICY]
+            self.fleet.run("agent", "add", name, "--policy", POLICY, *boot, show=name == machines[0])
         for name in machines:
             self.fleet.wait_for(name, "pass", _SOON)
         self.fleet.run("agent", "list", show=True)
@@ -51,14 +60,33 @@ class Demo:
             # The old digests stay good for what already ran in this boot.
             words += ["--base", str(file)]
         self.fleet.run(*words, show=True)
-        self.fleet.run("policy", "push", POLICY, str(file), show=True)
+        self._sign_and_push(file)
+
+    def _boot_file(self) -> Path:
+        return self._folder / "boot.json"
+
+    def _push_boot(self, guest: Guest) -> None:
+        """Reference values of the guest's first boot, which nobody has touched."""
+        seen = look(guest, logged=True)
+        assert seen.log
+        log, pcrs = self._folder / "eventlog", self._folder / "pcrs.json"
+        log.write_bytes(seen.log)
+        pcrs.write_text(json.dumps(seen.pcrs))
+        self.fleet.run("policy", "create", "boot", str(log), "--pcrs", str(pcrs), "--name", POLICY, "--output", str(self._boot_file()),
+                       show=True)
+        self._sign_and_push(self._boot_file(), "--measured-boot")
+
+    def _sign_and_push(self, file: Path, *options: str) -> None:
+        signed = file.with_suffix(".signed.json")
+        self.fleet.run("policy", "sign", str(file), "--key", str(self._key), "--output", str(signed), show=bool(options))
+        self.fleet.run("policy", "push", POLICY, str(signed), *options, show=True)
 
     # The scenes
 
     def intruder(self, machine: str) -> None:
         self.terminal.scene(1, "Intruder", f"an unknown program is put on {machine} and run")
         began = time.monotonic()
-        done = self.lab.tamper(machine, "unknown-program")
+        done = self.lab.tamper(machine, UNKNOWN_PROGRAM)
         self.fleet.wait_for(machine, "fail", _SOON)
         took = time.monotonic() - began
         named = [f for f in self.fleet.findings(machine) if f.get("subject", {}).get("path") == done.path]
@@ -111,6 +139,39 @@ class Demo:
         require(not self.fleet.machine(machine)["trusted"], "a policy that learned it later closes no incident")
         self._close_incidents(machine, "an update, its digest compared with the source")
 
+    def other_command_line(self, machine: str) -> None:
+        self.terminal.scene(5, "Another command line", f"{machine} boots with one more word on its kernel's command line, and then as before")
+        self.lab.tamper(machine, CHANGED_BOOT)
+        self.fleet.wait_for(machine, "fail", _BOOT)
+        named = [f["detail"] for f in self.fleet.findings(machine) if f["check"] == "boot.command_line"]
+        require(any(COMMAND_LINE_CHANGE in detail for detail in named), "a finding names the command line")
+        self.fleet.run("explain", machine, show=True, expect=(1,))
+        self.terminal.good("the TPM tells the command line that was used; the signed reference values, which one is good")
+        self.lab.repair(machine)
+        self.fleet.wait_for(machine, "pass", _BOOT)
+        self._close_incidents(machine, "command line restored, machine rebooted")
+
+    def next_kernel(self, machine: str) -> None:
+        self.terminal.scene(6, "The next kernel", "its image is installed, its digests are signed, and only then it is booted")
+        before = self._kernel_of(machine)
+        image = self.lab.install_kernel(machine, RELEASES[1])
+        self.fleet.run("policy", "create", "boot", "--update", str(self._boot_file()), "--add-uki", str(image), "--output",
+                       str(self._folder / "next.json"), show=True)
+        self.fleet.run("policy", "push", POLICY, str(self._folder / "next.json"), "--measured-boot", expect=(_REFUSED,))
+        self.terminal.good("the verifier refuses the new values while nobody has signed them")
+        self._sign_and_push(self._folder / "next.json", "--measured-boot")
+        boots = self.fleet.machine(machine)["boots"]
+        self.lab.reboot(machine)
+        self.fleet.wait(f"{machine} attests its new boot", lambda: self.fleet.machine(machine)["boots"] > boots, _BOOT)
+        self.fleet.wait_for(machine, "pass", _SOON)
+        require(self.fleet.machine(machine)["trusted"], "no alarm")
+        after = self._kernel_of(machine)
+        require(before != after, "another kernel runs")
+        self.terminal.good(f"Linux {before} became {after}: a kernel that no machine had booted, and no alarm; nobody enrolled anything anew")
+
+    def _kernel_of(self, machine: str) -> str:
+        return self.lab.run(machine, "uname -r").output.decode().strip()
+
     def _close_incidents(self, machine: str, note: str) -> None:
         """What happened stays known until an operator has looked into it."""
         for incident in self.fleet.json("incident", "list", "--agent", machine)["incidents"]:
@@ -119,7 +180,7 @@ class Demo:
         self.terminal.good("an operator closed the incident: trusted again")
 
     def silence(self, quiet: str, attacked: str) -> None:
-        self.terminal.scene(5, "Silence, and somebody who answers instead", f"the agent of {quiet} stops; {attacked} is impersonated")
+        self.terminal.scene(7, "Silence, and somebody who answers instead", f"the agent of {quiet} stops; {attacked} is impersonated")
         machine = self.lab.machine(attacked)
         assert isinstance(machine, LightMachine)
         site = self.lab.site().folder

@@ -4,13 +4,14 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from . import guest as guests
 from . import light as lights
 from .agent import wait_for_agent
+from .bootpaths import DIRECT, Loaders, boot_path
 from .guest import Guest
 from .host import LOOPBACK, FreePorts, find_busybox, find_program
 from .initramfs import write_initramfs
@@ -49,6 +50,8 @@ class Plan:
     light: int = 0
     binaries: Path = Path()
     release: str = "bookworm"
+    boot_path: str = DIRECT  # of the guests
+    policy_key: str = ""     # a public key with which every policy must be signed
 
 
 class Assembly:
@@ -76,9 +79,13 @@ class Assembly:
     def run(self) -> None:
         """Makes and starts everything.  The caller ends the processes if this raises."""
         self._manufacturer.prepare()
+        path = boot_path(self._plan.boot_path)
         kernel = ensure_kernel(self._cache, self._plan.release, self._progress) if self._plan.guests else None
+        loaders = Loaders.fetch(self._cache, self._progress) if self._plan.guests and not path.direct else None
         with self._progress.step("certificates and configuration"):
             site = make_site(self._binaries, self._folder / "site", self.ports)
+            if self._plan.policy_key:
+                site.configure_verifier({"policy": {"signing_keys": [self._plan.policy_key]}})
             self._system.folder.mkdir()
             self._system.create()
             self._system.add_agent(self._binaries.find("limequat-agent"))
@@ -86,7 +93,9 @@ class Assembly:
         if kernel:
             initramfs = self._folder / "initramfs.cpio.gz"
             write_initramfs(kernel, initramfs)
-            made_guests = [self._make_guest(n, kernel.image, initramfs, site) for n in range(1, self._plan.guests + 1)]
+            boot = guests.Settings("", str(kernel.image), str(initramfs), 0, firmware=path.firmware, boot_path=path.name,
+                                   loaders=str(loaders.tree) if loaders else "", memory_mib=256 if path.direct else 512)
+            made_guests = [self._make_guest(n, boot, site) for n in range(1, self._plan.guests + 1)]
         made_lights = self._make_light_machines(site)
 
         # The first TPM brings the CA that the registrar must know before it starts.
@@ -137,9 +146,9 @@ class Assembly:
                 self._processes.end_all()  # lets the waiting threads go
                 raise
 
-    def _make_guest(self, number: int, kernel: Path, initramfs: Path, site: Site) -> Guest:
+    def _make_guest(self, number: int, boot: guests.Settings, site: Site) -> Guest:
         channel, agent = self._free_ports.take(), self._free_ports.take()
-        settings = guests.Settings(f"guest-{number}", str(kernel), str(initramfs), channel, {agent: guests.AGENT_PORT})
+        settings = replace(boot, name=f"guest-{number}", channel_port=channel, forwards={agent: guests.AGENT_PORT})
         guest = Guest.create(self._folder / "machines" / settings.name, self._processes, settings, self._system)
         trusted = f"{AGENT_CONFIGURATION}/trusted-clients.pem"
         guest.root.write(trusted, site.trusted_clients.read_bytes())

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import UsageError
 from .firmware import MICROSOFT, PLAIN, SNAKEOIL
 from .host import require_files, run_program
 from .kernel import Kernel
@@ -16,6 +17,7 @@ from .packages import ensure_packages
 from .progress import Progress
 
 _SNAKEOIL = Path("/usr/share/ovmf")
+UNIFIED_IMAGE = "image.efi"  # in the folder of Parts
 _PAGE = 0x1000
 _SECTION_HEADER = 40
 
@@ -32,12 +34,20 @@ class Loaders:
 
     @classmethod
     def fetch(cls, cache: Path, progress: Progress) -> "Loaders":
-        tree = ensure_packages(cache, "loaders", "bookworm", ["shim-signed", "grub-efi-amd64-signed", "systemd-boot-efi", "sbsigntool"],
-                               progress)
+        return cls.of(ensure_packages(cache, "loaders", "bookworm",
+                                      ["shim-signed", "grub-efi-amd64-signed", "systemd-boot-efi", "sbsigntool"], progress))
+
+    @classmethod
+    def of(cls, tree: Path) -> "Loaders":
+        """Those of the packages that were unpacked into `tree`."""
         usr = tree / "usr"
         efi = usr / "lib/systemd/boot/efi"
         return cls(usr / "lib/shim/shimx64.efi.signed", usr / "lib/grub/x86_64-efi-signed/grubx64.efi.signed",
                    efi / "systemd-bootx64.efi", efi / "linuxx64.efi.stub", usr / "bin/sbsign")
+
+    @property
+    def tree(self) -> Path:
+        return self.shim.parents[3]
 
 
 @dataclass
@@ -85,7 +95,7 @@ class Parts:
                       "--change-section-vma", f".{name}={address:#x}"]
             address = _next_page(address + len(content))
         # Without the time in its header the image is the same each time, and so is PCR 4.
-        out = self.folder / "image.efi"
+        out = self.folder / UNIFIED_IMAGE
         run_program("objcopy", "--preserve-dates", *words, self.loaders.systemd_stub, out)
         return out
 
@@ -180,3 +190,12 @@ BOOT_PATHS = (
              _sd_boot_uki, "unified_image"),
     BootPath("sd-boot-stub", "systemd-boot starts the kernel's EFI stub", PLAIN, _sd_boot_stub, "efi_stub"),
 )
+DIRECT = "direct"
+
+
+def boot_path(name: str) -> BootPath:
+    """The path of this name.  Raises UsageError if there is none."""
+    for path in BOOT_PATHS:
+        if path.name == name:
+            return path
+    raise UsageError(f"unknown boot path {name}; one of: {', '.join(path.name for path in BOOT_PATHS)}")

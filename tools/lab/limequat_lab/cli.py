@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from .assembly import Plan, default_binaries
+from .bootpaths import BOOT_PATHS, DIRECT, Loaders
 from .errors import LabError
 from .kernel import RELEASES, default_cache, ensure_kernel
 from .lab import Lab, default_folder
@@ -55,7 +56,7 @@ def _lab(options: argparse.Namespace) -> Lab:
 
 def _up(options: argparse.Namespace) -> object:
     lab = _lab(options)
-    lab.up(Plan(options.guests, options.light, options.bin.absolute(), options.kernel))
+    lab.up(Plan(options.guests, options.light, options.bin.absolute(), options.kernel, options.boot_path))
     return lab.status()
 
 
@@ -94,6 +95,10 @@ def _upgrade(options: argparse.Namespace) -> object:
     return {"machine": options.machine, "applied": not options.prepare, "digest": digest, "root": str(root)}
 
 
+def _kernel(options: argparse.Namespace) -> object:
+    return {"machine": options.machine, "file": str(_lab(options).install_kernel(options.machine, options.release))}
+
+
 def _run(options: argparse.Namespace) -> int:
     result = _lab(options).run(options.machine, " ".join(options.command))
     sys.stdout.buffer.write(result.output)
@@ -106,7 +111,9 @@ def _down(options: argparse.Namespace) -> object:
 
 
 def _fetch(options: argparse.Namespace) -> object:
-    kernel = ensure_kernel(options.cache.absolute(), options.kernel, Progress())
+    cache = options.cache.absolute()
+    kernel = ensure_kernel(cache, options.kernel, Progress())
+    Loaders.fetch(cache, Progress())
     return {"kernel": kernel.version, "folder": str(kernel.tree)}
 
 
@@ -133,6 +140,8 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--light", type=_count, default=0, metavar="N", help="TPM emulators with recorded evidence (%(default)s)")
     up.add_argument("--bin", type=Path, default=default_binaries(), metavar="DIR", help="Limequat's programs (%(default)s)")
     up.add_argument("--kernel", choices=RELEASES, default=RELEASES[0], help="Debian release of the guests' kernel (%(default)s)")
+    up.add_argument("--boot-path", choices=[path.name for path in BOOT_PATHS], default=DIRECT,
+                    help="how the guests start their kernel (%(default)s)")
     command("status", _status, "show what runs", machine=False)
     kinds = "; ".join(f"{kind}: {about}" for kind, about in KINDS.items())
     tamper = command("tamper", _tamper, "do to a machine what an intruder does")
@@ -143,10 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     agent.add_argument("what", choices=("start", "stop"))
     upgrade = command("upgrade", _upgrade, "give a machine the next version of a program and run it")
     upgrade.add_argument("--prepare", action="store_true", help="only put it into the folder that policies are made from")
+    kernel = command("kernel", _kernel, "give a guest the kernel of another Debian release, which its next boot starts")
+    kernel.add_argument("release", choices=RELEASES, help="the Debian release")
     run = command("run", _run, "run a shell command in a guest as root")
     run.add_argument("command", nargs="+", metavar="COMMAND")
     command("down", _down, "end everything and delete the lab", machine=False)
-    fetch = command("fetch", _fetch, "fetch the guests' kernel into the cache", machine=False)
+    fetch = command("fetch", _fetch, "fetch the guests' kernel and boot loaders into the cache", machine=False)
     fetch.add_argument("--kernel", choices=RELEASES, default=RELEASES[0], help="Debian release (%(default)s)")
     return parser
 

@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import swtpm
+from .bootpaths import DIRECT, Loaders, Parts, boot_path
 from .channel import GUEST_PORT, Channel, Result
 from .disk import write_root_disk, write_state_disk
 from .errors import MalformedError, UnavailableError
-from .firmware import FIRMWARE, PLAIN
+from .firmware import FIRMWARE, PLAIN, SNAKEOIL
 from .host import LOOPBACK, find_program, require_files
+from .kernel import Kernel
 from .processes import Processes
 from .root import RootFolder
 
@@ -49,6 +51,8 @@ class Settings:
     # A folder that the firmware sees as its EFI system partition and boots from; without, QEMU hands
     # kernel, initramfs and command line to the firmware.
     esp: str = ""
+    boot_path: str = DIRECT  # a name of bootpaths.BOOT_PATHS
+    loaders: str = ""        # the folder of boot loaders (bootpaths.Loaders.tree), unless it is direct
 
 
 class Guest:
@@ -83,10 +87,28 @@ class Guest:
         """Stores the settings, which may be changed while the guest is off."""
         (self.folder / "guest.json").write_text(json.dumps(asdict(self.settings), indent=2))
 
+    def lay_out(self) -> None:
+        """Writes the EFI system partition anew for the present kernel, initramfs and command line.
+
+        To be called when one of them was changed; the next boot is of them.  A direct boot needs none.
+        """
+        path = boot_path(self.settings.boot_path)
+        if path.direct:
+            return
+        folder = self.folder / "boot"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        kernel = Kernel(Path(self.settings.kernel).parents[1])
+        path.make(Parts(Loaders.of(Path(self.settings.loaders)), kernel, Path(self.settings.initramfs), folder,
+                        path.firmware == SNAKEOIL), self.settings.command_line)
+        self.settings.esp = str(folder / "esp")
+        self.save()
+
     def finish(self, manufacturer: swtpm.Manufacturer, banks: tuple[str, ...] = swtpm.PCR_BANKS) -> None:
         """Makes the disks, the firmware's variables and the TPM with these PCR banks."""
         firmware = FIRMWARE[self.settings.firmware]
         require_files([firmware.code, firmware.variables])
+        self.lay_out()
         write_root_disk(self.root.folder, self.folder / "root.ext4")
         write_state_disk(self.folder / "state.ext4")
         shutil.copyfile(firmware.variables, self.folder / "variables.fd")

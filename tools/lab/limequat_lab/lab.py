@@ -13,11 +13,13 @@ from typing import Any
 
 from .agent import agent_port, wait_for_agent
 from .assembly import Assembly, Plan, system_of
+from .bootpaths import UNIFIED_IMAGE
 from .channel import Result
 from .errors import NotFoundError, UnavailableError, UsageError
 from .guest import Guest
 from .host import FreePorts
-from .kernel import default_cache
+from .initramfs import write_initramfs
+from .kernel import default_cache, ensure_kernel
 from .light import LightMachine
 from .processes import Processes
 from .progress import Progress
@@ -139,6 +141,24 @@ class Lab:
     def apply_update(self, name: str) -> str:
         with self._busy_with(name) as machine:
             return apply_update(machine, self.root_of(machine))
+
+    def install_kernel(self, name: str, release: str) -> Path:
+        """Gives a guest the kernel of another Debian release, which its next boot starts; the kernel's file.
+
+        That is a unified kernel image where the guest boots one.  Raises UsageError for a light machine.
+        """
+        with self._busy_with(name) as machine:
+            if not isinstance(machine, Guest):
+                raise UsageError(f"{name} is a light machine: it has no kernel")
+            kernel = ensure_kernel(self.cache, release, self._progress)
+            initramfs = self.folder / f"initramfs-{release}.cpio.gz"
+            with self._progress.step(f"kernel {kernel.version} for {name}"):
+                write_initramfs(kernel, initramfs)
+                machine.settings.kernel, machine.settings.initramfs = str(kernel.image), str(initramfs)
+                machine.save()
+                machine.lay_out()
+            unified = machine.folder / "boot" / UNIFIED_IMAGE
+            return unified if unified.exists() else kernel.image
 
     def free_port(self) -> int:
         """A port of this computer on which nobody listens."""

@@ -10,6 +10,7 @@ from .host import LOOPBACK, FreePorts, accepts_connections, run_program
 from .processes import Processes, wait_until
 
 _START_SECONDS = 20.0
+Changes = Mapping[str, Mapping[str, str | int | list[str]]]  # section -> key -> value
 _PROGRAMS = ("limequat", "limequat-agent", "limequat-registrar", "limequat-verifier")
 
 
@@ -47,13 +48,14 @@ class Site:
         """The CA certificates of those who may ask an agent."""
         return self.folder / "agent" / "trusted-clients.pem"
 
-    def agent_configuration(self, changes: Mapping[str, Mapping[str, str | int | list[str]]]) -> bytes:
-        """The site's template of an agent's configuration with `changes` (section -> key -> value) in it."""
-        with (self.folder / "agent" / "limequat-agent.toml").open("rb") as file:
-            sections = tomllib.load(file)
-        for section, values in changes.items():
-            sections.setdefault(section, {}).update(values)
-        return to_toml(sections).encode()
+    def agent_configuration(self, changes: Changes) -> bytes:
+        """The site's template of an agent's configuration with `changes` in it."""
+        return _changed(self.folder / "agent" / "limequat-agent.toml", changes)
+
+    def configure_verifier(self, changes: Changes) -> None:
+        """Puts `changes` into the verifier's configuration; it reads them when it starts."""
+        file = self.folder / "verifier" / "limequat-verifier.toml"
+        file.write_bytes(_changed(file, changes))
 
 
 class Binaries:
@@ -81,6 +83,13 @@ def make_site(binaries: Binaries, folder: Path, ports: Ports) -> Site:
         "--verifier-port", str(ports.verifier), "--listen", LOOPBACK,
     )
     return Site(folder, ports)
+
+
+def _changed(configuration: Path, changes: Changes) -> bytes:
+    sections = tomllib.loads(configuration.read_text())
+    for section, values in changes.items():
+        sections.setdefault(section, {}).update(values)
+    return to_toml(sections).encode()
 
 
 def start_services(site: Site, binaries: Binaries, processes: Processes, logs: Path) -> None:

@@ -21,7 +21,7 @@ KINDS = {
 }
 INTRUDER = "/usr/local/bin/intruder"
 KNOWN_PROGRAM = "/usr/local/bin/inventory"
-_COMMAND_LINE_CHANGE = " lab.changed=1"
+COMMAND_LINE_CHANGE = " lab.changed=1"
 _COMMAND_LINE_PCR = 9
 
 
@@ -94,9 +94,10 @@ def _run(machine: Machine, path: str, content: bytes) -> None:
 
 def _set_boot_changed(machine: Machine, changed: bool) -> None:
     if isinstance(machine, Guest):
-        line = machine.settings.command_line.removesuffix(_COMMAND_LINE_CHANGE)
-        machine.settings.command_line = line + (_COMMAND_LINE_CHANGE if changed else "")
+        line = machine.settings.command_line.removesuffix(COMMAND_LINE_CHANGE)
+        machine.settings.command_line = line + (COMMAND_LINE_CHANGE if changed else "")
         machine.save()
+        machine.lay_out()
     else:
         original = machine.folder / "boot-log.original"
         if not original.exists():
