@@ -16,6 +16,8 @@ constexpr std::size_t kSearchedLinearly = 16;
 // Places of the first table; always a power of two, at least half of them free.
 constexpr std::size_t kFirstPlaces = 64;
 
+std::uint32_t NameHash(std::string_view name) { return static_cast<std::uint32_t>(HashName(name)); }
+
 }  // namespace
 
 Object::Object(std::initializer_list<Member> members) {
@@ -39,44 +41,59 @@ Object& Object::operator=(Object&& other) noexcept {
 }
 Object::~Object() = default;
 
+Object::Place& Object::PlaceOf(std::string_view name, std::uint32_t hash) const {
+  const std::size_t mask = index_->size() - 1;
+  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+    Place& place = (*index_)[at];
+    if (place.position == 0) return place;
+    if (place.hash == hash && members_[place.position - 1].first == name) return place;
+  }
+}
+
 std::size_t Object::PositionOf(std::string_view name) const {
   if (index_ == nullptr) {
     const auto found = std::ranges::find(members_, name, &Member::first);
     return found == members_.end() ? kNowhere : static_cast<std::size_t>(found - members_.begin());
   }
-  const std::size_t mask = index_->size() - 1;
-  for (std::size_t place = HashName(name) & mask;; place = (place + 1) & mask) {
-    const std::uint32_t entry = (*index_)[place];
-    if (entry == 0) return kNowhere;
-    if (members_[entry - 1].first == name) return entry - 1;
+  const Place& place = PlaceOf(name, NameHash(name));
+  return place.position == 0 ? kNowhere : place.position - 1;
+}
+
+void Object::MakeIndex() {
+  index_ = std::make_unique<Index>(kFirstPlaces);
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const std::uint32_t hash = NameHash(members_[i].first);
+    PlaceOf(members_[i].first, hash) = {.hash = hash,
+                                        .position = static_cast<std::uint32_t>(i + 1)};
   }
 }
 
-void Object::Reindex(std::size_t places) {
-  LQ_CHECK(members_.size() < std::numeric_limits<std::uint32_t>::max());
-  auto index = std::make_unique<Index>(places);
-  const std::size_t mask = places - 1;
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    std::size_t place = HashName(members_[i].first) & mask;
-    while ((*index)[place] != 0) place = (place + 1) & mask;
-    (*index)[place] = static_cast<std::uint32_t>(i + 1);
+void Object::GrowIndex() {
+  auto index = std::make_unique<Index>(index_->size() * 2);
+  const std::size_t mask = index->size() - 1;
+  for (const Place& place : *index_) {
+    if (place.position == 0) continue;
+    std::size_t at = place.hash & mask;
+    while ((*index)[at].position != 0) at = (at + 1) & mask;
+    (*index)[at] = place;
   }
   index_ = std::move(index);
 }
 
 Object::Added Object::Append(std::string&& name, Value&& value) {
-  if (PositionOf(name) != kNowhere) return Added::kDuplicate;
-  members_.emplace_back(std::move(name), std::move(value));
   if (index_ == nullptr) {
-    if (members_.size() > kSearchedLinearly) Reindex(kFirstPlaces);
-  } else if (members_.size() * 2 > index_->size()) {
-    Reindex(index_->size() * 2);
-  } else {
-    const std::size_t mask = index_->size() - 1;
-    std::size_t place = HashName(members_.back().first) & mask;
-    while ((*index_)[place] != 0) place = (place + 1) & mask;
-    (*index_)[place] = static_cast<std::uint32_t>(members_.size());
+    if (PositionOf(name) != kNowhere) return Added::kDuplicate;
+    members_.emplace_back(std::move(name), std::move(value));
+    if (members_.size() > kSearchedLinearly) MakeIndex();
+    return Added::kYes;
   }
+  const std::uint32_t hash = NameHash(name);
+  Place& place = PlaceOf(name, hash);
+  if (place.position != 0) return Added::kDuplicate;
+  LQ_CHECK(members_.size() < std::numeric_limits<std::uint32_t>::max());
+  members_.emplace_back(std::move(name), std::move(value));
+  place = {.hash = hash, .position = static_cast<std::uint32_t>(members_.size())};
+  if (members_.size() * 2 > index_->size()) GrowIndex();
   return Added::kYes;
 }
 

@@ -52,16 +52,24 @@ class Object {
  private:
   friend class TreeBuilder;
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
-  // Hash table of positions in members_ plus one, 0 for a free place; absent while
-  // the object is small enough to be searched from front to back.
-  using Index = std::vector<std::uint32_t>;
+  // Hash table; absent while the object is small enough to be searched from front to back.
+  // The part of the hash that is kept tells most names apart without reading a member, and
+  // places them anew when the table grows.
+  struct Place {
+    std::uint32_t hash = 0;
+    std::uint32_t position = 0;  // in members_ plus one; 0: free
+  };
+  using Index = std::vector<Place>;
 
   // Adds behind the last member. kDuplicate: the name is there, and nothing has been
   // moved from.
   enum class Added { kYes, kDuplicate };
   Added Append(std::string&& name, Value&& value);
   std::size_t PositionOf(std::string_view name) const;
-  void Reindex(std::size_t places);
+  // Of a name with this hash, or the free one where it would be. There is an index.
+  Place& PlaceOf(std::string_view name, std::uint32_t hash) const;
+  void MakeIndex();
+  void GrowIndex();
 
   std::vector<Member> members_;
   std::unique_ptr<Index> index_;
