@@ -61,7 +61,7 @@ TEST(Hex, DecodesEveryLength) {
 // Digits are decoded several at a time: none vouches for its neighbour.
 TEST(Hex, LooksAtEveryCharacterInEveryPlace) {
   constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
-  for (std::size_t size = 1; size <= 13; ++size) {
+  for (const std::size_t size : {1U, 2U, 7U, 13U, 15U, 16U, 17U, 20U, 32U, 33U}) {
     for (std::size_t place = 0; place < 2 * size; ++place) {
       for (int c = 0; c < 256; ++c) {
         std::string text(2 * size, 'f');
