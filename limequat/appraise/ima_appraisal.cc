@@ -209,7 +209,7 @@ void AddUnlisted(const ima::Entry& entry, Finding finding, const std::vector<std
 
 void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Learned& learned,
                    Appraisal& out) {
-  if (policy != nullptr) policy->Expect(entry.path);
+  if (policy != nullptr) policy->Fetch(entry.path);
   if (entry.pcr != tpm::kImaPcr) {
     AddFailure(entry, "ima.pcr",
                fmt::format("{} was measured into PCR {}, not {}: no quote of the list covers it",
@@ -309,8 +309,9 @@ Result<Judged> Judge(ByteView list, ima::Format format, const policy::PolicyAt& 
     LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
     if (!entry) return judged;
     if (reader.index() == 1) AppraiseFirst(*entry, policy, judged.entries);
-    AppraiseEntry(*entry, asked, judged.learned, judged.entries);
+    if (asked != nullptr) asked->Expect(entry->path);
     if (claim) replay.Extend(*entry);
+    AppraiseEntry(*entry, asked, judged.learned, judged.entries);
   }
   judged.quoted = ima::Prefix{.entries = reader.index(), .bytes = reader.offset()};
   return judged;

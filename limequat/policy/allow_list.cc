@@ -79,7 +79,7 @@ std::string RepairedDigest(std::string_view text, Conversion& out) {
 
 Status AddDigest(std::string_view name, std::string_view text, DigestsByName& to, Conversion& out) {
   std::string digest = RepairedDigest(text, out);
-  LQ_RETURN_IF_ERROR(DecodePolicyDigest(digest, name));
+  LQ_RETURN_IF_ERROR(PolicyDigest::Decode(digest, name));
   to[std::string(name)].insert(std::move(digest));
   return {};
 }

@@ -80,7 +80,7 @@ std::uint64_t DigestMap::HashOf(std::string_view path) const {
   return Folded(hash, kOdd);
 }
 
-void DigestMap::Add(std::string_view path, const std::vector<Bytes>& digests) {
+void DigestMap::AddPath(std::string_view path, std::size_t digests) {
   LQ_CHECK(size_ + 1 < table_.size());  // a search ends at a free place
   LQ_CHECK(records_.size() < std::numeric_limits<std::uint32_t>::max());
   const std::uint64_t hash = HashOf(path);
@@ -91,14 +91,19 @@ void DigestMap::Add(std::string_view path, const std::vector<Bytes>& digests) {
   ++size_;
   PutSize(records_, path.size());
   Append(records_, AsBytes(path));
-  PutSize(records_, digests.size());
-  for (const Bytes& digest : digests) {
-    PutSize(records_, digest.size());
-    Append(records_, digest);
-  }
+  PutSize(records_, digests);
+}
+
+void DigestMap::AddDigest(ByteView digest) {
+  PutSize(records_, digest.size());
+  Append(records_, digest);
 }
 
 void DigestMap::Expect(std::string_view path) const {
+  if (!table_.empty()) __builtin_prefetch(&table_[HashOf(path) & (table_.size() - 1)]);
+}
+
+void DigestMap::Fetch(std::string_view path) const {
   if (table_.empty()) return;
   const Place& place = table_[HashOf(path) & (table_.size() - 1)];
   if (place.record == 0) return;

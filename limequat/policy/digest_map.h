@@ -37,13 +37,18 @@ class DigestMap {
   // take, or about that.
   DigestMap(std::uint64_t seed, std::size_t paths, std::size_t bytes);
 
-  // Adds a path that is not there yet. No more paths than there is room for, no
-  // digest above 255 bytes (checked: the caller's duty).
-  void Add(std::string_view path, const std::vector<Bytes>& digests);
+  // Adds a path that is not there yet, and then each of its `digests` digests, before
+  // anything else is asked or added. No more paths than there is room for (checked: the
+  // caller's duty).
+  void AddPath(std::string_view path, std::size_t digests);
+  void AddDigest(ByteView digest);
 
-  // Says that Find(path) comes soon: what it will read is fetched from memory while the
-  // caller does something else. Changes nothing.
+  // Say that Find(path) comes soon: what it will read is fetched from memory while the
+  // caller does something else. Expect fetches the place in the table, Fetch the record that
+  // it names and so waits if Expect was not called a hundred nanoseconds before. They change
+  // nothing.
   void Expect(std::string_view path) const;
+  void Fetch(std::string_view path) const;
   std::optional<Digests> Find(std::string_view path) const;
   std::size_t size() const { return size_; }
   // Calls `visit` with each path in the order of adding, until it gives false.

@@ -23,6 +23,11 @@ std::vector<std::string> Found(const DigestMap& map, std::string_view path) {
   return digests;
 }
 
+void Add(DigestMap& map, std::string_view path, const std::vector<Bytes>& digests) {
+  map.AddPath(path, digests.size());
+  for (const Bytes& digest : digests) map.AddDigest(digest);
+}
+
 TEST(DigestMap, EmptyFindsNothing) {
   EXPECT_FALSE(DigestMap().Find("/x"));
   EXPECT_FALSE(DigestMap(1, 0, 0).Find(""));
@@ -30,9 +35,9 @@ TEST(DigestMap, EmptyFindsNothing) {
 
 TEST(DigestMap, FindsWhatWasAdded) {
   DigestMap map(7, 3, 100);
-  map.Add("/a", {{1, 2}, {3}});
-  map.Add("", {{4}});
-  map.Add(std::string(300, 'p'), {Bytes(64, 9)});
+  Add(map, "/a", {{1, 2}, {3}});
+  Add(map, "", {{4}});
+  Add(map, std::string(300, 'p'), {Bytes(64, 9)});
   EXPECT_EQ(map.size(), 3U);
   EXPECT_EQ(Found(map, "/a"), (std::vector<std::string>{"0102", "03"}));
   EXPECT_EQ(Found(map, ""), std::vector<std::string>{"04"});
@@ -47,13 +52,16 @@ TEST(DigestMap, FindsWhatWasAdded) {
 
 TEST(DigestMap, ExpectationsChangeNothing) {
   DigestMap().Expect("/x");
+  DigestMap().Fetch("/x");
   DigestMap map(7, 3, 100);
   map.Expect("/a");
-  map.Add("/a", {{1, 2}});
-  map.Add("/the/last/record", {{3}});
+  map.Fetch("/a");
+  Add(map, "/a", {{1, 2}});
+  Add(map, "/the/last/record", {{3}});
   for (const std::string& path : {std::string("/a"), std::string("/b"), std::string(),
                                   std::string("/the/last/record"), std::string(10'000, 'x')}) {
     map.Expect(path);
+    map.Fetch(path);
   }
   EXPECT_EQ(Found(map, "/a"), std::vector<std::string>{"0102"});
   EXPECT_EQ(Found(map, "/the/last/record"), std::vector<std::string>{"03"});
@@ -71,7 +79,7 @@ TEST(DigestMap, PathsThatDifferInOneCharacter) {
     }
   }
   std::uint8_t number = 0;
-  for (const std::string& path : paths) map.Add(path, {{number++}});
+  for (const std::string& path : paths) Add(map, path, {{number++}});
   number = 0;
   for (const std::string& path : paths) {
     EXPECT_EQ(Found(map, path), std::vector<std::string>{HexEncode(Bytes{number++})}) << path;
@@ -80,7 +88,7 @@ TEST(DigestMap, PathsThatDifferInOneCharacter) {
 
 TEST(DigestMap, PathsInTheOrderOfAdding) {
   DigestMap map(7, 3, 10);
-  for (const char* path : {"/c", "/a", "/b"}) map.Add(path, {Bytes(200, 1), Bytes(2, 2)});
+  for (const char* path : {"/c", "/a", "/b"}) Add(map, path, {Bytes(200, 1), Bytes(2, 2)});
   std::vector<std::string> paths;
   map.ForEachPath([&](std::string_view path) {
     paths.emplace_back(path);
@@ -99,7 +107,7 @@ TEST(DigestMap, HundredThousandPathsFitInTwelveMegabytes) {
   for (std::size_t i = 0; i < kPaths; ++i) bytes += path(i).size() + 2 + 33;
   DigestMap map(0x1234, kPaths, bytes);
   for (std::size_t i = 0; i < kPaths; ++i) {
-    map.Add(path(i), {Bytes(32, static_cast<std::uint8_t>(i))});
+    Add(map, path(i), {Bytes(32, static_cast<std::uint8_t>(i))});
   }
   EXPECT_LE(map.MemorySize(), 12U << 20U);
   for (std::size_t i = 0; i < kPaths; i += 37) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,6 +21,8 @@ namespace {
 constexpr std::int64_t kAnyCount = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kLastGenerator = 3;
 constexpr std::size_t kMaxPolicyName = 255;
+constexpr std::size_t kFewestDigits = 40;
+constexpr std::size_t kMostDigits = 128;
 constexpr const char* kEffectiveFrom = "effective_from";
 constexpr const char* kRetireAfter = "retire_after";
 constexpr std::array<std::string_view, 4> kLogHashes = {"sha1", "sha256", "sha384", "sha512"};
@@ -78,7 +81,7 @@ Status CheckDigestsByName(const json::Object& object) {
       return BadSchema(fmt::format("no list of digests for '{}'", EscapeForDisplay(name, 256)));
     }
     for (const json::Value& digest : *array) {
-      LQ_RETURN_IF_ERROR(DecodePolicyDigest(digest, name));
+      LQ_RETURN_IF_ERROR(PolicyDigest::Decode(digest, name));
     }
   }
   return {};
@@ -196,17 +199,18 @@ Result<json::Value> ReadPolicyJson(std::string_view text) {
   return *std::move(document);
 }
 
-Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path) {
+Result<PolicyDigest> PolicyDigest::Decode(const json::Value& value, std::string_view path) {
+  PolicyDigest digest;
   const std::string* text = value.as_string();
-  const bool fits = text != nullptr && text->size() >= 40 && text->size() <= 128 &&
-                    std::ranges::none_of(*text, [](char c) { return c >= 'A' && c <= 'F'; });
-  auto bytes = fits ? HexDecode(*text) : Result<Bytes>(Malformed("", ""));
-  if (!bytes) {
-    return Malformed("policy.digest",
-                     fmt::format("a digest of '{}' is not 40 to 128 lower-case hexadecimal digits",
-                                 EscapeForDisplay(path, 256)));
+  if (text != nullptr && text->size() >= kFewestDigits && text->size() <= kMostDigits) {
+    digest.size_ = text->size() / 2;
+    const auto capitals = std::ranges::count_if(*text, [](char c) { return c >= 'A' && c <= 'F'; });
+    if (capitals == 0 && HexDecodeTo(*text, std::span(digest.room_).first(digest.size_)))
+      return digest;
   }
-  return bytes;
+  return Malformed("policy.digest",
+                   fmt::format("a digest of '{}' is not 40 to 128 lower-case hexadecimal digits",
+                               EscapeForDisplay(path, 256)));
 }
 
 void SetWindow(const PolicyWindow& window, json::Object& meta) {

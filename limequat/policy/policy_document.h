@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -39,7 +41,16 @@ const json::Object* CoverageEntries(const json::Value& ima);
 bool IsFalseInPython(const json::Value& value);
 
 // The bytes of one digest: 40 to 128 lower-case hex digits, in pairs.
-Result<Bytes> DecodePolicyDigest(const json::Value& value, std::string_view path);
+class PolicyDigest {
+ public:
+  // kMalformed ("policy.digest"), with `path` in its message.
+  static Result<PolicyDigest> Decode(const json::Value& value, std::string_view path);
+  ByteView bytes() const { return ByteView(room_).first(size_); }
+
+ private:
+  std::array<std::uint8_t, 64> room_{};
+  std::size_t size_ = 0;
+};
 
 // A policy for writing: everything sorted and once.
 struct PolicyDocument {

@@ -101,10 +101,10 @@ struct DigestProblems {
     bool is_strong = false;
     bool is_repeated = false;
     for (const json::Value& value : *array) {
-      const auto digest = DecodePolicyDigest(value, name);
+      const auto digest = PolicyDigest::Decode(value, name);
       is_malformed = is_malformed || !digest;
-      is_strong =
-          is_strong || (digest && digest->size() > DigestSize(crypto::HashAlgorithm::kSha1));
+      is_strong = is_strong ||
+                  (digest && digest->bytes().size() > DigestSize(crypto::HashAlgorithm::kSha1));
       is_repeated =
           is_repeated || (value.as_string() != nullptr && !seen.insert(*value.as_string()).second);
     }

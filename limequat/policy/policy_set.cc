@@ -142,6 +142,12 @@ void PolicyAt::Expect(std::string_view path) const {
   }
 }
 
+void PolicyAt::Fetch(std::string_view path) const {
+  for (const Counting& each : set_->counting_) {
+    if (InEffect(each)) each.layer->policy->Fetch(path);
+  }
+}
+
 PathAnswer PolicyAt::LookKey(std::string_view keyring, ByteView digest) const {
   return Ask(&RuntimePolicy::LookKey, keyring, digest);
 }

@@ -126,6 +126,7 @@ class PolicyAt {
   PathAnswer LookKey(std::string_view keyring, ByteView digest) const;
   PathAnswer LookBuffer(std::string_view name, ByteView digest) const;
   void Expect(std::string_view path) const;
+  void Fetch(std::string_view path) const;
   // What is listed for `path`, in the order of the layers; at most `limit`.
   std::vector<ListedDigest> DigestsOf(std::string_view path, std::size_t limit = 16) const;
   Exclusion Excludes(std::string_view path) const;

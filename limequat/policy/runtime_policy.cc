@@ -50,14 +50,13 @@ Result<Digests> ReadDigests(const json::Object& object, std::uint64_t seed) {
     }
   }
   Digests read{.map = DigestMap(seed, object.size(), bytes)};
-  std::vector<Bytes> of_path;
   for (const auto& [path, digests] : object) {
-    of_path.clear();
-    for (const json::Value& digest : *digests.as_array()) {
-      LQ_ASSIGN_OR_RETURN(Bytes decoded, DecodePolicyDigest(digest, path));
-      of_path.push_back(std::move(decoded));
+    const json::Array& of_path = *digests.as_array();
+    read.map.AddPath(path, of_path.size());
+    for (const json::Value& value : of_path) {
+      LQ_ASSIGN_OR_RETURN(const PolicyDigest digest, PolicyDigest::Decode(value, path));
+      read.map.AddDigest(digest.bytes());
     }
-    read.map.Add(path, of_path);
     read.count += of_path.size();
   }
   return read;
@@ -184,6 +183,7 @@ PathAnswer RuntimePolicy::Look(std::string_view path, ByteView digest) const {
 }
 
 void RuntimePolicy::Expect(std::string_view path) const { impl_->digests.map.Expect(path); }
+void RuntimePolicy::Fetch(std::string_view path) const { impl_->digests.map.Fetch(path); }
 
 PathAnswer RuntimePolicy::LookKey(std::string_view keyring, ByteView digest) const {
   return LookIn(impl_->keyrings.map, keyring, digest);

@@ -92,9 +92,11 @@ class RuntimePolicy {
 
   // Digests are compared as bytes; their size tells the algorithm, as in Keylime.
   PathAnswer Look(std::string_view path, ByteView digest) const;
-  // Says that Look(path) comes soon. Changes nothing but the time that Look takes: it waits
-  // for memory, and a hash calculated in between hides that.
+  // Say that Look(path) comes soon: first Expect, then Fetch. They change nothing but the time
+  // that Look takes: it waits for memory twice, and a hash calculated behind each of them hides
+  // that.
   void Expect(std::string_view path) const;
+  void Fetch(std::string_view path) const;
   // The digests listed for `path`, lower-case hex; at most `limit`.
   std::vector<std::string> DigestsOf(std::string_view path, std::size_t limit = 16) const;
   // Never kExcluded for `boot_aggregate` (attack A10). Python `re.match`: from the
