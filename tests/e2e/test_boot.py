@@ -114,6 +114,28 @@ class BootValuesTest(LabTest):
         self.wait_for("light-2", "fail")
         self.assertIn("boot.baseline", self.failed_checks("light-2"))
 
+    def test_4_firmware_is_that_of_the_enrolled_model(self) -> None:
+        self.values("models.json", FIRST, "--name", "models", "--model", "R640")
+        self.operator("policy", "push", "models", self.signed("models.json"), "--measured-boot")
+        done = self.command("agent", "add", "light-2", "--policy", "base", "--model", "R640")
+        self.assertEqual((done.returncode, "boot-reference" in done.stderr), (2, True))
+        self.boot("light-2", FIRST)
+        for model, integrity in (("R640", "pass"), ("R750", "fail"), ("", "fail")):
+            with self.subTest(model or "no model"):
+                self.enrol_again("light-2", "--boot-reference-name", "models", *(["--model", model] if model else []))
+                self.wait_for("light-2", integrity)
+                failed = {f["check"] for f in self.current("light-2") if f["outcome"] != "passed"}
+                self.assertEqual(failed, {"boot.firmware"} if integrity == "fail" else set())
+                self.assertEqual(f"model {model}" in self.machine("light-2")["boot_policy"], bool(model))
+
+    def test_5_attack_a21_secure_boot_is_on_and_the_kernel_was_not_measured(self) -> None:
+        self.values("kernels.json", FIRST, "--name", "kernels")
+        self.operator("policy", "push", "kernels", self.signed("kernels.json"), "--measured-boot")
+        self.boot("light-2", "direct-sb-6.1")
+        self.enrol_again("light-2", "--boot-reference-name", "kernels")
+        self.wait_for("light-2", "fail")
+        self.assertTrue({"boot.path", "boot.kernel", "boot.command_line"} <= self.failed_checks("light-2"), self.failed_checks("light-2"))
+
 
 def openssl(*words: object) -> None:
     subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)

@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--light", type=_count, default=0, metavar="N", help="TPM emulators with recorded evidence (%(default)s)")
     up.add_argument("--bin", type=Path, default=default_binaries(), metavar="DIR", help="Limequat's programs (%(default)s)")
     up.add_argument("--kernel", choices=RELEASES, default=RELEASES[0], help="Debian release of the guests' kernel (%(default)s)")
-    up.add_argument("--boot-path", choices=[path.name for path in BOOT_PATHS], default=DIRECT,
+    up.add_argument("--boot-path", choices=[path.name for path in BOOT_PATHS if path.logged], default=DIRECT,
                     help="how the guests start their kernel (%(default)s)")
     command("status", _status, "show what runs", machine=False)
     kinds = "; ".join(f"{kind}: {about}" for kind, about in KINDS.items())
