@@ -92,6 +92,14 @@ constexpr CheckEntry kPolicy[] = {
                "of a path, not to its end.",
      .advice = "Make the expression narrower; list the programs of the folder instead.",
      .next = "limequat policy check POLICY"},
+    {.check = "policy.check.attested",
+     .cause = Cause::kConfiguration,
+     .meaning = "Digests of the policy come out of lists of machines that nobody vouches for.",
+     .causes = "It was made by `limequat policy learn --unattested`, or merged with such a policy: "
+               "whoever could write the list could put a digest in.",
+     .advice = "Learn from the list together with a quote that covers it, or make the policy of "
+               "the source of the machine (`limequat policy create runtime`).",
+     .next = "limequat policy learn LIST --quote MESSAGE --signature FILE --ak FILE --pcrs FILE"},
     {.check = "policy.check.says_something",
      .cause = Cause::kConfiguration,
      .meaning = "The policy leaves nothing to check.",

@@ -125,19 +125,10 @@ void DeclareVerify(CLI::App& root, CommandLine& line) {
       "  limequat verify quote --ak ak.pem --message quote.msg --signature quote.sig \\\n"
       "    --nonce 0011223344556677 --pcrs pcrs.json --require-pcrs sha256:0-7,10\n\n"
       "Exit status: 0 verified, 1 not, 3 malformed.");
-  AddValue(app, "--ak", command.ak, ParseText, "FILE",
-           "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC")
-      ->required();
-  AddValue(app, "--message", command.message, ParseText, "FILE", "TPMS_ATTEST")->required();
-  AddValue(app, "--signature", command.signature, ParseText, "FILE",
-           "TPMT_SIGNATURE, or a bare signature of RSA or ECDSA")
-      ->required();
-  AddValue(app, "--nonce", command.nonce, ParseNonce, "HEX", "the nonce that must be signed");
-  AddValue(app, "--pcrs", command.pcrs, ParseText, "FILE",
-           "PCR values: JSON map, or a file of tpm2_quote -o");
+  AddQuote(app, command.quote, "--message");
+  for (const char* name : {"--ak", "--message", "--signature"}) app.get_option(name)->required();
   AddValue(app, "--require-pcrs", command.require_pcrs, ParsePcrSelection, "SELECTION",
            "PCRs that must be signed: sha256:0-7,10, several joined by +");
-  app.add_flag("--allow-sha1", command.allow_sha1, "accept a signature made with SHA-1");
   app.add_flag("--all", command.all, kAllAbout);
 
   DeclareVerifyEkcert(verify, line);
@@ -196,6 +187,18 @@ void DeclareAppraise(CLI::App& root, CommandLine& line) {
 }
 
 }  // namespace
+
+void AddQuote(CLI::App& app, QuoteInput& quote, const std::string& message) {
+  AddValue(app, "--ak", quote.ak, ParseText, "FILE",
+           "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC");
+  AddValue(app, message, quote.message, ParseText, "FILE", "TPMS_ATTEST");
+  AddValue(app, "--signature", quote.signature, ParseText, "FILE",
+           "TPMT_SIGNATURE, or a bare signature of RSA or ECDSA");
+  AddValue(app, "--nonce", quote.nonce, ParseNonce, "HEX", "the nonce that must be signed");
+  AddValue(app, "--pcrs", quote.pcrs, ParseText, "FILE",
+           "PCR values: JSON map, or a file of tpm2_quote -o");
+  app.add_flag("--allow-sha1", quote.allow_sha1, "accept a signature made with SHA-1");
+}
 
 void DeclareEvidenceCommands(CLI::App& root, CommandLine& line) {
   DeclareInspect(root, line);

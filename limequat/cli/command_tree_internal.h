@@ -15,6 +15,7 @@
 #include "limequat/cli/arguments.h"
 #include "limequat/cli/command_line.h"
 #include "limequat/cli/policy_signers.h"
+#include "limequat/cli/quote_input.h"
 
 namespace limequat::cli {
 
@@ -100,6 +101,9 @@ inline CLI::App& DeclareGroup(CLI::App& parent, const std::string& name, const s
 // Options that name whose signatures on a policy count: --PREFIXkey, --PREFIXtrust and
 // --PREFIXthreshold.
 void AddSigners(CLI::App& app, SignerOptions& signers, const std::string& prefix);
+
+// Options that give a quote: --ak, `message`, --signature, --nonce, --pcrs, --allow-sha1.
+void AddQuote(CLI::App& app, QuoteInput& quote, const std::string& message);
 
 // What the commands of each file add to the tree.
 void DeclarePolicyFiles(CLI::App& policy, CommandLine& line);

@@ -3,6 +3,7 @@
 #include "limequat/cli/command_tree_internal.h"
 #include "limequat/cli/policy_create_boot_values.h"
 #include "limequat/cli/policy_edit.h"
+#include "limequat/cli/policy_learn.h"
 #include "limequat/cli/policy_signature.h"
 #include "limequat/cli/policy_simulate.h"
 
@@ -73,6 +74,37 @@ void DeclareDiff(CLI::App& policy, CommandLine& line) {
       "is compared; their signatures are not looked at. Exit status: 0, same or not.");
   AddValue(app, "BEFORE", command.first, ParseText, "", "runtime policy, or -")->required();
   AddValue(app, "AFTER", command.second, ParseText, "", "runtime policy, or -")->required();
+}
+
+void DeclareLearn(CLI::App& policy, CommandLine& line) {
+  auto [app, command] = Declare<PolicyLearn>(
+      policy, line, "learn", "A runtime policy of what ran on a machine, by its attested IMA list",
+      "  limequat policy learn ascii_runtime_measurements --quote quote.msg \\\n"
+      "    --signature quote.sig --ak ak.pem --nonce 00112233 --pcrs pcrs.json \\\n"
+      "    --exclude '/var/log/.*' --output policy.json\n"
+      "  limequat policy learn list.txt --unattested --base policy.json --output more.json\n\n"
+      "The quote must verify, and the list must lead to its PCR 10: what is behind that is not\n"
+      "learned. Entries that prove nothing of a file (violations, other PCRs, custom templates)\n"
+      "are left out and named. What ran is good from then on: learn from a machine that you\n"
+      "trust. Exit status: 0 made, 1 the quote or the list does not hold, 2 nothing attests the\n"
+      "list, 3 malformed.");
+  command.now = Now();
+  AddValues(app, "LIST", command.lists, ParseText, "",
+            "IMA list, or - for standard input; with --unattested several")
+      ->required()
+      ->expected(-1);
+  AddQuote(app, command.quote, "--quote");
+  app.add_flag("--unattested", command.unattested,
+               "take lists at their word; the policy is marked (meta.unattested)");
+  AddValue(app, "--format", command.format, ParseImaFormat, "FORMAT",
+           "auto, ascii or binary; default: auto");
+  AddValue(app, "--base", command.base, ParseText, "FILE",
+           "a policy whose digests stay good: what it lacks is added");
+  AddValues(app, "--exclude", command.excludes, ParseText, "REGEX",
+            "paths that are not appraised, and not learned; may be given again");
+  app.add_flag("--allow-sha1-digests", command.allow_sha1_digests,
+               "learn SHA-1 digests of files, too");
+  AddValue(app, "--output", command.output, ParseText, "FILE", kOutputAbout);
 }
 
 void DeclareSimulate(CLI::App& policy, CommandLine& line) {
@@ -218,6 +250,7 @@ void DeclarePolicyFiles(CLI::App& policy, CommandLine& line) {
   DeclareLabel(policy, line);
   DeclareDiff(policy, line);
   DeclareCheck(policy, line);
+  DeclareLearn(policy, line);
   DeclareSimulate(policy, line);
   DeclareSign(policy, line);
   DeclareCheckSignature(policy, line);

@@ -1,6 +1,5 @@
 #include "limequat/cli/policy_create.h"
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <utility>
@@ -10,31 +9,19 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/base/utf8.h"
-#include "limequat/cli/input.h"
 #include "limequat/cli/made_document.h"
+#include "limequat/cli/made_policy.h"
 #include "limequat/cli/progress.h"
-#include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/collect/archive.h"
 #include "limequat/collect/tree.h"
-#include "limequat/json/value.h"
 #include "limequat/policy/exclude_list.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
 
 namespace {
-
-constexpr std::size_t kNotesShown = 5;
-// Of the template digests in ascii_runtime_measurements, which every kernel has.
-constexpr auto kLogHash = crypto::HashAlgorithm::kSha1;
-
-struct Made {
-  std::string text;
-  std::size_t files = 0;
-  std::vector<std::string> left_out;  // what the policy does not have, and why
-};
 
 // Fails at once, before hours of hashing, on what would fail in the end.
 Result<std::string> CheckBefore(const PolicyCreateRuntime& asked, const Console& console) {
@@ -44,11 +31,7 @@ Result<std::string> CheckBefore(const PolicyCreateRuntime& asked, const Console&
   }
   // Whether they exclude everything is known when the paths are.
   LQ_RETURN_IF_ERROR(policy::ExcludeList::Compile(asked.excludes));
-  if (!asked.base) return std::string();
-  LQ_ASSIGN_OR_RETURN(std::string base, ReadInput(*asked.base, kMaxPolicyInput));
-  auto parsed = policy::RuntimePolicy::Parse(base);
-  if (!parsed) return std::move(parsed).error().In(Shown(*asked.base));
-  return base;
+  return ReadBasePolicy(asked.base);
 }
 
 std::vector<crypto::HashAlgorithm> HashesOf(const PolicyCreateRuntime& asked) {
@@ -122,7 +105,7 @@ class Sources {
 };
 
 // What the policy has of one source.
-void AddTree(collect::Tree tree, policy::RuntimePolicyBuilder& builder, Made& made) {
+void AddTree(collect::Tree tree, policy::RuntimePolicyBuilder& builder, MadePolicy& made) {
   for (std::string& problem : tree.unreadable) made.left_out.push_back(std::move(problem));
   for (const collect::HashedFile& file : tree.files) {
     if (!IsUtf8(file.path)) {
@@ -134,67 +117,24 @@ void AddTree(collect::Tree tree, policy::RuntimePolicyBuilder& builder, Made& ma
   }
 }
 
-Result<Made> Make(const PolicyCreateRuntime& asked, const std::string& base,
-                  std::vector<collect::Tree> trees) {
-  Made made;
+Result<MadePolicy> Make(const PolicyCreateRuntime& asked, const std::string& base,
+                        std::vector<collect::Tree> trees) {
+  MadePolicy made;
   policy::RuntimePolicyBuilder builder;
   for (const std::string& exclude : asked.excludes) builder.AddExclude(exclude);
   for (collect::Tree& tree : trees) AddTree(std::move(tree), builder, made);
   for (std::string& text : made.left_out) text = EscapeForDisplay(text);
-  LQ_ASSIGN_OR_RETURN(made.text, builder.ToJson(PolicyTimestamp(asked.now), kLogHash));
-  if (!base.empty()) {
-    LQ_ASSIGN_OR_RETURN(made.text, policy::MergeRuntimePolicies(base, made.text));
-  }
+  LQ_ASSIGN_OR_RETURN(made.text, WriteWithBase(builder, base, asked.now));
   return made;
-}
-
-void NoteWhatIsLeftOut(const Made& made, Console& console) {
-  for (std::size_t i = 0; i < made.left_out.size() && i < kNotesShown; ++i) {
-    console.Note("limequat: not in the policy: " + made.left_out[i]);
-  }
-  if (made.left_out.size() > kNotesShown) {
-    console.Note(fmt::format("limequat: not in the policy: {} more (named with -o json)",
-                             made.left_out.size() - kNotesShown));
-  }
-}
-
-Result<Ending> ShowSummary(const Made& made, const std::string& file, Console& console) {
-  LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(made.text));
-  json::Array left_out;
-  for (const std::string& text : made.left_out) left_out.emplace_back(text);
-  const json::Object document{{"file", file},
-                              {"sha256", policy->hash().hex()},
-                              {"files", made.files},
-                              {"paths", policy->paths()},
-                              {"digests", policy->digests()},
-                              {"left_out", std::move(left_out)}};
-  LQ_RETURN_IF_ERROR(console.Show(document, [&] {
-    return fmt::format("{}: {} paths, {} digests ({} hashed now)\n", Shown(file), policy->paths(),
-                       policy->digests(), Counted(made.files, "file"));
-  }));
-  return Ending::kDone;
 }
 
 }  // namespace
 
-std::string PolicyTimestamp(Time time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss<Duration> clock(time - day);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
-}
-
 Result<Ending> PolicyCreateRuntime::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(const std::string base_text, CheckBefore(*this, console));
   LQ_ASSIGN_OR_RETURN(std::vector<collect::Tree> trees, Sources(*this, console).Hash());
-  LQ_ASSIGN_OR_RETURN(const Made made, Make(*this, base_text, std::move(trees)));
-  NoteWhatIsLeftOut(made, console);
-  if (KeepsToStandardOutput(output)) return ShowMade(made.text, console);
-  LQ_RETURN_IF_ERROR(WriteMade(*output, made.text));
-  return ShowSummary(made, *output, console);
+  LQ_ASSIGN_OR_RETURN(const MadePolicy made, Make(*this, base_text, std::move(trees)));
+  return DeliverMade(made, output, console);
 }
 
 }  // namespace limequat::cli

@@ -31,7 +31,4 @@ struct PolicyCreateRuntime {
   Result<Ending> Run(Console& console) const;
 };
 
-// `time` as Keylime's policies write it: "2026-11-25 09:00:00.000000".
-std::string PolicyTimestamp(Time time);
-
 }  // namespace limequat::cli

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "limequat/cli/made_policy.h"
 #include "limequat/cli/usage.h"
 #include "limequat/policy/runtime_policy.h"
 

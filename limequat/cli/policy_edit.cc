@@ -8,7 +8,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/made_document.h"
-#include "limequat/cli/policy_create.h"
+#include "limequat/cli/made_policy.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/json/value.h"

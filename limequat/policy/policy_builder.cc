@@ -76,6 +76,7 @@ Status AddPolicy(std::string_view text, PolicyDocument& out) {
                     "meta.retire_after): bind them as layers instead");
   }
   out.window = window;
+  out.unattested = out.unattested || IsMarkedUnattested(policy);
   LQ_RETURN_IF_ERROR(AddOurs(ima, out));
   const json::Value* timestamp = Member(policy, "meta").as_object()->Find("timestamp");
   const std::string* time = timestamp == nullptr ? nullptr : timestamp->as_string();
@@ -120,6 +121,7 @@ Result<std::string> RuntimePolicyBuilder::ToJson(std::string_view timestamp,
   document.digests = digests_;
   document.excludes = excludes_;
   document.log_hash = crypto::HashName(log_hash);
+  document.unattested = unattested_;
   return WriteCheckedPolicy(document);
 }
 

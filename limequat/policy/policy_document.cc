@@ -25,6 +25,7 @@ constexpr std::size_t kFewestDigits = 40;
 constexpr std::size_t kMostDigits = 128;
 constexpr const char* kEffectiveFrom = "effective_from";
 constexpr const char* kRetireAfter = "retire_after";
+constexpr const char* kUnattested = "unattested";
 constexpr std::array<std::string_view, 4> kLogHashes = {"sha1", "sha256", "sha384", "sha512"};
 
 Error BadSchema(std::string message) { return Malformed("policy.schema", std::move(message)); }
@@ -41,6 +42,7 @@ Status CheckMeta(const json::Value& meta) {
   in.OptionalString("timestamp");
   in.OptionalString(kEffectiveFrom);
   in.OptionalString(kRetireAfter);
+  in.OptionalBool(kUnattested);
   // Ours: Keylime allows members of any name.
   if (in.OptionalString("name").value_or("").size() > kMaxPolicyName) {
     return Malformed("policy.name",
@@ -145,6 +147,12 @@ const json::Value& Member(const json::Value& object, std::string_view name) {
   return *object.as_object()->Find(name);
 }
 
+bool IsMarkedUnattested(const json::Value& policy) {
+  const json::Value* mark = Member(policy, "meta").as_object()->Find(kUnattested);
+  const bool* marked = mark == nullptr ? nullptr : mark->as_bool();
+  return marked != nullptr && *marked;
+}
+
 Result<PolicyWindow> ReadPolicyWindow(const json::Value& policy) {
   PolicyWindow window;
   LQ_ASSIGN_OR_RETURN(window.effective_from, ReadTime(policy, kEffectiveFrom));
@@ -231,6 +239,7 @@ std::string WritePolicyDocument(const PolicyDocument& document) {
   json::Object meta{
       {"version", 1}, {"generator", document.generator}, {"timestamp", document.timestamp}};
   if (document.window) SetWindow(*document.window, meta);
+  if (document.unattested) meta.Set(kUnattested, true);
   return json::Serialize(json::Object{{"meta", std::move(meta)},
                                       {"release", document.release},
                                       {"digests", ToObject(document.digests)},

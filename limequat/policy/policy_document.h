@@ -33,6 +33,9 @@ const json::Value& Member(const json::Value& object, std::string_view name);
 // ("policy.window"): a time that is none, or an end that is not behind the beginning.
 Result<PolicyWindow> ReadPolicyWindow(const json::Value& policy);
 
+// `meta.unattested` of an object that was checked against the schema.
+bool IsMarkedUnattested(const json::Value& policy);
+
 // What `ima.coverage.entries` lists; nullptr if there is no such member.
 const json::Object* CoverageEntries(const json::Value& ima);
 
@@ -58,6 +61,7 @@ struct PolicyDocument {
   std::string timestamp;
   std::uint64_t release = 0;
   std::optional<PolicyWindow> window;  // absent: no policy was added yet
+  bool unattested = false;             // any of it is: see RuntimePolicyBuilder::MarkUnattested
   DigestsByName digests;
   std::set<std::string, std::less<>> excludes;
   DigestsByName keyrings;

@@ -30,8 +30,8 @@ constexpr std::size_t kShown = 128;
 
 constexpr std::array<std::string_view, 8> kMembers = {
     "meta", "release", "digests", "excludes", "keyrings", "ima", "ima-buf", "verification-keys"};
-constexpr std::array<std::string_view, 6> kMetaMembers = {
-    "version", "generator", "timestamp", "name", "effective_from", "retire_after"};
+constexpr std::array<std::string_view, 7> kMetaMembers = {
+    "version", "generator", "timestamp", "name", "effective_from", "retire_after", "unattested"};
 constexpr std::array<std::string_view, 5> kImaMembers = {
     "ignored_keyrings", "log_hash_alg", "dm_policy", "ignore_violations", "coverage"};
 // Where the programs and libraries of a system lie.
@@ -161,6 +161,16 @@ struct ExcludeProblems {
   }
 };
 
+// Read from the text, so that a policy with other faults is told of too.
+Finding CheckAttested(const json::Object& policy) {
+  constexpr std::string_view kCheck = "policy.check.attested";
+  const json::Object* meta = ObjectAt(policy, "meta");
+  const json::Value* mark = meta == nullptr ? nullptr : meta->Find("unattested");
+  if (mark == nullptr || *mark == json::Value(false) || mark->is_null()) return Passed(kCheck);
+  return Failed(kCheck, "digests of it were learned from lists that no quote covers",
+                Cause::kConfiguration);
+}
+
 // `parsed`: the whole policy, as a machine would be held to it.
 Finding CheckSaysSomething(const Result<std::shared_ptr<const RuntimePolicy>>& parsed) {
   constexpr std::string_view kCheck = "policy.check.says_something";
@@ -210,6 +220,7 @@ Result<Findings> CheckRuntimePolicy(std::string_view text) {
       excludes.programs.Judge("policy.check.exclude_programs",
                               "expressions match a whole folder of programs",
                               Cause::kConfiguration),
+      CheckAttested(*policy),
       CheckSaysSomething(parsed)};
 }
 

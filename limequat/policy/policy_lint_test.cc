@@ -50,7 +50,7 @@ std::string Detail(const Findings& findings, std::string_view name) {
 
 TEST(CheckPolicy, FindsNothingInAGoodOne) {
   const Findings findings = Check(Policy(kGood, R"("/var/log/.*","/usr/bin/x$")"));
-  EXPECT_EQ(findings.size(), 9U);
+  EXPECT_EQ(findings.size(), 10U);
   EXPECT_TRUE(AllPassed(findings));
 }
 
@@ -63,6 +63,17 @@ TEST(CheckPolicy, NamesMembersThatNobodyEvaluates) {
   text.replace(text.find("\"ignored_keyrings\""), 0, "\"hash\":1,");
   EXPECT_EQ(Detail(Check(text), "members"),
             "2 members that nobody evaluates: 'meta.colour', 'ima.hash'");
+}
+
+TEST(CheckPolicy, TellsOfDigestsThatNobodyVouchesFor) {
+  const auto marked = [](std::string_view value) {
+    std::string text = Policy(kGood);
+    text.replace(text.find("\"version\""), 0, "\"unattested\":" + std::string(value) + ",");
+    return text;
+  };
+  EXPECT_THAT(Wrong(Check(marked("true"))), ElementsAre("attested"));
+  EXPECT_THAT(Wrong(Check(marked("false"))), ElementsAre());
+  EXPECT_THAT(Wrong(Check(marked("7"))), ElementsAre("schema", "attested", "says_something"));
 }
 
 TEST(CheckPolicy, NamesEveryPathWithAMalformedDigest) {

@@ -147,6 +147,9 @@ class RuntimePolicyBuilder {
   // in the lists of kernels.
   void AddDigest(std::string_view path, std::string_view digest_hex);
   void AddExclude(std::string_view expression);
+  // Says in the policy (`meta.unattested`, which merging keeps) that digests of it come out
+  // of lists that nobody vouches for. It changes no verdict: `policy check` tells of it.
+  void MarkUnattested() { unattested_ = true; }
   std::size_t paths() const { return digests_.size(); }
   // `timestamp` in Keylime's form, "2026-11-25 09:00:00.000000". `log_hash`: of the
   // template digests that a list states, SHA-1 for ascii_runtime_measurements.
@@ -157,6 +160,7 @@ class RuntimePolicyBuilder {
  private:
   std::map<std::string, std::set<std::string>, std::less<>> digests_;
   std::set<std::string, std::less<>> excludes_;
+  bool unattested_ = false;
 };
 
 // Digests by the path, the keyring or the buffer that they are of.

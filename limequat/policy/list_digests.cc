@@ -1,0 +1,146 @@
+#include "limequat/policy/list_digests.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/encoding.h"
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/ima/boot_aggregate.h"
+#include "limequat/ima/replay.h"
+#include "limequat/ima/template.h"
+#include "limequat/tpm/pcr.h"
+
+namespace limequat::policy {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> kStrong = {"sha224", "sha256", "sha384", "sha512"};
+constexpr std::string_view kWeak = "sha1";
+constexpr std::size_t kMaxName = 4095;  // as long as kernels have them
+constexpr std::size_t kShownName = 256;
+
+// The part of the list that the quoted PCR covers.
+Result<ByteView> QuotedPart(ByteView list, ima::Format format, const crypto::Digest& pcr) {
+  Result<std::optional<ima::Prefix>> found = std::optional<ima::Prefix>();
+  for (const auto kind : {ima::TemplateDigests::kNative, ima::TemplateDigests::kZeroPadded}) {
+    auto prefix = ima::FindQuotedPrefix(list, format, ima::Replay(pcr.algorithm(), kind), pcr);
+    if (prefix && *prefix) {
+      if ((*prefix)->entries > 0) return list.first((*prefix)->bytes);
+      return Untrusted("policy.learn.replay",
+                       fmt::format("PCR {} is {}: nothing was measured", tpm::kImaPcr, pcr.hex()));
+    }
+    if (!prefix && found) found = std::move(prefix);
+  }
+  if (!found) return found.error();
+  return Untrusted("policy.learn.replay", fmt::format("no part of the list leads to PCR {} = {}",
+                                                      tpm::kImaPcr, pcr.hex()));
+}
+
+class Collector {
+ public:
+  Collector(const ListDigestsOptions& options, ListDigests& out) : options_(options), out_(out) {}
+
+  Status Take(const ima::Entry& entry) {
+    ++out_.entries;
+    // Whatever it says, nothing but the fact is covered.
+    if (entry.violation) {
+      LeaveOut(entry, "a violation: it changed while it was measured");
+      return {};
+    }
+    if (ima::CheckStatedDigest(entry) != ima::StatedDigest::kMatches) {
+      return Untrusted("policy.learn.template_digest",
+                       fmt::format("entry {}: its template digest is not the hash of its data: "
+                                   "the list was changed",
+                                   entry.index));
+    }
+    if (IsFile(entry)) TakeFile(entry);
+    return {};
+  }
+
+ private:
+  static bool IsFile(const ima::Entry& entry) {
+    if (entry.Find(ima::Field::kBuf) != nullptr) return false;
+    return entry.index > 0 || entry.path != ima::kBootAggregate;
+  }
+
+  void TakeFile(const ima::Entry& entry) {
+    const std::string_view reason = WhyNot(entry);
+    if (!reason.empty()) return LeaveOut(entry, reason);
+    if (options_.excludes != nullptr) {
+      switch (options_.excludes->Match(entry.path)) {
+        case Exclusion::kExcluded:
+          ++out_.excluded;
+          return;
+        // As in an appraisal, it counts as not excluded.
+        case Exclusion::kLimitHit:
+        case Exclusion::kNo:
+          break;
+      }
+    }
+    out_.digests[std::string(entry.path)].insert(HexEncode(entry.file_digest));
+  }
+
+  // Empty if the policy can have it.
+  std::string_view WhyNot(const ima::Entry& entry) const {
+    if (entry.pcr != tpm::kImaPcr) return "measured into another PCR";
+    if (entry.path == ima::kBootAggregate) return "a second one: another kernel was started";
+    if (!ima::Template::IsKernels(entry.template_name)) {
+      return "a custom template: nothing proves which field is the digest";
+    }
+    if (entry.path.empty() || entry.file_digest.empty()) return "no name or no digest";
+    if (!entry.digest_type.empty() && entry.digest_type != "ima") {
+      return "its digest is not one of a file's content";
+    }
+    if (entry.digest_algorithm == kWeak && !options_.allow_sha1) {
+      return "a SHA-1 digest: weak, and not allowed (--allow-sha1-digests)";
+    }
+    if (entry.digest_algorithm != kWeak && !std::ranges::count(kStrong, entry.digest_algorithm)) {
+      return "no policy lists digests of this algorithm";
+    }
+    if (entry.path.size() > kMaxName || EscapeForDisplay(entry.path) != entry.path ||
+        entry.path.find(' ') != std::string_view::npos) {
+      return "the name has characters that do not show as they are, or blanks";
+    }
+    return {};
+  }
+
+  void LeaveOut(const ima::Entry& entry, std::string_view reason) {
+    if (out_.left_out.size() >= kMaxLeftOut) {
+      ++out_.left_out_not_kept;
+      return;
+    }
+    out_.left_out.push_back(
+        fmt::format("{}: {}", EscapeForDisplay(entry.path, kShownName), reason));
+  }
+
+  const ListDigestsOptions& options_;
+  ListDigests& out_;
+};
+
+}  // namespace
+
+Status AddListDigests(ByteView list, ima::Format format, const ListDigestsOptions& options,
+                      ListDigests& out) {
+  ByteView counted = list;
+  if (options.pcr) {
+    LQ_ASSIGN_OR_RETURN(counted, QuotedPart(list, format, *options.pcr));
+  }
+  ListDigests all = out;
+  all.unquoted_bytes += list.size() - counted.size();
+  Collector collector(options, all);
+  ima::ListReader reader(counted, format);
+  while (true) {
+    LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
+    if (!entry) break;
+    LQ_RETURN_IF_ERROR(collector.Take(*entry));
+  }
+  out = std::move(all);
+  return {};
+}
+
+}  // namespace limequat::policy
