@@ -23,10 +23,7 @@ namespace {
 // The policy as the result, or into its file and `about` it as the result.
 Result<Ending> Deliver(const std::string& text, const std::optional<std::string>& output,
                        json::Object about, Console& console) {
-  if (KeepsToStandardOutput(output)) {
-    LQ_RETURN_IF_ERROR(console.Write(text));
-    return Ending::kDone;
-  }
+  if (KeepsToStandardOutput(output)) return ShowMade(text, console);
   LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(text));
   LQ_RETURN_IF_ERROR(WriteMade(*output, text));
   about.Set("file", *output);

@@ -168,10 +168,7 @@ Result<Ending> PolicySign::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(ToSign to_sign, ReadPayload(*this));
   LQ_ASSIGN_OR_RETURN(const crypto::PrivateKey signer, ReadKey(*this));
   LQ_ASSIGN_OR_RETURN(const std::string text, MakeEnvelope(*this, signer, to_sign));
-  if (KeepsToStandardOutput(output)) {
-    LQ_RETURN_IF_ERROR(console.Write(text + "\n"));
-    return Ending::kDone;
-  }
+  if (KeepsToStandardOutput(output)) return ShowMade(text + "\n", console);
   LQ_RETURN_IF_ERROR(WriteMade(*output, text));
   const auto hash = [](std::string_view bytes) {
     return crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(bytes)).hex();

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml_subset
 from cli_testing import DATA, LIMEQUAT, CliTest
 from ima_lists import binary_list, digest_of
 
@@ -309,6 +310,19 @@ class MergeAndDiffTest(PolicyFileTest):
         self.assert_error(self.run_limequat("policy", "merge", a, self.write("bad", "{}")), 3, "policy.schema")
         other = self.write("d", policy({"/d": [_ONE]}, ima={"ignored_keyrings": [], "log_hash_alg": "sha256", "dm_policy": None}))
         self.assert_error(self.run_limequat("policy", "merge", a, other), 1, "policy.merge")
+
+    def test_yaml_holds_what_json_holds(self) -> None:
+        private, _ = self.p256()
+        file, flat = self.write("a", policy({"/a": [_ONE]}, "/tmp/.*")), self.write("flat", f"{_ONE}  /a\n")
+        for words in (("merge", file), ("convert", flat), ("label", file, "--name", "web")):
+            texts = [self.run_limequat("policy", *words, "-o", form) for form in ("json", "yaml")]
+            as_json, as_yaml = texts[0].json(), yaml_subset.load(texts[1].out.decode())
+            for made in (as_json, as_yaml):
+                made["meta"].pop("timestamp")
+            self.assertEqual(as_yaml, as_json, words)
+        signed = self.run_limequat("policy", "sign", file, "--key", private, "-o", "yaml")
+        envelope = yaml_subset.load(signed.out.decode())
+        self.assertEqual((signed.status, base64.b64decode(envelope["payload"])), (0, file.read_bytes()))
 
     def test_diff(self) -> None:
         before = self.write("before", policy({"/gone": [_ONE], "/changed": [_ONE], "/same": [_ONE]}, "/tmp"))
