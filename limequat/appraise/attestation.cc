@@ -9,6 +9,7 @@
 #include "limequat/appraise/ima_entry_steps.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/eventlog/pcr_use.h"
 #include "limequat/tpm/signature.h"
 
 namespace limequat::appraise {
@@ -204,6 +205,9 @@ tpm::PcrSet PcrsToAsk(const Reference& reference, bool full) {
   tpm::PcrSet pcrs = (full ? kFullPcrs : tpm::PcrSet::Of(tpm::kImaPcr)) | reference.requested;
   for (const auto& [pcr, allowed] : reference.pcr_policy) pcrs = pcrs | tpm::PcrSet::Of(pcr);
   if (full && reference.boot != nullptr) pcrs = pcrs | reference.boot->pcrs();
+  if (full && reference.policy != nullptr && reference.policy->needs_command_line()) {
+    pcrs = pcrs | tpm::PcrSet::Of(eventlog::kCommandLinePcr);
+  }
   return pcrs - tpm::PcrSet::Of(kTransportKeyPcr);
 }
 

@@ -83,19 +83,23 @@ void AppraiseBootPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appr
   const BootCriteria* criteria = about.reference.boot.get();
   if (criteria == nullptr) return;
   if (!criteria->looks()) return criteria->Appraise(nullptr, out);
+  eventlog::LogVerification verification = VerifyBootLog(about, quote, criteria->pcrs());
+  for (Finding& finding : verification.findings) Add(out, std::move(finding));
+  criteria->Appraise(verification.log ? &*verification.log : nullptr, out);
+}
+
+eventlog::LogVerification VerifyBootLog(const Case& about, const tpm::VerifiedQuote& quote,
+                                        tpm::PcrSet required) {
   const ByteView log = about.answer.boot_log.value_or(ByteView());
   if (log.size() > kMaxBootLog) {
-    Add(out, Failed(kReadableCheck, fmt::format("the event log has {} bytes, at most {} are read",
-                                                log.size(), kMaxBootLog)));
-    return criteria->Appraise(nullptr, out);
+    return {.findings = {Failed(kReadableCheck,
+                                fmt::format("the event log has {} bytes, at most {} are read",
+                                            log.size(), kMaxBootLog))},
+            .log = std::nullopt};
   }
-  auto verification = eventlog::VerifyLog(log, quote, about.bank, criteria->pcrs());
-  if (!verification) {
-    Add(out, Failed(kReadableCheck, verification.error().message));
-    return criteria->Appraise(nullptr, out);
-  }
-  for (Finding& finding : verification->findings) Add(out, std::move(finding));
-  criteria->Appraise(verification->log ? &*verification->log : nullptr, out);
+  auto verification = eventlog::VerifyLog(log, quote, about.bank, required);
+  if (verification) return *std::move(verification);
+  return {.findings = {Failed(kReadableCheck, verification.error().message)}, .log = std::nullopt};
 }
 
 void AppraisePcrPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out) {

@@ -4,6 +4,7 @@
 
 #include "limequat/appraise/attestation_steps.h"
 #include "limequat/appraise/ima_appraisal.h"
+#include "limequat/appraise/ima_entry_steps.h"
 #include "limequat/ima/boot_aggregate.h"
 #include "limequat/ima/list.h"
 
@@ -188,6 +189,25 @@ class PolicyOfEntries {
   const FirstVerified* times_ = nullptr;  // null: now, of every entry
 };
 
+void AppraiseFirst(const Case& about, const ima::Entry& first, const tpm::VerifiedQuote& quote,
+                   Appraisal& out) {
+  Finding finding = ima::CheckBootAggregate(first, quote.pcrs());
+  if (finding.outcome == Outcome::kNotEvaluated && about.reference.waivers.boot_aggregate_bank) {
+    finding = Passed(finding.check, "waived for this machine: " + finding.detail);
+  }
+  Add(out, std::move(finding));
+}
+
+// The log is verified only for policies that ask what it says.
+void AppraiseCommandLine(const Case& about, const ima::Entry& first,
+                         const tpm::VerifiedQuote& quote, const policy::PolicyAt& policy,
+                         Learned& learned) {
+  if (!policy.set().needs_command_line()) return;
+  const eventlog::LogVerification verification = VerifyBootLog(about, quote, {});
+  NoteCommandLine(first, quote.pcrs(), verification.log ? &*verification.log : nullptr, policy,
+                  learned);
+}
+
 }  // namespace
 
 void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
@@ -200,15 +220,12 @@ void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
     // These bytes were read a moment ago; should that ever not hold, it is no pass.
     if (!entry) return Add(out, Unreadable(entry.error()));
     if (!*entry) return;
+    const policy::PolicyAt* asked = policy.For((*entry)->index);
     if ((*entry)->index == 0) {
-      Finding finding = ima::CheckBootAggregate(**entry, quote.pcrs());
-      if (finding.outcome == Outcome::kNotEvaluated &&
-          about.reference.waivers.boot_aggregate_bank) {
-        finding = Passed(finding.check, "waived for this machine: " + finding.detail);
-      }
-      Add(out, std::move(finding));
+      AppraiseFirst(about, **entry, quote, out);
+      if (asked != nullptr) AppraiseCommandLine(about, **entry, quote, *asked, learned);
     }
-    AppraiseEntry(**entry, policy.For((*entry)->index), learned, out);
+    AppraiseEntry(**entry, asked, learned, out);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/base/finding.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/eventlog/verify.h"
 #include "limequat/ima/replay.h"
 #include "limequat/tpm/pcr.h"
 #include "limequat/tpm/quote.h"
@@ -73,6 +74,10 @@ void AppraiseBaseline(const Case& about, const tpm::VerifiedQuote& quote, Apprai
 // The event log against the quote ("eventlog.*"), and what it shows of the boot against
 // the boot policy ("boot.*"). Nothing without a boot policy.
 void AppraiseBootPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
+// The answer's event log against the quote: eventlog::VerifyLog, and "eventlog.readable" if it
+// cannot be read.
+eventlog::LogVerification VerifyBootLog(const Case& about, const tpm::VerifiedQuote& quote,
+                                        tpm::PcrSet required);
 // "pcr.policy"
 void AppraisePcrPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
 // PCRs 0-9 of the machine's bank.
@@ -92,7 +97,8 @@ struct QuotedEntries {
 std::optional<QuotedEntries> FindQuotedEntries(const Case& about, const crypto::Digest& quoted,
                                                Appraisal& out);
 // Appraises each of them, and the first entry of a full list against the quoted PCRs
-// ("ima.boot_aggregate"). `learned`: see AppraiseEntry.
+// ("ima.boot_aggregate"), with what the boot proves of the command line that the policy needs.
+// `learned`: see AppraiseEntry.
 void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
                            const tpm::VerifiedQuote& quote, Learned& learned, Appraisal& out);
 

@@ -11,6 +11,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/eventlog/verify.h"
 #include "limequat/ima/boot_aggregate.h"
 #include "limequat/tpm/pcr.h"
 
@@ -26,14 +27,6 @@ constexpr std::string_view kInvestigate = "limequat explain AGENT";
 constexpr std::size_t kKeptPath = 4096;
 constexpr std::size_t kShownDigests = 4;
 constexpr std::size_t kLookedAtDigests = 1024;
-
-// Whether a policy can list the digest at all: it lists the bytes of digests of files,
-// whose size tells the algorithm. SM3 and SHA-256 have the same size; an fs-verity
-// digest is one of a file's description.
-bool IsListable(const ima::Entry& entry) {
-  if (!entry.digest_type.empty() && entry.digest_type != "ima") return false;
-  return entry.digest_algorithm == "sha224" || crypto::HashFromName(entry.digest_algorithm);
-}
 
 // "DIGEST in layer 'base', retired 2026-11-25T09:00:00Z"
 std::string Described(const policy::ListedDigest& listed, const policy::PolicyAt& policy) {
@@ -127,22 +120,6 @@ void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy, con
   AddNotListed(entry, policy, signer, out);
 }
 
-// Whether the digest of the entry is that of the buffer or of the file's content. A buffer
-// that is a key has its name from whoever made the keyring.
-bool SpeaksForTheKernel(const ima::Entry& entry) {
-  if (entry.Find(ima::Field::kBuf) == nullptr) return IsListable(entry);
-  const auto hash = crypto::HashFromName(entry.digest_algorithm);
-  return hash && Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest) &&
-         !ima::ParseKey(entry.buffer);
-}
-
-// Nothing behind another PCR is quoted (attack A06).
-void NoteCoverage(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned) {
-  if (entry.pcr != tpm::kImaPcr) return;
-  if (policy.LookCoverage(entry.path, entry.file_digest) != policy::PathAnswer::kListed) return;
-  if (SpeaksForTheKernel(entry)) learned.proven.emplace(entry.path);
-}
-
 // Nothing in `digests` or `excludes` of a policy is about entries that are no file's, even
 // if it has their name.
 void AppraiseContent(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned,
@@ -180,6 +157,11 @@ void AppraiseContent(const ima::Entry& entry, const policy::PolicyAt& policy, Le
 }
 
 }  // namespace
+
+bool IsListable(const ima::Entry& entry) {
+  if (!entry.digest_type.empty() && entry.digest_type != "ima") return false;
+  return entry.digest_algorithm == "sha224" || crypto::HashFromName(entry.digest_algorithm);
+}
 
 std::string PathOf(const ima::Entry& entry) { return EscapeForDisplay(entry.path, kShownPath); }
 
@@ -253,39 +235,10 @@ void AppraiseTogether(const policy::PolicyAt& policy, const Learned& learned, Ap
                                 "them, and the policy ignores that",
                                 learned.ignored_violations)));
   }
-  const std::vector<std::string> coverage = policy.coverage();
-  if (coverage.empty()) return;
-  std::string absent;
-  for (const std::string& name : coverage) {
-    if (learned.proven.contains(name)) continue;
-    absent += fmt::format("{}{}", absent.empty() ? "" : ", ", EscapeForDisplay(name, kShownPath));
-  }
-  if (absent.empty()) {
-    Add(out, Passed("ima.coverage", fmt::format("proven by {} entries", coverage.size())));
-  } else {
-    Add(out, NotEvaluated("ima.coverage",
-                          fmt::format("no entry proves that the kernel measures what the policy "
-                                      "needs: nothing, or something else, is listed for {}",
-                                      absent)));
-  }
+  AppraiseCoverage(policy, learned, out);
 }
 
 namespace {
-
-// Without quoted PCRs only the policy can say whether the boot was the right one.
-void AppraiseFirst(const ima::Entry& entry, const policy::PolicyAt& policy, Appraisal& out) {
-  if (entry.path != ima::kBootAggregate ||
-      policy.Look(entry.path, entry.file_digest) != policy::PathAnswer::kUnknownPath) {
-    return;
-  }
-  Finding finding = NotEvaluated("ima.boot_aggregate",
-                                 "without a quote there are no PCRs 0-9 to compare "
-                                 "boot_aggregate with, and the policy does not list it");
-  finding.subject.path = ima::kBootAggregate;
-  finding.subject.pcr = entry.pcr;
-  finding.subject.event = entry.index;
-  Add(out, Comparing(std::move(finding), {}, FileDigestOf(entry)));
-}
 
 // The entries of a list that count, and what is wrong with them.
 struct Judged {
@@ -295,20 +248,47 @@ struct Judged {
   Learned learned;
 };
 
+// What a list is held against.
+struct Against {
+  const policy::PolicyAt& policy;
+  const BootClaim* boot = nullptr;             // the PCRs and log of its boot
+  const eventlog::VerifiedLog* log = nullptr;  // as far as the PCRs cover it
+};
+
+// Without quoted PCRs only the policy can say whether the boot was the right one.
+void AppraiseFirst(const ima::Entry& entry, const Against& against, Judged& judged) {
+  if (against.boot != nullptr) {
+    Add(judged.entries, ima::CheckBootAggregate(entry, against.boot->pcrs));
+    NoteCommandLine(entry, against.boot->pcrs, against.log, against.policy, judged.learned);
+    return;
+  }
+  if (entry.path != ima::kBootAggregate ||
+      against.policy.Look(entry.path, entry.file_digest) != policy::PathAnswer::kUnknownPath) {
+    return;
+  }
+  Finding finding = NotEvaluated("ima.boot_aggregate",
+                                 "without a quote there are no PCRs 0-9 to compare "
+                                 "boot_aggregate with, and the policy does not list it");
+  finding.subject.path = ima::kBootAggregate;
+  finding.subject.pcr = entry.pcr;
+  finding.subject.event = entry.index;
+  Add(judged.entries, Comparing(std::move(finding), {}, FileDigestOf(entry)));
+}
+
 // Reads the list once: each entry is judged as it extends the PCR, and none behind the one that
 // leads to `claim` is read, so that nothing unquoted has an effect (attack A06). What was found
 // before counts for nothing until that entry is there.
-Result<Judged> Judge(ByteView list, ima::Format format, const policy::PolicyAt& policy,
+Result<Judged> Judge(ByteView list, ima::Format format, const Against& against,
                      const std::optional<PcrClaim>& claim) {
   Judged judged;
   ima::ListReader reader(list, format);
-  const policy::PolicyAt* asked = policy.says_nothing() ? nullptr : &policy;
+  const policy::PolicyAt* asked = against.policy.says_nothing() ? nullptr : &against.policy;
   ima::Replay replay(claim ? claim->value.algorithm() : crypto::HashAlgorithm::kSha256,
                      judged.kind);
   while (!claim || replay.pcr() != claim->value) {
     LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
     if (!entry) return judged;
-    if (reader.index() == 1) AppraiseFirst(*entry, policy, judged.entries);
+    if (reader.index() == 1) AppraiseFirst(*entry, against, judged);
     if (asked != nullptr) asked->Expect(entry->path);
     if (claim) replay.Extend(*entry);
     AppraiseEntry(*entry, asked, judged.learned, judged.entries);
@@ -318,14 +298,14 @@ Result<Judged> Judge(ByteView list, ima::Format format, const policy::PolicyAt& 
 }
 
 // The same with zero-padded template digests: tried when native ones lead nowhere.
-Result<std::optional<Judged>> JudgePadded(ByteView list, ima::Format format,
-                                          const policy::PolicyAt& policy, const PcrClaim& claim) {
+Result<std::optional<Judged>> JudgePadded(ByteView list, ima::Format format, const Against& against,
+                                          const PcrClaim& claim) {
   const ima::Replay start(claim.value.algorithm(), ima::TemplateDigests::kZeroPadded);
   LQ_ASSIGN_OR_RETURN(const std::optional<ima::Prefix> prefix,
                       ima::FindQuotedPrefix(list, format, start, claim.value));
   if (!prefix) return std::optional<Judged>();
   LQ_ASSIGN_OR_RETURN(Judged judged,
-                      Judge(list.first(prefix->bytes), format, policy, std::nullopt));
+                      Judge(list.first(prefix->bytes), format, against, std::nullopt));
   judged.quoted = prefix;
   judged.kind = start.kind();
   return std::optional<Judged>(std::move(judged));
@@ -352,9 +332,18 @@ void TellReplay(const Judged& judged, ByteView list, const crypto::Digest& pcr, 
 
 Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const policy::PolicyAt& policy,
                                   const std::optional<PcrClaim>& pcr) {
-  Result<Judged> native = Judge(list, format, policy, pcr);
+  Against against{.policy = policy};
+  std::optional<eventlog::LogVerification> verification;
+  if (pcr && pcr->boot) {
+    against.boot = &*pcr->boot;
+    LQ_ASSIGN_OR_RETURN(verification,
+                        eventlog::VerifyLogByValues({.firmware = pcr->boot->log, .user_space = {}},
+                                                    pcr->boot->pcrs, pcr->value.algorithm(), {}));
+    if (verification->log) against.log = &*verification->log;
+  }
+  Result<Judged> native = Judge(list, format, against, pcr);
   if (pcr && (!native || !native->quoted)) {
-    auto padded = JudgePadded(list, format, policy, *pcr);
+    auto padded = JudgePadded(list, format, against, *pcr);
     if (padded && *padded) native = **std::move(padded);
   }
   LQ_ASSIGN_OR_RETURN(const Judged judged, std::move(native));

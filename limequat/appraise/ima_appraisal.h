@@ -11,6 +11,7 @@
 #include "limequat/ima/list.h"
 #include "limequat/ima/replay.h"
 #include "limequat/policy/policy_set.h"
+#include "limequat/tpm/pcr.h"
 
 namespace limequat::appraise {
 
@@ -54,19 +55,27 @@ void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Lear
 //                        zero-padded template digests), and only that prefix counts
 //   ima.unquoted         entries behind it exist; passes
 //   ima.list             there is an entry; says so if there was no PCR to compare with
-//   ima.boot_aggregate   not evaluated, unless the policy lists boot_aggregate: there
-//                        are no quoted PCRs to compute it from
+//   ima.boot_aggregate   with a boot claim: see ima::CheckBootAggregate. Without: not
+//                        evaluated, unless the policy lists boot_aggregate, as there are no
+//                        quoted PCRs to compute it from
 // then each entry, and
 //   ima.device_mapper.required   if the policy has rules that require a device: there is one
-//   ima.coverage                 not evaluated: the policy names entries that prove what the
-//                                kernel measures, and one is not there (attack A02)
+//   ima.coverage                 not evaluated: the policy names what proves what the kernel
+//                                measures, entries or a command line, and it is not there
+//                                (attack A02). The command line is that of the boot claim
 //   ima.violations_ignored       the policy ignores violations, and there are; passes
 // Without `pcr` nothing vouches for the list: the caller asked about
 // its text alone. kMalformed/kUnsupported if the list cannot be read up to the quoted
 // entry.
 // Every entry counts as first verified when `policy` says, and the appraisal as made then.
+// A boot claim's log that cannot be read to its end is an error, too.
+struct BootClaim {
+  tpm::PcrValues pcrs;  // of the quote that signs the PCR, with PCRs 0-9 and 12 of its bank
+  ByteView log;         // the firmware's event log; must outlive the call
+};
 struct PcrClaim {
   crypto::Digest value;
+  std::optional<BootClaim> boot = std::nullopt;
 };
 Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const policy::PolicyAt& policy,
                                   const std::optional<PcrClaim>& pcr);

@@ -7,9 +7,11 @@
 #include "limequat/appraise/appraisal.h"
 #include "limequat/appraise/learned.h"
 #include "limequat/base/finding.h"
+#include "limequat/eventlog/verify.h"
 #include "limequat/ima/entry.h"
 #include "limequat/ima/keyring.h"
 #include "limequat/policy/policy_set.h"
+#include "limequat/tpm/pcr.h"
 
 // The steps of AppraiseEntry. Internal to this module.
 namespace limequat::appraise {
@@ -19,6 +21,11 @@ inline constexpr std::size_t kShownPath = 512;
 // What an entry says, for details: escaped.
 std::string PathOf(const ima::Entry& entry);
 std::string FileDigestOf(const ima::Entry& entry);
+
+// Whether a policy can list the digest at all: it lists the bytes of digests of files,
+// whose size tells the algorithm. SM3 and SHA-256 have the same size; an fs-verity
+// digest is one of a file's description.
+bool IsListable(const ima::Entry& entry);
 
 // Adds a finding with `entry` as its subject.
 void AddAbout(const ima::Entry& entry, Finding finding, Appraisal& out);
@@ -44,6 +51,16 @@ void AppraiseDeviceMapper(const ima::Entry& entry, const policy::PolicyAt& polic
 // without such rules.
 void AppraiseRequiredDevices(const policy::PolicyAt& policy, const Learned& learned,
                              Appraisal& out);
+
+// What of the policy's coverage an entry proves, in `learned`.
+void NoteCoverage(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned);
+// What the boot proves of the command line that the policy needs, in `learned`; nothing if it
+// needs none. `first`: the first entry of the list. `log`: nullptr if no PCR is covered.
+void NoteCommandLine(const ima::Entry& first, const tpm::PcrValues& quoted,
+                     const eventlog::VerifiedLog* log, const policy::PolicyAt& policy,
+                     Learned& learned);
+// "ima.coverage", if the policy needs any.
+void AppraiseCoverage(const policy::PolicyAt& policy, const Learned& learned, Appraisal& out);
 
 // Behind the last entry, what they come to together: AppraiseRequiredDevices, "ima.coverage"
 // and "ima.violations_ignored". Nothing of a policy that says nothing.

@@ -39,6 +39,9 @@ struct Learned {
   std::uint64_t ignored_violations = 0;
   // What of the policy's coverage an entry has proven: names of the policy.
   std::set<std::string, std::less<>> proven;
+  // Why the boot does not prove the command line that the policy needs (policy::ObjectToBoot):
+  // empty if it does, absent if no boot was looked at.
+  std::optional<std::string> command_line_objection = std::nullopt;
 };
 
 }  // namespace limequat::appraise

@@ -91,7 +91,10 @@ constexpr CheckEntry kMeasurementList[] = {
      .causes = "The machine loaded another IMA policy than those of `\"ima\": {\"coverage\": "
                "{\"entries\": {\"/etc/ima/ima-policy\": [\"DIGEST\"]}}}`, or none; it wrote "
                "its rules to the kernel instead of the name of their file, which is not "
-               "measured.",
+               "measured. Or no measured command line has the parameters of "
+               "`{\"command_line\": {\"ima_policy\": [\"tcb\"]}}`: the kernel was started with "
+               "others, the image holds its command line and no log shows it, or PCRs 8 and 9 "
+               "are not bound by boot_aggregate (`docs/policies.md`).",
      .advice = "Load the IMA policy from the file, as systemd does, with a kernel that "
                "measures it (`ima_policy=tcb` or a rule `measure func=POLICY_CHECK`), and list "
                "its digest. What is proven is that this file was measured, as a policy or "

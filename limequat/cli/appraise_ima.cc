@@ -1,5 +1,6 @@
 #include "limequat/cli/appraise_ima.h"
 
+#include <array>
 #include <utility>
 
 #include "limequat/appraise/ima_appraisal.h"
@@ -7,14 +8,21 @@
 #include "limequat/cli/change_view.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/made_document.h"
+#include "limequat/cli/pcr_input.h"
 #include "limequat/cli/policy_layers.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
 #include "limequat/policy/policy_set.h"
+#include "limequat/tpm/pcr.h"
 
 namespace limequat::cli {
 
 namespace {
+
+using crypto::HashAlgorithm;
+// Those in which boot_aggregate binds PCRs 8 and 9, and SHA-1.
+constexpr std::array kPreferredBanks = {HashAlgorithm::kSha256, HashAlgorithm::kSha384,
+                                        HashAlgorithm::kSha512, HashAlgorithm::kSha1};
 
 // What the policy would have to list goes into the document and into its file.
 Status AddChange(const AppraiseIma& asked, const policy::PolicyAt& policy,
@@ -30,6 +38,27 @@ Status AddChange(const AppraiseIma& asked, const policy::PolicyAt& policy,
   return {};
 }
 
+// The bank of a quote's PCRs in which the list is replayed: the best that has PCR 10.
+Result<crypto::Digest> ImaPcrOf(const tpm::PcrValues& pcrs) {
+  for (const crypto::HashAlgorithm bank : kPreferredBanks) {
+    if (const crypto::Digest* value = pcrs.Find(bank, tpm::kImaPcr)) return *value;
+  }
+  return UsageError("--pcrs has no PCR 10: there is nothing to hold the list against");
+}
+
+// `log` keeps the event log that the claim points into.
+Result<std::optional<appraise::PcrClaim>> ReadClaim(const AppraiseIma& asked, std::string& log) {
+  std::optional<appraise::PcrClaim> claim;
+  if (asked.pcr) claim = appraise::PcrClaim{.value = *asked.pcr};
+  if (!asked.boot_log || !asked.pcrs) return claim;
+  LQ_ASSIGN_OR_RETURN(tpm::PcrValues pcrs, ReadPcrValues(*asked.pcrs));
+  LQ_ASSIGN_OR_RETURN(log, ReadInput(*asked.boot_log, kMaxLogInput));
+  LQ_ASSIGN_OR_RETURN(const crypto::Digest pcr, ImaPcrOf(pcrs));
+  claim = appraise::PcrClaim{
+      .value = pcr, .boot = appraise::BootClaim{.pcrs = std::move(pcrs), .log = AsBytes(log)}};
+  return claim;
+}
+
 Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
   LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
   LQ_ASSIGN_OR_RETURN(Layers layers, LayerReader(signers).Read(asked.policies));
@@ -40,8 +69,8 @@ Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(asked.list, kMaxListInput));
   const ByteView list = AsBytes(content);
   const ima::Format format = asked.format.value_or(ima::DetectFormat(list));
-  std::optional<appraise::PcrClaim> claim;
-  if (asked.pcr) claim = appraise::PcrClaim{.value = *asked.pcr};
+  std::string log;
+  LQ_ASSIGN_OR_RETURN(const std::optional<appraise::PcrClaim> claim, ReadClaim(asked, log));
   LQ_ASSIGN_OR_RETURN(appraise::Appraisal appraisal,
                       appraise::AppraiseImaList(list, format, policy, claim));
   for (Finding& finding : layers.findings) appraise::Add(appraisal, std::move(finding));
@@ -61,7 +90,12 @@ Result<VerdictDocument> Evaluate(const AppraiseIma& asked) {
 }  // namespace
 
 Result<Ending> AppraiseIma::Run(Console& console) const {
-  LQ_RETURN_IF_ERROR(CheckOneStandardInput({list}, policies));
+  LQ_RETURN_IF_ERROR(
+      CheckOneStandardInput({list, pcrs.value_or(""), boot_log.value_or("")}, policies));
+  if (pcrs.has_value() != boot_log.has_value()) {
+    return UsageError("--boot-log and --pcrs go together");
+  }
+  if (pcr && pcrs) return UsageError("--pcr is in --pcrs already");
   return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at});
 }
 

@@ -20,6 +20,10 @@ struct AppraiseIma {
   std::vector<std::string> policies;  // layers in this order, plain or signed
   SignerOptions signers;              // with any of them, each must be signed (attack A11)
   std::optional<crypto::Digest> pcr;  // PCR 10 of a bank, from a verified quote
+  // Instead: all PCR values of that quote, and the firmware's event log of the same boot, for
+  // boot_aggregate and the command line that a policy may ask for. Both or none.
+  std::optional<std::string> pcrs;
+  std::optional<std::string> boot_log;
   std::optional<ima::Format> format;
   std::optional<Time> first_seen;  // when the list was first verified; absent: `at`
   bool all = false;

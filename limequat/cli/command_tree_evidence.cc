@@ -167,7 +167,9 @@ void DeclareAppraise(CLI::App& root, CommandLine& line) {
       "  limequat appraise ima ascii_runtime_measurements --policy policy.json \\\n"
       "    --pcr sha256:6f0530de…\n"
       "  limequat appraise ima list.txt --policy base.json --policy base-old.json \\\n"
-      "    --first-seen 2026-11-30T08:00:00Z\n\n"
+      "    --first-seen 2026-11-30T08:00:00Z\n"
+      "  limequat appraise ima list.txt --policy policy.json --pcrs pcrs.json \\\n"
+      "    --boot-log binary_bios_measurements\n\n"
       "Exit status: 0 trustworthy, 1 not (or unpoliced), 3 malformed.");
   AddValue(app, "LOG", command.list, ParseText, "", "IMA list, or - for standard input")
       ->required();
@@ -179,6 +181,11 @@ void DeclareAppraise(CLI::App& root, CommandLine& line) {
            "when the entries were first verified, for layers that retire; default: now");
   AddValue(app, "--pcr", command.pcr, ParseBankDigest, "BANK:HEX",
            "PCR 10 of a verified quote, to which the list must lead");
+  AddValue(app, "--pcrs", command.pcrs, ParseText, "FILE",
+           "instead: all PCR values of that quote; with --boot-log");
+  AddValue(app, "--boot-log", command.boot_log, ParseText, "FILE",
+           "event log of the same boot, for a policy that asks for the kernel's measured command "
+           "line (ima.coverage)");
   AddValue(app, "--change", command.change, ParseText, "FILE",
            "where to write the digests that the policy would have to list for the list to pass, "
            "for `policy merge`; changes nothing else");

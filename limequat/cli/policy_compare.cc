@@ -59,6 +59,7 @@ json::Object ToJson(const policy::PolicyDiff& diff) {
           {"keyrings", ToJson(diff.keyrings)},
           {"ima-buf", ToJson(diff.buffers)},
           {"coverage", ToJson(diff.coverage)},
+          {"command_line", ToJson(diff.command_line)},
           {"ignored_keyrings", ToJson(diff.ignored_keyrings)},
           {"values", std::move(values)}};
 }
@@ -99,6 +100,7 @@ std::string ForPeople(const policy::PolicyDiff& diff) {
   std::string text = ForPeople(diff.digests, "path") + ForPeople(diff.excludes, "exclude") +
                      ForPeople(diff.keyrings, "keyring") + ForPeople(diff.buffers, "buffer") +
                      ForPeople(diff.coverage, "coverage") +
+                     ForPeople(diff.command_line, "kernel parameter") +
                      ForPeople(diff.ignored_keyrings, "ignored keyring");
   for (const policy::ValueChange& change : diff.values) {
     text += fmt::format("~ {}: {} -> {}\n", change.member, EscapeForDisplay(change.before, 128),

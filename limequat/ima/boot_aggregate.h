@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "limequat/base/finding.h"
+#include "limequat/crypto/digest.h"
 #include "limequat/ima/entry.h"
 #include "limequat/tpm/pcr.h"
 
@@ -20,5 +21,10 @@ inline constexpr std::string_view kBootAggregate = "boot_aggregate";
 // SM3 bank), or if the template has no digest. `quoted` must come
 // from a VerifiedQuote.
 Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted);
+
+// Whether it passes with a hash over PCRs 0-9 of this bank: then nobody has extended PCRs 8 and
+// 9 of it since the kernel began to measure, and what they show was measured before any program
+// ran. Kernels before 5.8, and boot_aggregates of SHA-1, bind PCRs 0-7 alone.
+bool BindsLoaderPcrs(const Entry& first, const tpm::PcrValues& quoted, crypto::HashAlgorithm bank);
 
 }  // namespace limequat::ima

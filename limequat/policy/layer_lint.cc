@@ -38,7 +38,7 @@ bool Shadows(const PolicyDocument& outer, const PolicyDocument& inner) {
          Holds(outer.buffers, inner.buffers) && Holds(outer.excludes, inner.excludes) &&
          Holds(outer.ignored_keyrings, inner.ignored_keyrings) &&
          (inner.verification_keys.empty() || inner.verification_keys == outer.verification_keys) &&
-         Holds(outer.coverage, inner.coverage) &&
+         Holds(outer.coverage, inner.coverage) && Holds(outer.command_line, inner.command_line) &&
          (inner.ignore_violations.is_null() ||
           inner.ignore_violations == outer.ignore_violations) &&
          (inner.dm_policy.is_null() || inner.dm_policy == outer.dm_policy);

@@ -53,7 +53,7 @@ TEST(LayerLint, ShadowedLayers) {
 TEST(LayerLint, MembersOfOursAreSomething) {
   const std::string plain = Policy(File('a'));
   for (const std::string_view member :
-       {R"("ignore_violations":false,)",
+       {R"("ignore_violations":false,)", R"("coverage":{"command_line":{"ima_policy":["tcb"]}},)",
         R"("coverage":{"entries":{"p":["1111111111111111111111111111111111111111"]}},)"}) {
     std::string asking = plain;
     asking.insert(asking.find(R"("dm_policy")"), member);

@@ -140,7 +140,12 @@ TEST(MergePolicies, WhatOnlyLimequatKnows) {
   const std::string one = with(R"(,"ignore_violations":true)");
   const std::string proven =
       with(R"(,"coverage":{"entries":{"p":["1111111111111111111111111111111111111111"]}})");
-  const auto merged = RuntimePolicy::Parse(Merged({with(""), one, proven, with("")}));
+  const std::string line = with(R"(,"coverage":{"command_line":{"ima_policy":["tcb"]}})");
+  const std::string other =
+      with(R"(,"coverage":{"command_line":{"ima_policy":["x"],"ima_hash":["y"]}})");
+  const auto merged = RuntimePolicy::Parse(Merged({with(""), one, proven, line, other, with("")}));
+  EXPECT_EQ((*merged)->command_line(),
+            (ParameterValues{{"ima_policy", {"tcb", "x"}}, {"ima_hash", {"y"}}}));
   EXPECT_EQ((*merged)->ignores_violations(), true);
   EXPECT_EQ((*merged)->coverage(), std::vector<std::string>{"p"});
   const auto differ = MergeRuntimePolicies(one, with(R"(,"ignore_violations":false)"));

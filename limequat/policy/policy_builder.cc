@@ -38,6 +38,9 @@ Status Agree(std::string& kept, const std::string& value, std::string_view what)
 // A policy that does not say whether violations are ignored leaves it to the others.
 Status AddOurs(const json::Value& ima, PolicyDocument& out) {
   if (const json::Object* entries = CoverageEntries(ima)) AddDigests(*entries, out.coverage);
+  for (auto& [name, values] : CoverageCommandLine(ima)) {
+    out.command_line[name].insert(values.begin(), values.end());
+  }
   const json::Value* ignore = ima.as_object()->Find("ignore_violations");
   if (ignore == nullptr || ignore->is_null()) return {};
   if (!out.ignore_violations.is_null() && out.ignore_violations != *ignore) {

@@ -68,6 +68,7 @@ Result<PolicyDiff> DiffRuntimePolicies(std::string_view first, std::string_view 
                   .keyrings = Compare(before.keyrings, after.keyrings),
                   .buffers = Compare(before.buffers, after.buffers),
                   .coverage = Compare(before.coverage, after.coverage),
+                  .command_line = Compare(before.command_line, after.command_line),
                   .excludes = CompareLists(before.excludes, after.excludes),
                   .ignored_keyrings = CompareLists(before.ignored_keyrings, after.ignored_keyrings),
                   .values = {}};

@@ -36,14 +36,15 @@ struct PolicyDiff {
   std::vector<NamedChange> digests;  // by name
   std::vector<NamedChange> keyrings;
   std::vector<NamedChange> buffers;
-  std::vector<NamedChange> coverage;  // of `ima.coverage.entries`
+  std::vector<NamedChange> coverage;      // of `ima.coverage.entries`
+  std::vector<NamedChange> command_line;  // of `ima.coverage.command_line`, values by parameter
   ListChange excludes;
   ListChange ignored_keyrings;
   std::vector<ValueChange> values;
 
   bool same() const {
     return digests.empty() && keyrings.empty() && buffers.empty() && coverage.empty() &&
-           excludes.empty() && ignored_keyrings.empty() && values.empty();
+           command_line.empty() && excludes.empty() && ignored_keyrings.empty() && values.empty();
   }
 };
 

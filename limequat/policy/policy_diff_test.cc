@@ -102,11 +102,15 @@ TEST(DiffPolicies, ComparesEveryMember) {
       Diff(plain, with(R"("coverage":{"entries":{"p":[")" + kTwo + R"("]}},)"));
   ASSERT_EQ(coverage.coverage.size(), 1U);
   EXPECT_EQ(coverage.coverage[0].name, "p");
+  const PolicyDiff command_line =
+      Diff(plain, with(R"("coverage":{"command_line":{"ima_policy":["tcb"]}},)"));
+  ASSERT_EQ(command_line.command_line.size(), 1U);
+  EXPECT_EQ(command_line.command_line[0].digests.added, std::vector<std::string>{"tcb"});
   const PolicyDiff release = Diff(plain, Policy(digests, "", "", "", "sha1", "", "x", 7));
   ASSERT_EQ(release.values.size(), 1U);
   EXPECT_EQ(release.values[0].after, "7");
   for (const PolicyDiff* diff : {&excludes, &keyrings, &ignored, &buffers, &hash, &rules,
-                                 &violations, &coverage, &release}) {
+                                 &violations, &coverage, &command_line, &release}) {
     EXPECT_FALSE(diff->same());
     EXPECT_THAT(diff->digests, IsEmpty());
   }

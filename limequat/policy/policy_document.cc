@@ -12,6 +12,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/json/reader.h"
+#include "limequat/policy/command_line_coverage.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::policy {
@@ -89,6 +90,47 @@ Status CheckDigestsByName(const json::Object& object) {
   return {};
 }
 
+// Names of the kernel's parameters for IMA, and values that a command line can have without
+// quotes (see ObjectToCommandLine).
+Status CheckCommandLine(const json::Object& parameters) {
+  constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.";
+  if (parameters.empty()) return BadSchema("ima.coverage.command_line is empty");
+  if (parameters.size() > kMaxCoverageParameters) {
+    return Malformed("policy.limit",
+                     fmt::format("ima.coverage.command_line has {} parameters; at most {}",
+                                 parameters.size(), kMaxCoverageParameters));
+  }
+  for (const auto& [name, values] : parameters) {
+    if (!IsImaParameter(name) || name.size() > kMaxParameterText ||
+        name.find_first_not_of(kNameCharacters) != std::string_view::npos) {
+      return BadSchema(fmt::format("ima.coverage.command_line: '{}' is no parameter for IMA",
+                                   EscapeForDisplay(name, 64)));
+    }
+    const json::Array* array = values.as_array();
+    const bool fits =
+        array != nullptr && !array->empty() && array->size() <= kMaxCoverageValues &&
+        std::ranges::all_of(*array, [](const json::Value& value) {
+          return value.as_string() != nullptr && IsPlainParameterText(*value.as_string());
+        });
+    if (!fits) {
+      return BadSchema(
+          fmt::format("ima.coverage.command_line: '{}' has no list of 1 to {} values "
+                      "without blanks and quotes",
+                      name, kMaxCoverageValues));
+    }
+  }
+  return {};
+}
+
+Status CheckEntries(const json::Object& entries) {
+  if (entries.empty()) return BadSchema("ima.coverage.entries is empty");
+  if (entries.size() > kMaxCoverageEntries) {
+    return Malformed("policy.limit", fmt::format("ima.coverage has {} entries; at most {}",
+                                                 entries.size(), kMaxCoverageEntries));
+  }
+  return CheckDigestsByName(entries);
+}
+
 // Members of ours, which may be absent or null.
 Status CheckOurs(const json::Value& ima) {
   json::ObjectReader in(ima, "ima");
@@ -98,16 +140,16 @@ Status CheckOurs(const json::Value& ima) {
   if (coverage == nullptr) return {};
   const json::Value value(*coverage);
   json::ObjectReader inside(value, "ima.coverage");
-  const json::Object* entries = inside.ObjectMember("entries");
+  const json::Object* entries = inside.OptionalObject("entries");
+  const json::Object* command_line = inside.OptionalObject("command_line");
   // What nobody evaluates would be silently left out.
   inside.NoOthers();
   LQ_RETURN_IF_ERROR(CheckReader(inside));
-  if (entries->empty()) return BadSchema("ima.coverage.entries is empty");
-  if (entries->size() > kMaxCoverageEntries) {
-    return Malformed("policy.limit", fmt::format("ima.coverage has {} entries; at most {}",
-                                                 entries->size(), kMaxCoverageEntries));
+  if (entries == nullptr && command_line == nullptr) {
+    return BadSchema("ima.coverage has neither entries nor command_line");
   }
-  return CheckDigestsByName(*entries);
+  if (entries != nullptr) LQ_RETURN_IF_ERROR(CheckEntries(*entries));
+  return command_line == nullptr ? Status() : CheckCommandLine(*command_line);
 }
 
 // A string that is empty or a keyring; some tools encode it twice.
@@ -169,7 +211,22 @@ Result<PolicyWindow> ReadPolicyWindow(const json::Value& policy) {
 const json::Object* CoverageEntries(const json::Value& ima) {
   const json::Value* coverage = ima.as_object()->Find("coverage");
   if (coverage == nullptr || coverage->is_null()) return nullptr;
-  return Member(*coverage, "entries").as_object();
+  const json::Value* entries = coverage->as_object()->Find("entries");
+  return entries == nullptr ? nullptr : entries->as_object();
+}
+
+ParameterValues CoverageCommandLine(const json::Value& ima) {
+  ParameterValues parameters;
+  const json::Value* coverage = ima.as_object()->Find("coverage");
+  if (coverage == nullptr || coverage->is_null()) return parameters;
+  const json::Value* command_line = coverage->as_object()->Find("command_line");
+  if (command_line == nullptr || command_line->is_null()) return parameters;
+  for (const auto& [name, values] : *command_line->as_object()) {
+    for (const json::Value& value : *values.as_array()) {
+      parameters[std::string(name)].insert(*value.as_string());
+    }
+  }
+  return parameters;
 }
 
 bool IsFalseInPython(const json::Value& value) {
@@ -233,9 +290,12 @@ std::string WritePolicyDocument(const PolicyDocument& document) {
   if (!document.ignore_violations.is_null()) {
     ima.Set("ignore_violations", document.ignore_violations);
   }
-  if (!document.coverage.empty()) {
-    ima.Set("coverage", json::Object{{"entries", ToObject(document.coverage)}});
+  json::Object coverage;
+  if (!document.coverage.empty()) coverage.Set("entries", ToObject(document.coverage));
+  if (!document.command_line.empty()) {
+    coverage.Set("command_line", ToObject(document.command_line));
   }
+  if (!coverage.empty()) ima.Set("coverage", std::move(coverage));
   json::Object meta{
       {"version", 1}, {"generator", document.generator}, {"timestamp", document.timestamp}};
   if (document.window) SetWindow(*document.window, meta);

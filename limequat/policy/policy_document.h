@@ -38,6 +38,8 @@ bool IsMarkedUnattested(const json::Value& policy);
 
 // What `ima.coverage.entries` lists; nullptr if there is no such member.
 const json::Object* CoverageEntries(const json::Value& ima);
+// What `ima.coverage.command_line` lists; empty if there is no such member.
+ParameterValues CoverageCommandLine(const json::Value& ima);
 
 // Whether Python takes `value` for false, as Keylime's programs do to leave out what they are
 // given: null, false, zero, and what is empty.
@@ -68,9 +70,10 @@ struct PolicyDocument {
   std::set<std::string, std::less<>> ignored_keyrings;
   std::string log_hash;
   json::Value dm_policy;
-  // Ours, written if they say something: a boolean or null, and entries by name.
+  // Ours, written if they say something: a boolean or null, entries by name, parameters.
   json::Value ignore_violations;
   DigestsByName coverage;
+  ParameterValues command_line;
   DigestsByName buffers;
   std::string verification_keys;
 };

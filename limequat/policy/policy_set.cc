@@ -103,6 +103,11 @@ Result<std::shared_ptr<const PolicySet>> PolicySet::Compose(std::vector<PolicyLa
   return std::shared_ptr<const PolicySet>(std::move(set));
 }
 
+bool PolicySet::needs_command_line() const {
+  return std::ranges::any_of(
+      counting_, [](const Counting& each) { return !each.layer->policy->command_line().empty(); });
+}
+
 std::string PolicyAt::why_it_says_nothing() const {
   if (set_->says_nothing()) return set_->why_it_says_nothing_;
   const bool any =
@@ -228,6 +233,18 @@ std::vector<std::string> PolicyAt::coverage() const {
 
 PathAnswer PolicyAt::LookCoverage(std::string_view name, ByteView digest) const {
   return Ask(&RuntimePolicy::LookCoverage, name, digest);
+}
+
+ParameterValues PolicyAt::command_line() const {
+  ParameterValues needed;
+  for (const Counting& each : set_->counting_) {
+    if (!InEffect(each)) continue;
+    for (const auto& [name, values] : each.layer->policy->command_line()) {
+      std::set<std::string>& good = needed[name];
+      if (Accepts(each)) good.insert(values.begin(), values.end());
+    }
+  }
+  return needed;
 }
 
 std::vector<const ima::Keyring*> PolicyAt::VerificationKeys() const {

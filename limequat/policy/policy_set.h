@@ -67,6 +67,8 @@ class PolicySet {
   const std::string& why_it_says_nothing() const { return why_it_says_nothing_; }
   // Whether any layer that counts has a time after which it is retired.
   bool retires() const { return retires_; }
+  // Whether any layer that counts needs the kernel's measured command line.
+  bool needs_command_line() const;
 
  private:
   friend class PolicyAt;
@@ -142,6 +144,9 @@ class PolicyAt {
   // What all layers in effect need, each name once. A retired layer proves nothing.
   std::vector<std::string> coverage() const;
   PathAnswer LookCoverage(std::string_view name, ByteView digest) const;
+  // What all layers in effect need of the command line: a value is good if a layer that is not
+  // retired lists it.
+  ParameterValues command_line() const;
   // The keyrings whose keys vouch for files; none of them is empty.
   std::vector<const ima::Keyring*> VerificationKeys() const;
 

@@ -203,6 +203,27 @@ TEST(PolicySet, Attack_A09_OneLayerMayForbidWhatAnotherIgnores) {
   EXPECT_FALSE(PolicyAt(*Set({kBase, late}), At(9)).ignores_violations());
 }
 
+TEST(PolicySet, Attack_A02_CommandLineThatAnyLayerNeeds) {
+  const auto needs = [](std::string_view path, std::string_view name, std::string_view value) {
+    return Text{
+        .digests = {{"/opt/" + std::string(path), Hex('2')}},
+        .ours = fmt::format(R"(,"coverage":{{"command_line":{{"{}":["{}"]}}}})", name, value)};
+  };
+  Text late = needs("c", "ima_hash", "sha1");
+  late.meta = R"(,"retire_after":"2026-11-25T07:00:00Z")";
+  Text not_yet = needs("d", "ima_canonical_fmt", "");
+  not_yet.meta = R"(,"effective_from":"2026-11-25T11:00:00Z")";
+  const auto set =
+      Set({needs("a", "ima_policy", "tcb"), needs("b", "ima_policy", "all"), late, not_yet});
+  EXPECT_TRUE(set->needs_command_line());
+  EXPECT_FALSE(Set({kBase, kTeam})->needs_command_line());
+  // A retired layer proves nothing, and what it needs is needed still.
+  EXPECT_EQ(PolicyAt(*set, At(9)).command_line(),
+            (ParameterValues{{"ima_policy", {"all", "tcb"}}, {"ima_hash", {}}}));
+  EXPECT_EQ(PolicyAt(*set, At(6)).command_line(),
+            (ParameterValues{{"ima_policy", {"all", "tcb"}}, {"ima_hash", {"sha1"}}}));
+}
+
 TEST(PolicySet, Attack_A02_CoverageThatAnyLayerNeeds) {
   const auto needs = [](std::string_view name, char digit) {
     return Text{.digests = {{"/opt/" + std::string(name), Hex('2')}},

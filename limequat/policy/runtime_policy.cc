@@ -89,6 +89,7 @@ struct RuntimePolicy::Impl {
   std::optional<DeviceMapperPolicy> device_mapper;
   Digests coverage;
   std::vector<std::string> coverage_names;
+  ParameterValues command_line;
   std::optional<bool> ignores_violations;
   ExcludeList excludes;
   bool excludes_everything = false;
@@ -103,6 +104,7 @@ struct RuntimePolicy::Impl {
 Status RuntimePolicy::ReadOurs(const json::Value& ima, std::uint64_t seed, Impl& out) {
   const json::Value* ignore = ima.as_object()->Find("ignore_violations");
   if (ignore != nullptr && !ignore->is_null()) out.ignores_violations = *ignore->as_bool();
+  out.command_line = CoverageCommandLine(ima);
   const json::Object* entries = CoverageEntries(ima);
   if (entries == nullptr) return {};
   LQ_ASSIGN_OR_RETURN(out.coverage, ReadDigests(*entries, seed));
@@ -198,6 +200,7 @@ PathAnswer RuntimePolicy::LookCoverage(std::string_view name, ByteView digest) c
 }
 
 const std::vector<std::string>& RuntimePolicy::coverage() const { return impl_->coverage_names; }
+const ParameterValues& RuntimePolicy::command_line() const { return impl_->command_line; }
 std::optional<bool> RuntimePolicy::ignores_violations() const { return impl_->ignores_violations; }
 
 bool RuntimePolicy::IgnoresKeyring(std::string_view name) const {
@@ -208,7 +211,8 @@ bool RuntimePolicy::IgnoresKeyring(std::string_view name) const {
 
 bool RuntimePolicy::learns() const {
   return impl_->keyrings.count > 0 || impl_->device_mapper.has_value() ||
-         impl_->ignores_violations == true || impl_->coverage.count > 0;
+         impl_->ignores_violations == true || impl_->coverage.count > 0 ||
+         !impl_->command_line.empty();
 }
 const ima::Keyring& RuntimePolicy::verification_keys() const { return impl_->verification_keys; }
 const DeviceMapperPolicy* RuntimePolicy::device_mapper() const {

@@ -26,9 +26,14 @@ namespace limequat::policy {
 // exclude_list.h for those of the exclude expressions.
 inline constexpr std::size_t kMaxPolicyBytes = 64U << 20U;
 inline constexpr std::size_t kMaxCoverageEntries = 64;
+inline constexpr std::size_t kMaxCoverageParameters = 16;
+inline constexpr std::size_t kMaxCoverageValues = 16;
 
 class VerifiedEnvelope;
 struct DeviceMapperPolicy;
+
+// Parameters of a kernel's command line by name, and the values that are good for each.
+using ParameterValues = std::map<std::string, std::set<std::string>, std::less<>>;
 
 // What a policy says about a path.
 enum class PathAnswer {
@@ -121,6 +126,9 @@ class RuntimePolicy {
   // one that was not measured.
   const std::vector<std::string>& coverage() const;
   PathAnswer LookCoverage(std::string_view name, ByteView digest) const;
+  // What the kernel's measured command line must say of IMA to prove the same of the rules that
+  // the kernel is built with (command_line_coverage.h). Empty: nothing is asked of it.
+  const ParameterValues& command_line() const;
   // Whether what an entry comes to may depend on those in front of it, or is told of all of
   // them together: keys that LookKey knows are trusted to sign files, device-mapper events
   // follow one another, ignored violations are counted, coverage is proven.

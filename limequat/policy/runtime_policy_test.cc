@@ -228,6 +228,43 @@ TEST(RuntimePolicy, Coverage) {
   EXPECT_EQ(ErrorOf(with(json::Object{{"entries", many}})), "policy.limit");
 }
 
+TEST(RuntimePolicy, CoverageByTheCommandLine) {
+  const auto with = [](json::Value parameters) {
+    json::Object ima = Ima();
+    ima.Set("coverage", json::Object{{"command_line", std::move(parameters)}});
+    return With("ima", ima);
+  };
+  EXPECT_TRUE(Parsed(Good())->command_line().empty());
+  const auto policy = Parsed(with(json::Object{
+      {"ima_policy", json::Array{"tcb", "tcb|appraise_tcb"}}, {"ima_tcb", json::Array{""}}}));
+  EXPECT_EQ(policy->command_line(),
+            (ParameterValues{{"ima_policy", {"tcb", "tcb|appraise_tcb"}}, {"ima_tcb", {""}}}));
+  EXPECT_TRUE(policy->learns());
+  EXPECT_THAT(policy->coverage(), IsEmpty());
+  const auto values = [](json::Value list) {
+    return json::Object{{"ima_policy", std::move(list)}};
+  };
+  json::Array many_values;
+  for (std::size_t i = 0; i <= kMaxCoverageValues; ++i) many_values.emplace_back(std::to_string(i));
+  for (json::Value bad :
+       {json::Value("tcb"), json::Value(json::Object()), json::Value(values("tcb")),
+        json::Value(values(json::Array())), json::Value(values(json::Array{1})),
+        json::Value(values(json::Array{"a b"})), json::Value(values(json::Array{"\"tcb\""})),
+        json::Value(values(json::Array{std::string(257, 'a')})),
+        json::Value(values(json::Array{"\xc3\xa4"})), json::Value(values(many_values)),
+        json::Value(json::Object{{"lsm", json::Array{"x"}}}),
+        json::Value(json::Object{{"ima-policy", json::Array{"tcb"}}}),
+        json::Value(json::Object{{"ima_Policy", json::Array{"tcb"}}}),
+        json::Value(json::Object{{"ima_" + std::string(256, 'a'), json::Array{"tcb"}}})}) {
+    EXPECT_EQ(ErrorOf(with(bad)), "policy.schema") << json::Serialize(bad);
+  }
+  json::Object many;
+  for (std::size_t i = 0; i <= kMaxCoverageParameters; ++i) {
+    many.Set("ima_" + std::to_string(i), json::Array{"x"});
+  }
+  EXPECT_EQ(ErrorOf(with(many)), "policy.limit");
+}
+
 TEST(RuntimePolicy, IgnoredKeyrings) {
   json::Object ima = Ima();
   ima.Set("ignored_keyrings", json::Array{".evm", ".machine"});

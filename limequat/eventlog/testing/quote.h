@@ -42,15 +42,20 @@ inline tpm::VerifiedQuote QuoteOf(const tpm::PcrValues& values, crypto::HashAlgo
   return *std::move(result->quote);
 }
 
-// The log as verified on a machine that has just its events in PCRs 0 to 15.
-inline VerifiedLog VerifiedOnItsMachine(ByteView log, crypto::HashAlgorithm bank) {
+// PCRs 0 to 15 of a machine that has just the events of `log`.
+inline tpm::PcrValues ValuesOf(ByteView log, crypto::HashAlgorithm bank) {
   auto reader = LogReader::Open(log);
   if (!reader) throw std::runtime_error(reader.error().message);
   Replay replay({bank});
   for (auto next = reader->Next(); next && *next; next = reader->Next()) replay.Extend(**next);
   tpm::PcrValues values;
   for (std::uint32_t pcr = 0; pcr < 16; ++pcr) values.Set(pcr, replay.Pcr(bank, pcr));
-  auto result = VerifyLog(log, QuoteOf(values, bank), bank, {});
+  return values;
+}
+
+// The log as verified on that machine.
+inline VerifiedLog VerifiedOnItsMachine(ByteView log, crypto::HashAlgorithm bank) {
+  auto result = VerifyLog(log, QuoteOf(ValuesOf(log, bank), bank), bank, {});
   if (!result || !result->log) throw std::runtime_error("the test's log does not verify");
   return *std::move(result->log);
 }

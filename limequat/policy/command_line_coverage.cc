@@ -1,0 +1,155 @@
+#include "limequat/policy/command_line_coverage.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "limequat/base/escape.h"
+#include "limequat/eventlog/known_data.h"
+#include "limequat/eventlog/pcr_use.h"
+#include "limequat/policy/boot_values_checks_internal.h"
+
+namespace limequat::policy {
+
+namespace {
+
+constexpr std::size_t kShown = 128;
+
+// Commands of GRUB after which another program than the kernel of `linux` may run. `reboot` and
+// its like begin a new boot.
+constexpr std::array<std::string_view, 9> kOtherStarters = {
+    "chainloader", "exit",        "multiboot",     "multiboot2", "xen_hypervisor",
+    "xnu_kernel",  "appleloader", "xnu_kernel64", "kfreebsd"};
+
+bool IsPlain(char c) { return c >= ' ' && c <= '~'; }
+
+// The next parameter of `rest`, as the kernel divides a line: blanks inside of quotes do not
+// end one. Empty at the end.
+std::string_view NextParameter(std::string_view& rest) {
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  bool quoted = false;
+  std::size_t end = 0;
+  for (; end < rest.size() && (quoted || rest[end] != ' '); ++end) {
+    if (rest[end] == '"') quoted = !quoted;
+  }
+  const std::string_view parameter = rest.substr(0, end);
+  rest.remove_prefix(end);
+  return parameter;
+}
+
+// As the kernel compares names: it takes '-' for '_', and leaves out a quote in front.
+std::string NameOf(std::string_view parameter) {
+  std::string name(parameter.substr(0, parameter.find('=')));
+  if (name.starts_with('"')) name.erase(0, 1);
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+std::string_view ValueOf(std::string_view parameter) {
+  const std::size_t equals = parameter.find('=');
+  return equals == std::string_view::npos ? std::string_view() : parameter.substr(equals + 1);
+}
+
+std::string WhyUnreadable(std::string_view line) {
+  if (line.size() > kMaxKernelCommandLine) {
+    return fmt::format("the command line has {} bytes: kernels read {}", line.size(),
+                       kMaxKernelCommandLine);
+  }
+  if (!std::ranges::all_of(line, IsPlain)) {
+    return "the command line has characters that kernels do not all read alike";
+  }
+  return {};
+}
+
+std::string_view FirstWord(std::string_view text) { return text.substr(0, text.find(' ')); }
+
+// Commands that GRUB measured are texts without NUL; systemd-boot's command line is one with.
+std::string WhyNoCommand(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return "PCR 8 has a text that is not of GRUB";
+  if (std::ranges::find(kOtherStarters, FirstWord(text)) == kOtherStarters.end()) return {};
+  return fmt::format("GRUB ran '{}', which may have started something else than its kernel",
+                     EscapeForDisplay(text, kShown));
+}
+
+std::string ObjectToGrub(const BootEvidence& evidence, const ParameterValues& needed) {
+  if (!evidence.chain.unexplained.empty()) {
+    return fmt::format("the log does not show what event {} measured, which may be a command line",
+                       evidence.chain.unexplained.front().event);
+  }
+  for (const auto* texts : {&evidence.chain.grub_commands, &evidence.chain.kernel_command_lines}) {
+    for (const eventlog::MeasuredText& text : *texts) {
+      if (std::string why = WhyNoCommand(AsText(text.text)); !why.empty()) return why;
+    }
+  }
+  for (const MeasuredLine& line : evidence.lines) {
+    if (std::string why = ObjectToCommandLine(line.text, needed); !why.empty()) return why;
+  }
+  return evidence.lines.empty() ? "GRUB measured no command line" : "";
+}
+
+std::string ObjectToStub(const BootEvidence& evidence, const ParameterValues& needed) {
+  constexpr const char* kNoText = "no log shows the text of the command line that the kernel's EFI "
+                                  "stub measured into PCR 9 (it may be inside of its image)";
+  if (evidence.chain.files.empty()) return "nothing measured a command line into PCR 8 or 9";
+  const crypto::Digest& options = evidence.chain.files.front().digest;
+  const auto line = std::ranges::find(evidence.lines, options, &MeasuredLine::digest);
+  return line == evidence.lines.end() ? kNoText : ObjectToCommandLine(line->text, needed);
+}
+
+bool UsesGrubPcr(const eventlog::VerifiedLog& log) {
+  eventlog::VerifiedEvents events = log.events();
+  for (auto event = events.Next(); event; event = events.Next()) {
+    if (event->pcr() == eventlog::kGrubPcr && !eventlog::SeparatorOf(*event)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool IsImaParameter(std::string_view name) {
+  return name == "ima" || name.starts_with("ima_") || name.starts_with("ima.");
+}
+
+bool IsPlainParameterText(std::string_view value) {
+  return value.size() <= kMaxParameterText &&
+         std::ranges::all_of(value, [](char c) { return IsPlain(c) && c != ' ' && c != '"'; });
+}
+
+std::string ObjectToCommandLine(std::string_view line, const ParameterValues& needed) {
+  if (std::string why = WhyUnreadable(line); !why.empty()) return why;
+  std::set<std::string> found;
+  bool is_for_init = false;
+  std::string_view rest = line;
+  for (std::string_view one = NextParameter(rest); !one.empty(); one = NextParameter(rest)) {
+    if (one == "--" || one == "\"--\"") is_for_init = true;
+    std::string name = NameOf(one);
+    if (name == "bootconfig") return "the initrd may add to the command line (bootconfig)";
+    if (!IsImaParameter(name)) continue;
+    const auto good = needed.find(name);
+    if (good == needed.end() || !good->second.contains(std::string(ValueOf(one)))) {
+      return fmt::format("the kernel was started with '{}', which the policy does not list",
+                         EscapeForDisplay(one, kShown));
+    }
+    if (!is_for_init) found.insert(std::move(name));
+  }
+  for (const auto& [name, values] : needed) {
+    if (!found.contains(name)) return fmt::format("the kernel was started without {}", name);
+  }
+  return {};
+}
+
+std::string ObjectToBoot(const eventlog::VerifiedLog& log, const ParameterValues& needed) {
+  for (const std::uint32_t pcr : {eventlog::kGrubPcr, eventlog::kFilePcr}) {
+    if (!log.pcrs().Contains(pcr)) {
+      return fmt::format("PCR {} is not quoted, or the event log does not lead to it", pcr);
+    }
+  }
+  const BootEvidence evidence = ReadEvidence(log);
+  return UsesGrubPcr(log) ? ObjectToGrub(evidence, needed) : ObjectToStub(evidence, needed);
+}
+
+}  // namespace limequat::policy

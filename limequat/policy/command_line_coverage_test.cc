@@ -1,0 +1,239 @@
+#include "limequat/policy/command_line_coverage.h"
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "limequat/eventlog/testing/corpus.h"
+#include "limequat/eventlog/testing/quote.h"
+#include "limequat/json/value.h"
+#include "limequat/policy/testing/boot.h"
+#include "limequat/tpm/pcr.h"
+
+namespace limequat::policy {
+namespace {
+
+using crypto::HashAlgorithm;
+using eventlog::EventType;
+using eventlog::testing::Member;
+using eventlog::testing::ReadFile;
+using ::testing::HasSubstr;
+using testing::Boot;
+
+const ParameterValues kTcb = {{"ima_policy", {"tcb"}}};
+
+// UTF-16 with its NUL, as systemd-boot and the EFI stub measure it.
+std::string Wide(std::string_view text) {
+  std::string wide;
+  for (const char c : text) wide += std::string{c, '\0'};
+  return wide + std::string(2, '\0');
+}
+
+std::string ObjectionTo(const Boot& boot, const ParameterValues& needed = kTcb) {
+  const Bytes log = boot.Log();
+  return ObjectToBoot(eventlog::testing::VerifiedOnItsMachine(log, HashAlgorithm::kSha256), needed);
+}
+
+// --- one line -----------------------------------------------------------------------
+
+TEST(CommandLineCoverage, AsTheKernelReadsIt) {
+  for (const char* line :
+       {"ima_policy=tcb", "/vmlinuz quiet  ima_policy=tcb ro", "ima-policy=tcb", "image=a ima_policy=tcb",
+        "ima_policy=tcb ima_policy=tcb", "x=\"a b\" ima_policy=tcb", "ima_policy=tcb -- single"}) {
+    EXPECT_EQ(ObjectToCommandLine(line, kTcb), "") << line;
+  }
+  for (const char* line :
+       {"", "quiet", "ima_policy", "ima_policy=", "ima_policy=tcb|x", "xima_policy=tcb",
+        "ima_policy=secure_boot", "-- ima_policy=tcb", "\"--\" ima_policy=tcb",
+        "x=\"a ima_policy=tcb b\"", "\"x ima_policy=tcb", "ima_policy=\"tcb\"",
+        "\"ima_policy=tcb\""}) {
+    EXPECT_NE(ObjectToCommandLine(line, kTcb), "") << line;
+  }
+}
+
+TEST(CommandLineCoverage, Attack_A02_WhatElseIsSaidOfImaMustBeListed) {
+  for (const char* more : {"ima_tcb", "ima-tcb", "ima_tcbx", "ima.ahash_minsize=1", "ima=off",
+                           "ima_policy=critical_data", "ima_template=custom", "\"ima_tcb\"",
+                           "-- ima_tcb"}) {
+    for (const std::string& line : {std::string(more) + " ima_policy=tcb", "ima_policy=tcb " + std::string(more)}) {
+      EXPECT_NE(ObjectToCommandLine(line, kTcb), "") << line;
+    }
+  }
+  ParameterValues more = kTcb;
+  more["ima_template"] = {"ima-ng", "ima-sig"};
+  more["ima_tcb"] = {""};
+  EXPECT_EQ(ObjectToCommandLine("ima_tcb ima_policy=tcb ima_template=ima-sig", more), "");
+  EXPECT_THAT(ObjectToCommandLine("ima_tcb ima_policy=tcb", more), HasSubstr("without ima_template"));
+}
+
+TEST(CommandLineCoverage, Attack_A02_WhatKernelsReadDifferently) {
+  const std::string good = "ima_policy=tcb";
+  EXPECT_THAT(ObjectToCommandLine("ro bootconfig " + good, kTcb), HasSubstr("bootconfig"));
+  for (const char c : {'\0', '\n', '\t', '\x7f', '\xa0'}) {
+    EXPECT_THAT(ObjectToCommandLine("ro" + std::string(1, c) + " " + good, kTcb),
+                HasSubstr("characters"));
+  }
+  EXPECT_EQ(ObjectToCommandLine(std::string(kMaxKernelCommandLine - good.size(), ' ') + good, kTcb),
+            "");
+  EXPECT_THAT(
+      ObjectToCommandLine(std::string(kMaxKernelCommandLine - good.size() + 1, ' ') + good, kTcb),
+      HasSubstr("2048 bytes"));
+}
+
+// --- recorded boots ------------------------------------------------------------------
+
+TEST(CommandLineCoverage, RecordedBoots) {
+  const auto boots = std::filesystem::path(LQ_SOURCE_DIR) / "data" / "lab" / "boots";
+  std::map<std::string, std::string> told;
+  for (const auto& folder : std::filesystem::directory_iterator(boots)) {
+    const std::string name = folder.path().filename().string();
+    const std::string log = ReadFile(folder.path() / "eventlog");
+    if (log.empty()) continue;
+    const auto document = json::Parse(ReadFile(folder.path() / "pcrs.json"));
+    const auto pcrs = tpm::PcrValues::FromJson(Member(*document, "pcrs"));
+    const auto verification = eventlog::VerifyLogByValues(
+        {.firmware = AsBytes(log), .user_space = {}}, *pcrs, HashAlgorithm::kSha256, {});
+    told[name] = ObjectToBoot(*verification->log, kTcb);
+    EXPECT_NE(ObjectToBoot(*verification->log, {{"ima_hash", {"sha256"}}}), "") << name;
+  }
+  ASSERT_GE(told.size(), 19U);
+  for (const auto& [name, objection] : told) {
+    const bool has_text = name.starts_with("shim-grub") || name.starts_with("sd-boot");
+    if (has_text) {
+      EXPECT_EQ(objection, "") << name;
+    } else if (name.starts_with("direct-sb")) {
+      EXPECT_THAT(objection, HasSubstr("nothing measured a command line")) << name;
+    } else {
+      EXPECT_THAT(objection, HasSubstr("no log shows the text")) << name;
+    }
+  }
+}
+
+// --- GRUB ---------------------------------------------------------------------------
+
+// A boot whose command line has the parameter, in both texts.
+Boot WithGrub(std::string_view line = "/vmlinuz root=/dev/vda ro ima_policy=tcb") {
+  Boot boot;
+  for (const std::size_t index : {1U, 2U}) {
+    auto& event = boot.At(8, index);
+    const std::string key = index == 1 ? "grub_cmd: linux " : "kernel_cmdline: ";
+    event.data = ToBytes(key + std::string(line) + '\0');
+    event.measured = ToBytes((index == 1 ? "linux " : "") + std::string(line));
+  }
+  return boot;
+}
+
+TEST(CommandLineCoverage, Attack_A02_TheLineThatGrubMeasured) {
+  EXPECT_EQ(ObjectionTo(WithGrub()), "");
+  EXPECT_THAT(ObjectionTo(Boot()), HasSubstr("without ima_policy"));
+}
+
+// The true line can be called a command and a command the line: nothing measures the words.
+TEST(CommandLineCoverage, Attack_A02_ExchangedKeysOfGrub) {
+  Boot boot;
+  boot.At(8, 2).data = ToBytes("grub_cmd: " + std::string(testing::kLine) + '\0');
+  boot.Grub("kernel_cmdline", "echo ima_policy=tcb");
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("without ima_policy"));
+}
+
+TEST(CommandLineCoverage, Attack_A02_ATextThatTheLogHides) {
+  Boot boot = WithGrub();
+  boot.Add(8, EventType::kIpl, "kernel_cmdline: nothing", "/vmlinuz root=/dev/vda ro");
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("does not show"));
+}
+
+TEST(CommandLineCoverage, Attack_A02_AnotherProgramAfterTheGoodLine) {
+  for (const char* command : {"chainloader /other.efi", "exit", "multiboot2 /other"}) {
+    for (const char* key : {"grub_cmd", "kernel_cmdline"}) {
+      EXPECT_THAT(ObjectionTo(WithGrub().Grub(key, command + std::string(" ima_policy=tcb"))),
+                  HasSubstr("GRUB ran"));
+    }
+  }
+  EXPECT_EQ(ObjectionTo(WithGrub().Grub("grub_cmd", "exitx")), "");
+}
+
+// What systemd-boot before version 251 measured into PCR 8, called a command of GRUB.
+TEST(CommandLineCoverage, Attack_A02_ALineThatIsNotOfGrub) {
+  EXPECT_THAT(ObjectionTo(WithGrub().Grub("grub_cmd", Wide("ro init=/bin/sh"))),
+              HasSubstr("not of GRUB"));
+  Boot boot;
+  for (int i = 0; i < 4; ++i) boot.Remove(8, 0);
+  boot.Add(8, EventType::kIpl, Wide("ima_policy=tcb"));
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("not of GRUB"));
+}
+
+TEST(CommandLineCoverage, Attack_A02_GrubWithoutALine) {
+  Boot boot;
+  boot.Remove(8, 2).Remove(8, 1);
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("no command line"));
+}
+
+// --- the kernel's EFI stub ----------------------------------------------------------
+
+// A boot without GRUB: the loader measures the line into PCR 12, the stub into PCR 9.
+Boot WithStub(std::string_view line = "ro ima_policy=tcb") {
+  Boot boot;
+  for (int i = 0; i < 4; ++i) boot.Remove(8, 0);
+  for (int i = 0; i < 3; ++i) boot.Remove(9, 0);
+  boot.Add(12, EventType::kIpl, Wide(line));
+  boot.Add(9, EventType::kEventTag, "options", Wide(line));
+  boot.Add(9, EventType::kEventTag, "initrd", "initrd");
+  return boot;
+}
+
+TEST(CommandLineCoverage, Attack_A02_TheLineThatTheStubMeasured) {
+  EXPECT_EQ(ObjectionTo(WithStub()), "");
+  EXPECT_THAT(ObjectionTo(WithStub("ro")), HasSubstr("without ima_policy"));
+}
+
+// PCR 12 can be extended at any time, so a good line there is no proof by itself.
+TEST(CommandLineCoverage, Attack_A02_ALineThatWasAddedAfterTheBoot) {
+  EXPECT_THAT(ObjectionTo(WithStub("ro").Add(12, EventType::kIpl, Wide("ro ima_policy=tcb"))),
+              HasSubstr("without ima_policy"));
+  Boot hidden = WithStub("ro");
+  hidden.At(12, 0).data = ToBytes(std::string_view("hidden"));
+  hidden.Add(12, EventType::kIpl, Wide("ro ima_policy=tcb"));
+  EXPECT_THAT(ObjectionTo(hidden), HasSubstr("no log shows the text"));
+}
+
+// Nor is an initrd whose content is a good line.
+TEST(CommandLineCoverage, Attack_A02_AnInitrdThatLooksLikeALine) {
+  Boot boot = WithStub("ro");
+  boot.At(9, 1).measured = ToBytes(Wide("ro ima_policy=tcb"));
+  boot.Add(12, EventType::kIpl, Wide("ro ima_policy=tcb"));
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("without ima_policy"));
+}
+
+TEST(CommandLineCoverage, Attack_A02_ADigestThatIsNotOfTheText) {
+  Boot boot = WithStub("ro");
+  boot.At(12, 0).data = ToBytes(Wide("ro ima_policy=tcb"));
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("no log shows the text"));
+}
+
+TEST(CommandLineCoverage, Attack_A02_NothingIsMeasured) {
+  Boot boot;
+  for (int i = 0; i < 4; ++i) boot.Remove(8, 0);
+  for (int i = 0; i < 3; ++i) boot.Remove(9, 0);
+  boot.Add(12, EventType::kIpl, Wide("ro ima_policy=tcb"));
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("nothing measured"));
+}
+
+// --- what is covered ----------------------------------------------------------------
+
+TEST(CommandLineCoverage, Attack_A02_PcrsThatDoNotReplay) {
+  for (const std::uint32_t pcr : {8U, 9U}) {
+    const Bytes log = WithGrub().Log();
+    tpm::PcrValues values = eventlog::testing::ValuesOf(log, HashAlgorithm::kSha256);
+    values.Set(pcr, crypto::Digest(HashAlgorithm::kSha256));
+    const auto verification = eventlog::VerifyLogByValues({.firmware = log, .user_space = {}},
+                                                          values, HashAlgorithm::kSha256, {});
+    EXPECT_THAT(ObjectToBoot(*verification->log, kTcb), HasSubstr("PCR " + std::to_string(pcr)));
+  }
+}
+
+}  // namespace
+}  // namespace limequat::policy
