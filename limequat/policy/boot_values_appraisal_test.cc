@@ -164,6 +164,13 @@ TEST(BootValuesAppraisal, WhatTheStubMeasuresOfTheCommandLineIsDerived) {
   EXPECT_THAT(Objections(boot), Has("boot.file: "));
 }
 
+// The stub reads UTF-16: of the bytes of a good line it makes no parameter at all.
+TEST(BootValuesAppraisal, Attack_A07_OptionsOfEightBits) {
+  Boot boot;
+  boot.Add(9, EventType::kEventTag, "LOADED_IMAGE::LoadOptions", testing::kLine);
+  EXPECT_THAT(Objections(boot), Has("boot.file: "));
+}
+
 TEST(BootValuesAppraisal, CommandsOfGrubAreComparedIfTheyAreListed) {
   const json::Object listed = With(
       "grub_commands", json::Array{json::Object{{"matches", "search.*"}}, "initrd /initrd.img"});

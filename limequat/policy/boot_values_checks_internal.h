@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "limequat/base/bytes.h"
 #include "limequat/base/finding.h"
 #include "limequat/eventlog/boot_chain.h"
 #include "limequat/eventlog/secure_boot.h"
@@ -45,7 +46,8 @@ struct MeasuredLine {
   std::uint32_t pcr = 0;
   std::uint64_t event = 0;
   crypto::Digest digest{crypto::HashAlgorithm::kSha256};
-  std::string text;  // UTF-8; hostile
+  std::string text;      // UTF-8; hostile
+  bool is_wide = false;  // measured as UTF-16, which is how an EFI stub reads its options
 };
 
 // What the covered part of a log shows, as the checks need it.
@@ -57,6 +59,9 @@ struct BootEvidence {
   bool has_grub = false;
 };
 BootEvidence ReadEvidence(const eventlog::VerifiedLog& log);
+
+// UTF-16 with its NUL, as Linux's EFI stub measures what it was started with.
+Bytes LoadOptions(std::string_view ascii);
 
 // The events of PCR 7 that are neither separators nor the variables of the configuration;
 // for a log that passes ReadSecureBoot.

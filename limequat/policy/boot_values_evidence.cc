@@ -25,11 +25,15 @@ using eventlog::MeasuredText;
 constexpr std::array<std::string_view, 4> kLoadCommands = {"linux", "linux16", "linuxefi",
                                                            "linuxboot"};
 
+bool IsWide(ByteView measured) {
+  return measured.size() % 2 == 0 && measured.size() >= 2 && measured[1] == 0;
+}
+
 // UTF-8 of what systemd-boot and -stub measure as UTF-16 with its NUL, or of plain text. What
 // is behind a NUL stays, so that it is no text that anybody lists.
 std::string TextOf(ByteView measured) {
-  const bool wide = measured.size() % 2 == 0 && measured.size() >= 2 && measured[1] == 0;
-  std::string text = wide ? eventlog::DecodeUtf16(measured) : std::string(AsText(measured));
+  std::string text =
+      IsWide(measured) ? eventlog::DecodeUtf16(measured) : std::string(AsText(measured));
   while (text.ends_with('\0')) text.pop_back();
   return text;
 }
@@ -45,7 +49,8 @@ void AddLine(std::uint32_t pcr, const MeasuredText& measured, std::string text,
   out.lines.push_back({.pcr = pcr,
                        .event = measured.event,
                        .digest = crypto::Hash(bank, measured.text),
-                       .text = std::move(text)});
+                       .text = std::move(text),
+                       .is_wide = IsWide(measured.text)});
 }
 
 void TakeCommand(const MeasuredText& command, crypto::HashAlgorithm bank, BootEvidence& out) {
@@ -85,6 +90,16 @@ bool TextJudge::IsGood(std::string_view text, const TextRule& rule) {
 
 bool TextJudge::IsGood(std::string_view text, const std::vector<TextRule>& rules) {
   return std::ranges::any_of(rules, [&](const TextRule& rule) { return IsGood(text, rule); });
+}
+
+Bytes LoadOptions(std::string_view ascii) {
+  Bytes out;
+  for (const char c : ascii) {
+    out.push_back(static_cast<std::uint8_t>(c));
+    out.push_back(0);
+  }
+  out.insert(out.end(), 2, 0);
+  return out;
 }
 
 BootEvidence ReadEvidence(const eventlog::VerifiedLog& log) {

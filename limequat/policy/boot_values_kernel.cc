@@ -43,17 +43,6 @@ bool IsAmong(const std::vector<Digest>& list, const Digest& digest) {
   return std::ranges::find(list, digest) != list.end();
 }
 
-// UTF-16 with its NUL, as Linux's EFI stub measures what it was started with.
-Bytes LoadOptions(std::string_view ascii) {
-  Bytes out;
-  for (const char c : ascii) {
-    out.push_back(static_cast<std::uint8_t>(c));
-    out.push_back(0);
-  }
-  out.insert(out.end(), 2, 0);
-  return out;
-}
-
 class KernelFit {
  public:
   KernelFit(const BootValues& values, const BootValuesKernel& kernel,
@@ -219,7 +208,7 @@ void KernelFit::CheckLines(TextJudge& judge) {
       continue;
     }
     line_is_proven_ = true;
-    load_options_.insert(line.digest);
+    if (line.is_wide) load_options_.insert(line.digest);
     load_options_.insert(crypto::Hash(log_.bank(), LoadOptions(line.text)));
     load_options_.insert(crypto::Hash(log_.bank(), LoadOptions("BOOT_IMAGE=" + line.text)));
   }

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "limequat/base/escape.h"
-#include "limequat/eventlog/known_data.h"
 #include "limequat/eventlog/pcr_use.h"
 #include "limequat/policy/boot_values_checks_internal.h"
 
@@ -22,7 +21,7 @@ constexpr std::size_t kShown = 128;
 // Commands of GRUB after which another program than the kernel of `linux` may run. `reboot` and
 // its like begin a new boot.
 constexpr std::array<std::string_view, 9> kOtherStarters = {
-    "chainloader", "exit",        "multiboot",     "multiboot2", "xen_hypervisor",
+    "chainloader", "exit",        "multiboot",    "multiboot2", "xen_hypervisor",
     "xnu_kernel",  "appleloader", "xnu_kernel64", "kfreebsd"};
 
 bool IsPlain(char c) { return c >= ' ' && c <= '~'; }
@@ -75,6 +74,16 @@ std::string WhyNoCommand(std::string_view text) {
                      EscapeForDisplay(text, kShown));
 }
 
+// What the PCR was extended with first. PCRs 8 and 9 have no separators: what looks like one may
+// be an empty command line.
+std::optional<crypto::Digest> FirstOf(const eventlog::VerifiedLog& log, std::uint32_t pcr) {
+  eventlog::VerifiedEvents events = log.events();
+  for (auto event = events.Next(); event; event = events.Next()) {
+    if (event->pcr() == pcr) return event->digest();
+  }
+  return std::nullopt;
+}
+
 std::string ObjectToGrub(const BootEvidence& evidence, const ParameterValues& needed) {
   if (!evidence.chain.unexplained.empty()) {
     return fmt::format("the log does not show what event {} measured, which may be a command line",
@@ -91,21 +100,18 @@ std::string ObjectToGrub(const BootEvidence& evidence, const ParameterValues& ne
   return evidence.lines.empty() ? "GRUB measured no command line" : "";
 }
 
-std::string ObjectToStub(const BootEvidence& evidence, const ParameterValues& needed) {
-  constexpr const char* kNoText = "no log shows the text of the command line that the kernel's EFI "
-                                  "stub measured into PCR 9 (it may be inside of its image)";
-  if (evidence.chain.files.empty()) return "nothing measured a command line into PCR 8 or 9";
-  const crypto::Digest& options = evidence.chain.files.front().digest;
-  const auto line = std::ranges::find(evidence.lines, options, &MeasuredLine::digest);
+// Text of eight bits that the digest is of would not be what the stub made of it: it reads UTF-16.
+std::string ObjectToStub(const eventlog::VerifiedLog& log, const BootEvidence& evidence,
+                         const ParameterValues& needed) {
+  constexpr const char* kNoText =
+      "no log shows the text of the command line that the kernel's EFI "
+      "stub measured into PCR 9 (it may be inside of its image)";
+  const std::optional<crypto::Digest> options = FirstOf(log, eventlog::kFilePcr);
+  if (!options) return "nothing measured a command line into PCR 8 or 9";
+  const auto line = std::ranges::find_if(evidence.lines, [&](const MeasuredLine& one) {
+    return one.digest == *options && crypto::Hash(log.bank(), LoadOptions(one.text)) == *options;
+  });
   return line == evidence.lines.end() ? kNoText : ObjectToCommandLine(line->text, needed);
-}
-
-bool UsesGrubPcr(const eventlog::VerifiedLog& log) {
-  eventlog::VerifiedEvents events = log.events();
-  for (auto event = events.Next(); event; event = events.Next()) {
-    if (event->pcr() == eventlog::kGrubPcr && !eventlog::SeparatorOf(*event)) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -149,7 +155,8 @@ std::string ObjectToBoot(const eventlog::VerifiedLog& log, const ParameterValues
     }
   }
   const BootEvidence evidence = ReadEvidence(log);
-  return UsesGrubPcr(log) ? ObjectToGrub(evidence, needed) : ObjectToStub(evidence, needed);
+  return FirstOf(log, eventlog::kGrubPcr) ? ObjectToGrub(evidence, needed)
+                                          : ObjectToStub(log, evidence, needed);
 }
 
 }  // namespace limequat::policy
