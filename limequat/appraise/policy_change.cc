@@ -63,7 +63,8 @@ std::string_view WhyUnchangeable(const Finding& finding) {
     return "no policy: an operator approves another boot, if it is one (--approve-current-boot)";
   }
   if (check.starts_with("boot.")) {
-    return "no runtime policy: a reference state lists this, made of a boot that somebody trusts";
+    return "no runtime policy: a boot reference lists this (limequat appraise boot --change says "
+           "what, of the boot's event log)";
   }
   if (check.starts_with("policy.")) return "about the policy itself: it has to be put right";
   if (check.starts_with("ima.")) return "no digest in a policy speaks for it";
@@ -132,17 +133,6 @@ Result<std::shared_ptr<const policy::PolicySet>> WithLayer(
   return policy::PolicySet::Compose(std::move(layers));
 }
 
-json::Array ListOf(const std::vector<Unchangeable>& unchangeable) {
-  json::Array array;
-  for (const Unchangeable& one : unchangeable) {
-    json::Object object{{"check", one.check}, {"why", one.why}};
-    json::Object subject = ToJson(one.subject);
-    if (!subject.empty()) object.Set("subject", std::move(subject));
-    array.push_back(std::move(object));
-  }
-  return array;
-}
-
 }  // namespace
 
 PolicyChange ChangeFor(const Findings& findings, std::uint64_t not_shown) {
@@ -179,6 +169,17 @@ Result<PolicyChange> ChangeForImaList(ByteView list, ima::Format format,
   return change;
 }
 
+json::Array ToJson(const std::vector<Unchangeable>& unchangeable) {
+  json::Array array;
+  for (const Unchangeable& one : unchangeable) {
+    json::Object object{{"check", one.check}, {"why", one.why}};
+    json::Object subject = ToJson(one.subject);
+    if (!subject.empty()) object.Set("subject", std::move(subject));
+    array.push_back(std::move(object));
+  }
+  return array;
+}
+
 Result<json::Value> ToJson(const PolicyChange& change, std::string_view log_hash) {
   json::Object object{{"runtime_policy", nullptr}};
   if (!change.runtime.empty()) {
@@ -193,7 +194,7 @@ Result<json::Value> ToJson(const PolicyChange& change, std::string_view log_hash
     pcrs.Set(std::to_string(pcr), std::move(array));
   }
   object.Set("tpm_policy", std::move(pcrs));
-  object.Set("unchangeable", ListOf(change.unchangeable));
+  object.Set("unchangeable", ToJson(change.unchangeable));
   object.Set("not_covered", change.not_covered);
   object.Set("suffices", change.suffices());
   return json::Value(std::move(object));

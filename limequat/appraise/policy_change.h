@@ -51,6 +51,9 @@ Result<PolicyChange> ChangeForImaList(ByteView list, ima::Format format,
                                       const policy::PolicyAt& policy,
                                       const std::optional<PcrClaim>& pcr);
 
+// [{"check", "subject", "why"}], as all changes tell it.
+json::Array ToJson(const std::vector<Unchangeable>& unchangeable);
+
 // {"runtime_policy": a policy of nothing but the digests, to be merged with `limequat policy
 // merge`, null if there are none; "tpm_policy": {"14": ["HEX"]}; "unchangeable": [{"check",
 // "subject", "why"}]; "not_covered"; "suffices"}. `log_hash` as of policy::WriteAdditions.

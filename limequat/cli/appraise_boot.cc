@@ -4,8 +4,11 @@
 #include <utility>
 
 #include "limequat/appraise/boot_appraisal.h"
+#include "limequat/appraise/boot_change.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/cli/change_view.h"
 #include "limequat/cli/input.h"
+#include "limequat/cli/made_document.h"
 #include "limequat/cli/pcr_input.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
@@ -29,6 +32,18 @@ Result<policy::SignedBootReference> ReadReference(const AppraiseBoot& asked) {
   if (!asked.reference) return none;
   LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(*asked.reference, kMaxPolicyInput));
   return policy::ReadSignedBootReference(text, std::move(signers));
+}
+
+// What the reference would have to list goes into the document, and all of it into the file.
+Status AddChange(const AppraiseBoot& asked, const appraise::BootCase& about,
+                 VerdictDocument& verdict) {
+  LQ_ASSIGN_OR_RETURN(const appraise::BootChange change, appraise::ChangeForBootLog(about));
+  if (!change.reference.is_null()) {
+    LQ_RETURN_IF_ERROR(WriteMade(*asked.change, json::Pretty(change.reference)));
+  }
+  verdict.document.Set("change", appraise::ToJson(change));
+  verdict.remarks = RenderChange(change, {.look = {}, .all = asked.all});
+  return {};
 }
 
 Result<VerdictDocument> Evaluate(const AppraiseBoot& asked) {
@@ -63,6 +78,15 @@ Result<VerdictDocument> Evaluate(const AppraiseBoot& asked) {
   json::Array not_required;
   if (!pcrs) not_required = {"eventlog.boot", "eventlog.replay"};
   verdict.document.Set("not_required", std::move(not_required));
+  if (!asked.change) return verdict;
+  const appraise::BootCase about{
+      .logs = {.firmware = AsBytes(log), .user_space = AsBytes(user_space)},
+      .pcrs = std::move(pcrs),
+      .policy = PolicyOf(asked),
+      .reference = *reference.text,
+      .model = asked.model,
+      .evaluated_at = asked.at};
+  LQ_RETURN_IF_ERROR(AddChange(asked, about, verdict));
   return verdict;
 }
 
@@ -77,6 +101,7 @@ Result<Ending> AppraiseBoot::Run(Console& console) const {
   if (policy == BootPolicy::kExample && !reference) {
     return UsageError("the policy example needs a --reference");
   }
+  if (change && !reference) return UsageError("--change needs a --reference");
   return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at});
 }
 

@@ -23,6 +23,9 @@ struct AppraiseBoot {
   SignerOptions signers;  // of the reference
   std::string model;      // of the machine, for reference values by model
   bool all = false;
+  // Where the reference goes with what it would have to list; nothing is written if nothing
+  // would help.
+  std::optional<std::string> change;
   Time at{};
 
   Result<Ending> Run(Console& console) const;

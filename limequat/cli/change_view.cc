@@ -11,6 +11,7 @@
 
 #include "limequat/base/escape.h"
 #include "limequat/cli/text.h"
+#include "limequat/json/value.h"
 
 namespace limequat::cli {
 
@@ -44,6 +45,20 @@ void AddDigests(std::string_view kind, const policy::DigestsByName& digests,
   }
 }
 
+// "vmlinuz sha256…": a value of a boot reference in one line; hostile.
+std::string DescribeBootValue(const json::Value& value) {
+  constexpr std::size_t kShown = 256;
+  if (const std::string* text = value.as_string()) return EscapeForDisplay(*text, kShown);
+  const json::Object* object = value.as_object();
+  const json::Value* name = object == nullptr ? nullptr : object->Find("name");
+  const json::Value* digest = object == nullptr ? nullptr : object->Find("digest");
+  if (name != nullptr && digest != nullptr && name->as_string() && digest->as_string()) {
+    return fmt::format("{} {}", EscapeForDisplay(*name->as_string(), kShown),
+                       EscapeForDisplay(*digest->as_string(), kShown));
+  }
+  return EscapeForDisplay(json::Serialize(value), kShown);
+}
+
 std::string RenderLines(const std::vector<std::string>& lines, const FindingsStyle& style) {
   std::string text;
   const std::size_t shown = style.all ? lines.size() : std::min(style.few, lines.size());
@@ -54,9 +69,9 @@ std::string RenderLines(const std::vector<std::string>& lines, const FindingsSty
   return text;
 }
 
-std::vector<std::string> Stays(const appraise::PolicyChange& change) {
+std::vector<std::string> Stays(const std::vector<appraise::Unchangeable>& unchangeable) {
   std::vector<std::string> lines;
-  for (const appraise::Unchangeable& one : change.unchangeable) {
+  for (const appraise::Unchangeable& one : unchangeable) {
     std::string about;
     if (!one.subject.path.empty()) {
       about = fmt::format(" {}", EscapeForDisplay(one.subject.path));
@@ -66,6 +81,28 @@ std::vector<std::string> Stays(const appraise::PolicyChange& change) {
     lines.push_back(fmt::format("{}{}: {}", Shown(one.check), about, Shown(one.why)));
   }
   return lines;
+}
+
+// What a change does not help.
+struct Rest {
+  const std::vector<appraise::Unchangeable>& unchangeable;
+  std::uint64_t not_covered = 0;
+};
+
+std::string Render(std::string_view what, const std::vector<std::string>& lines, const Rest& rest,
+                   const FindingsStyle& style) {
+  std::string text =
+      fmt::format("\nWhat a {} would have to list for this to pass; nothing was changed\n", what);
+  text += lines.empty() ? "    nothing: no digest and no value would help\n"
+                        : RenderLines(lines, style);
+  if (!rest.unchangeable.empty()) {
+    text += "  What would stay\n" + RenderLines(Stays(rest.unchangeable), style);
+  }
+  if (rest.not_covered > 0) {
+    text += fmt::format("  {} findings were counted, not kept: look again after a change\n",
+                        rest.not_covered);
+  }
+  return text + "  next: find out what happened; listing it says that it is good\n";
 }
 
 }  // namespace
@@ -86,17 +123,15 @@ std::string RenderChange(const appraise::PolicyChange& change, const FindingsSty
       lines.push_back(fmt::format("PCR {}  {}", pcr, Shown(value)));
     }
   }
-  std::string text = "\nWhat a policy would have to list for this to pass; nothing was changed\n";
-  text += lines.empty() ? "    nothing: no digest and no value would help\n"
-                        : RenderLines(lines, style);
-  if (!change.unchangeable.empty()) {
-    text += "  What would stay\n" + RenderLines(Stays(change), style);
+  return Render("policy", lines, {change.unchangeable, change.not_covered}, style);
+}
+
+std::string RenderChange(const appraise::BootChange& change, const FindingsStyle& style) {
+  std::vector<std::string> lines;
+  for (const appraise::BootAddition& one : change.additions) {
+    lines.push_back(fmt::format("{}  {}", Shown(one.member), DescribeBootValue(one.value)));
   }
-  if (change.not_covered > 0) {
-    text += fmt::format("  {} findings were counted, not kept: look again after a change\n",
-                        change.not_covered);
-  }
-  return text + "  next: find out what happened; listing it says that it is good\n";
+  return Render("boot reference", lines, {change.unchangeable, change.not_covered}, style);
 }
 
 }  // namespace limequat::cli

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "limequat/appraise/boot_change.h"
 #include "limequat/appraise/policy_change.h"
 #include "limequat/cli/findings_view.h"
 
@@ -13,5 +14,8 @@ appraise::PolicyChange ChangeFor(const ResultView& result);
 
 // A change of policy for people: what would have to be listed, and what stays.
 std::string RenderChange(const appraise::PolicyChange& change, const FindingsStyle& style);
+
+// A change of a boot reference for people: the same.
+std::string RenderChange(const appraise::BootChange& change, const FindingsStyle& style);
 
 }  // namespace limequat::cli

@@ -66,7 +66,8 @@ TEST(RenderChange, SaysWhatWouldBeListedAndWhatWouldStay) {
   }
   EXPECT_NE(RenderChange(ChangeFor(result), {.look = {}, .all = true}).find("/opt/8"),
             std::string::npos);
-  EXPECT_NE(RenderChange({}, {}).find("nothing: no digest"), std::string::npos);
+  EXPECT_NE(RenderChange(appraise::PolicyChange(), {}).find("nothing: no digest"),
+            std::string::npos);
 }
 
 TEST(RenderChange, Attack_A15_TextIsEscaped) {
@@ -83,6 +84,21 @@ TEST(RenderChange, Attack_A15_TextIsEscaped) {
   const std::string text = RenderChange(ChangeFor(result), {});
   for (const char c : text) EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << text;
   EXPECT_EQ(text.find("x\n"), std::string::npos);
+}
+
+TEST(ChangeView, OfABootReference) {
+  appraise::BootChange change;
+  EXPECT_NE(RenderChange(change, {}).find("nothing: no digest"), std::string::npos);
+  change.additions = {
+      {.member = "kernels[0].command_lines", .value = json::Value("a\x1b[31m")},
+      {.member = "loaders", .value = json::Object{{"name", "shim"}, {"digest", "00"}}},
+      {.member = "kernels", .value = json::Object{{"name", "linux"}}}};
+  const std::string text = RenderChange(change, {});
+  for (const char* part : {"boot reference would have to list", "kernels[0].command_lines  a",
+                           "loaders  shim 00", "kernels  {"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }
 
 }  // namespace

@@ -156,6 +156,9 @@ void DeclareAppraiseBoot(CLI::App& appraise, CommandLine& line) {
   AddValue(app, "--pcrs", command.pcrs, ParseText, "FILE",
            "PCR values of a verified quote, to which the log must lead: JSON map, or the blob "
            "of tpm2_quote -o");
+  AddValue(app, "--change", command.change, ParseText, "FILE",
+           "where to write the reference with what it would have to list for the boot to pass, "
+           "for a look and a signature; changes nothing else");
   app.add_flag("--all", command.all, kAllAbout);
 }
 

@@ -105,9 +105,42 @@ class BootValuesTest(CliTest):
         self.assertIn("policy.signature.present", self.failed(self.appraise("uki-6.12", values, "--reference-key", public)))
         self.assertIn("policy.signature.threshold", self.failed(self.appraise("uki-6.12", signed)))
 
+    def change(self, boot: str, values: Path, *words: object, prefix: str = "") -> Any:
+        done = self.run_limequat("appraise", "boot", BOOTS / boot / f"{prefix}eventlog", "--pcrs", self.pcrs(boot, prefix), "--reference",
+                                 values, "--change", self.folder / "change.json", *words)
+        self.assertIn(done.status, (0, 1), done.err)
+        return done
+
+    def test_with_the_change_a_boot_passes(self) -> None:
+        values = self.create("shim-grub-sb-6.12")
+        before = values.read_text()
+        change = self.change("shim-grub-sb-6.12", values, prefix="changed.").json()["change"]
+        self.assertEqual((change["suffices"], change["unchangeable"], change["not_covered"]), (True, [], 0))
+        self.assertIn("lab.note=changed", json.dumps(change["additions"]))
+        self.assertEqual(values.read_text(), before, "nothing applies it")
+        written = json.loads((self.folder / "change.json").read_text())
+        self.assertEqual((written, written["release"]), (change["boot_reference"], 2))
+        for prefix in ("", "changed."):
+            self.assertEqual(self.failed(self.appraise("shim-grub-sb-6.12", self.folder / "change.json", prefix=prefix)), set())
+
+    def test_nothing_is_written_if_nothing_would_help(self) -> None:
+        values = self.create("shim-grub-sb-6.12")
+        change = self.change("shim-grub-sb-6.12", values).json()["change"]
+        self.assertEqual((change["additions"], change["boot_reference"], change["suffices"]), ([], None, True))
+        done = self.run_limequat("appraise", "boot", BOOTS / "uki-6.1" / "eventlog", "--pcrs", self.pcrs("shim-grub-sb-6.12"), "--reference",
+                                 values, "--change", self.folder / "change.json")
+        self.assertFalse(done.json()["change"]["suffices"])
+        self.assertFalse((self.folder / "change.json").exists())
+
+    def test_says_it_for_people(self) -> None:
+        text = self.change("direct-6.1", self.create("direct-6.1"), "-o", "table", prefix="changed.").out.decode()
+        for part in ("What a boot reference would have to list", "nothing was changed", "kernels[0].load_options"):
+            self.assertIn(part, text)
+
     def test_usage(self) -> None:
         self.assertEqual(self.run_limequat("policy", "create", "boot").status, 2)
         self.assertEqual(self.run_limequat("policy", "create", "boot", "a", "--pcrs", "b", "--pcrs", "c").status, 2)
         self.assertEqual(self.run_limequat("policy", "create", "boot", "a", "--initrd", "b").status, 2)
         values = self.create("uki-6.12")
         self.assertEqual(self.run_limequat("policy", "create", "boot", "--update", values).status, 2)
+        self.assertEqual(self.run_limequat("appraise", "boot", BOOTS / "uki-6.1" / "eventlog", "--change", "x").status, 2)
