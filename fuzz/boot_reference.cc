@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "limequat/base/check.h"
+#include "limequat/policy/boot_diff.h"
+#include "limequat/policy/boot_lint.h"
 
 namespace limequat {
 
@@ -42,6 +44,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (reference->says_nothing) {
     LQ_CHECK(reference->kernels.empty() && reference->missing.empty());
   }
+  const std::string_view text = AsText(ByteView(data, size));
+  const auto difference = policy::DiffBootReferences(text, text);
+  LQ_CHECK(difference && difference->same());
+  LQ_CHECK(policy::CheckBootReference(text).front().passed());
   return 0;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "limequat/base/check.h"
+#include "limequat/policy/boot_diff.h"
+#include "limequat/policy/boot_lint.h"
 #include "limequat/policy/boot_values_appraisal.h"
 #include "limequat/policy/boot_values_maker.h"
 
@@ -26,6 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t kernels = again->kernels.size();
   LQ_CHECK(policy::MergeBootValues(*values, *again).has_value());
   LQ_CHECK(again->kernels.size() == kernels);
+  const auto difference = policy::DiffBootValues(text, text);
+  LQ_CHECK(difference && difference->same());
+  LQ_CHECK(policy::CheckBootValues(text).front().passed());
   return 0;
 }
 

@@ -106,6 +106,30 @@ constexpr CheckEntry kPolicy[] = {
      .causes = "No digests; expressions that together match everything; Keylime's empty policy.",
      .advice = "Make a policy that lists what the machine runs: `limequat policy create runtime`.",
      .next = "limequat policy create runtime --root DIR"},
+    {.check = "policy.check.boot.open",
+     .cause = Cause::kConfiguration,
+     .meaning = "A rule of the boot reference accepts whatever a machine shows.",
+     .causes = "`\"firmware\": \"any\"`; values made of a boot without Secure Boot; an expression "
+               "such as `.*` for command lines, commands or records.",
+     .advice = "List the firmware by the log of a machine that has it; turn Secure Boot on and "
+               "make the values anew; write texts instead of expressions.",
+     .next = "limequat policy create boot LOG --update VALUES"},
+    {.check = "policy.check.boot.empty",
+     .cause = Cause::kConfiguration,
+     .meaning = "The boot reference lists nothing where every boot shows something: it accepts "
+                "none.",
+     .causes = "Lists that were emptied by hand; members that old tools leave out of reference "
+               "states.",
+     .advice = "Add what a good boot shows: `limequat policy create boot --update`, or "
+               "`limequat appraise boot --change` of its log.",
+     .next = "limequat appraise boot LOG --reference VALUES --change FILE"},
+    {.check = "policy.check.boot.release",
+     .cause = Cause::kConfiguration,
+     .meaning = "The releases of boot reference values do not rise.",
+     .causes = "Values without a release; a document that was changed by hand and kept its "
+               "release.",
+     .advice = "Give each new version a higher release: a verifier takes no other (attack A11).",
+     .next = "limequat policy check OLD NEW"},
     {.check = "policy.check.layers.silent",
      .cause = Cause::kConfiguration,
      .meaning = "A layer of the policy counts for nothing.",

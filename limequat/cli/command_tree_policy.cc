@@ -44,7 +44,8 @@ void DeclareConvert(CLI::App& policy, CommandLine& line) {
       policy, line, "convert", "An allow-list or an old policy as a runtime policy",
       "  limequat policy convert allowlist.txt --exclude-list exclude.txt --output policy.json\n\n"
       "Takes flat lists (digest and path a line), JSON allow-lists (`hashes`) and runtime\n"
-      "policies of any version. What cannot be converted is an error, with its line.");
+      "policies of any version. What cannot be converted is an error, with its line. A\n"
+      "reference state says less than boot reference values ask for, and is refused.");
   command.now = Now();
   AddValue(app, "FILE", command.file, ParseText, "", "the list, or - for standard input")
       ->required();
@@ -59,8 +60,10 @@ void DeclareMerge(CLI::App& policy, CommandLine& line) {
       policy, line, "merge", "One policy of several: what any of them lists is good",
       "  limequat policy merge base.json web.json --output policy.json\n\n"
       "Digests, expressions, keyrings and buffers are united; the order and the grouping of\n"
-      "the policies do not matter, but for the time stamp, which is the last one's.");
-  AddValues(app, "FILE", command.files, ParseText, "", "runtime policies")
+      "the policies do not matter, but for the time stamp, which is the last one's. Boot\n"
+      "reference values are merged in the same way if their rules are the same: boot path,\n"
+      "digest algorithm, what is required of Secure Boot and firmware.");
+  AddValues(app, "FILE", command.files, ParseText, "", "runtime policies, or boot reference values")
       ->required()
       ->expected(-1);
   AddValue(app, "--output", command.output, ParseText, "FILE", kOutputAbout);
@@ -71,9 +74,11 @@ void DeclareDiff(CLI::App& policy, CommandLine& line) {
       policy, line, "diff", "What another policy asks of machines",
       "  limequat policy diff old.json new.json\n\n"
       "Time stamps, order and repetitions make no difference. Of envelopes, what they hold\n"
-      "is compared; their signatures are not looked at. Exit status: 0, same or not.");
-  AddValue(app, "BEFORE", command.first, ParseText, "", "runtime policy, or -")->required();
-  AddValue(app, "AFTER", command.second, ParseText, "", "runtime policy, or -")->required();
+      "is compared; their signatures are not looked at. Also for two documents of boot\n"
+      "reference values, or two reference states. Exit status: 0, same or not.");
+  AddValue(app, "BEFORE", command.first, ParseText, "", "policy, or -")->required();
+  AddValue(app, "AFTER", command.second, ParseText, "", "policy of the same kind, or -")
+      ->required();
 }
 
 void DeclareLearn(CLI::App& policy, CommandLine& line) {
@@ -141,9 +146,12 @@ void DeclareCheck(CLI::App& policy, CommandLine& line) {
       policy, line, "check", "What is wrong or weak in a runtime policy",
       "  limequat policy check policy.json\n"
       "  limequat policy check base.json web.json web-old.json\n\n"
-      "Several policies are layers of one machine's: what has no effect is told too.\n"
+      "Several policies are layers of one machine's: what has no effect is told too. Of boot\n"
+      "reference values: rules that accept anything, lists that accept nothing, and with\n"
+      "several of one name, in their order, releases that do not rise.\n"
       "Exit status: 0 nothing, 1 something, 3 no policy at all (the place is named).");
-  AddValues(app, "FILE", command.files, ParseText, "", "runtime policies, or - for standard input")
+  AddValues(app, "FILE", command.files, ParseText, "",
+            "runtime policies, or boot references; - for standard input")
       ->required()
       ->expected(-1);
   AddValue(app, "--checksum", command.checksum, ParseSha256, "HEX", kChecksumAbout);

@@ -1,6 +1,7 @@
 // limequat policy diff and check.
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -16,9 +17,12 @@
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/boot_diff.h"
+#include "limequat/policy/boot_lint.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/layer_lint.h"
 #include "limequat/policy/policy_diff.h"
+#include "limequat/policy/policy_kind.h"
 #include "limequat/policy/policy_lint.h"
 
 namespace limequat::cli {
@@ -48,11 +52,15 @@ json::Object ToJson(const std::vector<policy::NamedChange>& changes) {
   return object;
 }
 
-json::Object ToJson(const policy::PolicyDiff& diff) {
+json::Object ToJson(const std::vector<policy::ValueChange>& changes) {
   json::Object values;
-  for (const policy::ValueChange& change : diff.values) {
+  for (const policy::ValueChange& change : changes) {
     values.Set(change.member, json::Object{{"before", change.before}, {"after", change.after}});
   }
+  return values;
+}
+
+json::Object ToJson(const policy::PolicyDiff& diff) {
   return {{"same", diff.same()},
           {"digests", ToJson(diff.digests)},
           {"excludes", ToJson(diff.excludes)},
@@ -61,7 +69,7 @@ json::Object ToJson(const policy::PolicyDiff& diff) {
           {"coverage", ToJson(diff.coverage)},
           {"command_line", ToJson(diff.command_line)},
           {"ignored_keyrings", ToJson(diff.ignored_keyrings)},
-          {"values", std::move(values)}};
+          {"values", ToJson(diff.values)}};
 }
 
 // Lines of people's text; what does not fit is counted.
@@ -95,6 +103,15 @@ std::string ForPeople(const policy::ListChange& change, std::string_view what) {
   return lines.Text();
 }
 
+std::string ForPeople(const std::vector<policy::ValueChange>& changes) {
+  std::string text;
+  for (const policy::ValueChange& change : changes) {
+    text += fmt::format("~ {}: {} -> {}\n", Shown(change.member),
+                        EscapeForDisplay(change.before, 128), EscapeForDisplay(change.after, 128));
+  }
+  return text;
+}
+
 std::string ForPeople(const policy::PolicyDiff& diff) {
   if (diff.same()) return "the policies ask the same of machines\n";
   std::string text = ForPeople(diff.digests, "path") + ForPeople(diff.excludes, "exclude") +
@@ -102,11 +119,7 @@ std::string ForPeople(const policy::PolicyDiff& diff) {
                      ForPeople(diff.coverage, "coverage") +
                      ForPeople(diff.command_line, "kernel parameter") +
                      ForPeople(diff.ignored_keyrings, "ignored keyring");
-  for (const policy::ValueChange& change : diff.values) {
-    text += fmt::format("~ {}: {} -> {}\n", change.member, EscapeForDisplay(change.before, 128),
-                        EscapeForDisplay(change.after, 128));
-  }
-  return text;
+  return text + ForPeople(diff.values);
 }
 
 struct Opened {
@@ -125,6 +138,32 @@ Result<Opened> ReadPolicyText(const std::string& file,
   return Opened{.text = std::move(text)};
 }
 
+// `findings` of one of several files: those that did not pass say of which.
+void AddOf(const std::string& file, bool several, Findings findings, Findings& out) {
+  for (Finding& finding : findings) {
+    if (several && !finding.passed()) {
+      finding.detail = fmt::format("{}: {}", Shown(file), finding.detail);
+    }
+    out.push_back(std::move(finding));
+  }
+}
+
+// Of boot references, each by itself, and of the order of their releases.
+Findings CheckBoots(const std::vector<std::string>& files, const std::vector<Opened>& opened,
+                    policy::PolicyKind kind) {
+  Findings all;
+  std::vector<std::string_view> texts;
+  const bool are_values = kind == policy::PolicyKind::kBootValues;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::string& text = opened[i].text;
+    AddOf(files[i], files.size() > 1,
+          are_values ? policy::CheckBootValues(text) : policy::CheckBootReference(text), all);
+    texts.emplace_back(text);
+  }
+  if (are_values && files.size() > 1) all.push_back(policy::CheckReleases(texts));
+  return all;
+}
+
 // Of each of several policies by itself, and of the set of them.
 Result<Findings> CheckLayers(const std::vector<std::string>& files,
                              const std::vector<Opened>& opened) {
@@ -133,12 +172,7 @@ Result<Findings> CheckLayers(const std::vector<std::string>& files,
   for (std::size_t i = 0; i < files.size(); ++i) {
     auto findings = policy::CheckRuntimePolicy(opened[i].text);
     if (!findings) return std::move(findings).error().In(Shown(files[i]));
-    for (Finding& finding : *findings) {
-      if (files.size() > 1 && !finding.passed()) {
-        finding.detail = fmt::format("{}: {}", Shown(files[i]), finding.detail);
-      }
-      all.push_back(std::move(finding));
-    }
+    AddOf(files[i], files.size() > 1, *std::move(findings), all);
     layers.push_back({.name = files[i], .text = opened[i].text});
   }
   if (files.size() == 1) return all;
@@ -153,11 +187,34 @@ Result<VerdictDocument> Evaluate(const PolicyCheck& asked) {
     LQ_ASSIGN_OR_RETURN(Opened one, ReadPolicyText(file, asked.checksum));
     opened.push_back(std::move(one));
   }
-  LQ_ASSIGN_OR_RETURN(Findings findings, CheckLayers(asked.files, opened));
+  std::vector<std::string_view> texts;
+  for (const Opened& one : opened) texts.emplace_back(one.text);
+  LQ_ASSIGN_OR_RETURN(const policy::PolicyKind kind, policy::KindOfPolicies(texts));
+  Findings findings;
+  if (kind == policy::PolicyKind::kRuntimePolicy) {
+    LQ_ASSIGN_OR_RETURN(findings, CheckLayers(asked.files, opened));
+  } else {
+    findings = CheckBoots(asked.files, opened, kind);
+  }
   VerdictDocument verdict = DocumentOf(appraise::Appraisal{
       .findings = std::move(findings), .policed = true, .evaluated_at = asked.at});
   verdict.document.Set("signed", std::ranges::all_of(opened, &Opened::is_signed));
   return verdict;
+}
+
+json::Object ToJson(const policy::BootDiff& diff) {
+  json::Object lists;
+  for (const policy::BootListChange& list : diff.lists) lists.Set(list.member, ToJson(list.change));
+  return {{"same", diff.same()}, {"lists", std::move(lists)}, {"values", ToJson(diff.values)}};
+}
+
+std::string ForPeople(const policy::BootDiff& diff) {
+  if (diff.same()) return "the two accept the same boots\n";
+  std::string text;
+  for (const policy::BootListChange& list : diff.lists) {
+    text += ForPeople(list.change, Shown(list.member));
+  }
+  return text + ForPeople(diff.values);
 }
 
 }  // namespace
@@ -166,6 +223,16 @@ Result<Ending> PolicyDiffer::Run(Console& console) const {
   LQ_RETURN_IF_ERROR(CheckOneStandardInput({first, second}));
   LQ_ASSIGN_OR_RETURN(const Opened before, ReadPolicyText(first, std::nullopt));
   LQ_ASSIGN_OR_RETURN(const Opened after, ReadPolicyText(second, std::nullopt));
+  const std::array<std::string_view, 2> texts = {before.text, after.text};
+  LQ_ASSIGN_OR_RETURN(const policy::PolicyKind kind, policy::KindOfPolicies(texts));
+  if (kind != policy::PolicyKind::kRuntimePolicy) {
+    LQ_ASSIGN_OR_RETURN(const policy::BootDiff diff,
+                        kind == policy::PolicyKind::kBootValues
+                            ? policy::DiffBootValues(before.text, after.text)
+                            : policy::DiffBootReferences(before.text, after.text));
+    LQ_RETURN_IF_ERROR(console.Show(ToJson(diff), [&] { return ForPeople(diff); }));
+    return Ending::kDone;
+  }
   LQ_ASSIGN_OR_RETURN(const policy::PolicyDiff diff,
                       policy::DiffRuntimePolicies(before.text, after.text));
   LQ_RETURN_IF_ERROR(console.Show(ToJson(diff), [&] { return ForPeople(diff); }));

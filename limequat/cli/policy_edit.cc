@@ -13,7 +13,10 @@
 #include "limequat/cli/usage.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/allow_list.h"
+#include "limequat/policy/boot_values.h"
+#include "limequat/policy/boot_values_maker.h"
 #include "limequat/policy/dsse.h"
+#include "limequat/policy/policy_kind.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
@@ -37,6 +40,41 @@ Result<Ending> Deliver(const std::string& text, const std::optional<std::string>
   return Ending::kDone;
 }
 
+// Boot reference values in the same way.
+Result<Ending> DeliverBoot(const std::string& text, const std::optional<std::string>& output,
+                           json::Object about, Console& console) {
+  if (KeepsToStandardOutput(output)) return ShowMade(text, console);
+  LQ_ASSIGN_OR_RETURN(const policy::BootValues values, policy::BootValues::Parse(text));
+  LQ_RETURN_IF_ERROR(WriteMade(*output, text));
+  about.Set("file", *output);
+  about.Set("sha256", values.hash.hex());
+  about.Set("release", values.release);
+  about.Set("kernels", std::uint64_t{values.kernels.size()});
+  LQ_RETURN_IF_ERROR(console.Show(about, [&] {
+    return fmt::format("{}: boot reference, release {}, {} kernels\n", Shown(*output),
+                       values.release, values.kernels.size());
+  }));
+  return Ending::kDone;
+}
+
+// Converted, either would accept more than before, or no boot at all.
+Status CheckConvertible(policy::PolicyKind kind) {
+  switch (kind) {
+    case policy::PolicyKind::kRuntimePolicy:
+      return {};
+    case policy::PolicyKind::kBootValues:
+      return Unsupported("policy.convert",
+                         "boot reference values have no other form: they are not converted");
+    case policy::PolicyKind::kBootReference:
+      return Unsupported(
+          "policy.convert",
+          "a reference state does not say what boot reference values ask for (the values of "
+          "PCRs 0 and 2, the authorities of PCR 7, the files of GRUB): make them of an event log "
+          "instead, with `limequat policy create boot`");
+  }
+  return {};
+}
+
 }  // namespace
 
 Status CheckChecksum(const std::string& file, const std::string& text,
@@ -53,6 +91,7 @@ Result<Ending> PolicyConvert::Run(Console& console) const {
   LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, exclude_list.value_or("")}));
   LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
   LQ_RETURN_IF_ERROR(CheckChecksum(file, text, checksum));
+  LQ_RETURN_IF_ERROR(CheckConvertible(policy::KindOfPolicy(text)));
   std::string excludes;
   if (exclude_list) {
     LQ_ASSIGN_OR_RETURN(excludes, ReadInput(*exclude_list, kMaxPolicyInput));
@@ -79,6 +118,16 @@ Result<Ending> PolicyMerge::Run(Console& console) const {
     texts.push_back(std::move(text));
   }
   const std::vector<std::string_view> views(texts.begin(), texts.end());
+  LQ_ASSIGN_OR_RETURN(const policy::PolicyKind kind, policy::KindOfPolicies(views));
+  if (kind == policy::PolicyKind::kBootReference) {
+    return Unsupported("policy.merge",
+                       "reference states are not merged: push them under names of their own, or "
+                       "make boot reference values, which are");
+  }
+  if (kind == policy::PolicyKind::kBootValues) {
+    LQ_ASSIGN_OR_RETURN(const std::string values, policy::MergeBootValues(views));
+    return DeliverBoot(values, output, {{"merged", std::uint64_t{files.size()}}}, console);
+  }
   LQ_ASSIGN_OR_RETURN(const std::string merged, policy::MergeRuntimePolicies(views));
   return Deliver(merged, output, {{"merged", std::uint64_t{files.size()}}}, console);
 }

@@ -341,6 +341,11 @@ std::string SignatureName(const eventlog::Guid& type, const eventlog::SignatureD
 }
 
 bool IsBootValues(std::string_view text) {
+  // Most other documents do not have the word, in letters or in escapes (\u006c).
+  if (text.find(kBootValuesKind) == std::string_view::npos &&
+      text.find("\\u") == std::string_view::npos) {
+    return false;
+  }
   const auto document = json::Parse(text, {.max_bytes = kMaxBootValuesBytes});
   const json::Object* object = document ? document->as_object() : nullptr;
   const json::Value* kind = object == nullptr ? nullptr : object->Find("kind");

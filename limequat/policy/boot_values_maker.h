@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "limequat/base/bytes.h"
@@ -62,5 +64,8 @@ Result<std::vector<std::string>> AddUnifiedImage(ByteView file, const NewKernel&
 // differ in what has one value (name, boot path, digest algorithm, whether Secure Boot is
 // required or firmware compared); then `into` is undefined.
 Status MergeBootValues(const BootValues& other, BootValues& into);
+// The same of any number of documents, at least one: the document of all. Associative. Errors
+// as of BootValues::Parse, too, with the number of the document, from 1. Hostile input.
+Result<std::string> MergeBootValues(std::span<const std::string_view> documents);
 
 }  // namespace limequat::policy

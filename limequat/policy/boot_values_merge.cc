@@ -1,10 +1,14 @@
 // What is good by one of two sets of boot reference values.
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "limequat/base/check.h"
+#include "limequat/base/result_macros.h"
 #include "limequat/policy/boot_values_lists_internal.h"
 #include "limequat/policy/boot_values_maker.h"
 
@@ -52,6 +56,23 @@ Status CheckSame(const BootValues& a, const BootValues& b) {
   return {};
 }
 
+// What has one value: the first document is merged into it like the others, so that what it
+// lists twice is there once.
+BootValues WithoutLists(BootValues values) {
+  values.firmware.clear();
+  const bool required = values.secure_boot.required;
+  values.secure_boot = BootValuesSecureBoot();
+  values.secure_boot.required = required;
+  values.loaders.clear();
+  values.kernels.clear();
+  values.files.clear();
+  if (values.grub_commands) values.grub_commands->clear();
+  values.machine_owner_lists.clear();
+  values.additions.clear();
+  values.user_space.clear();
+  return values;
+}
+
 }  // namespace
 
 Status MergeBootValues(const BootValues& other, BootValues& into) {
@@ -74,6 +95,25 @@ Status MergeBootValues(const BootValues& other, BootValues& into) {
   if (into.kernels.size() <= kMaxBootValuesKernels) return {};
   return Malformed("policy.limit", fmt::format("{} kernels; at most {}", into.kernels.size(),
                                                kMaxBootValuesKernels));
+}
+
+Result<std::string> MergeBootValues(std::span<const std::string_view> documents) {
+  std::optional<BootValues> merged;
+  std::size_t number = 0;
+  for (const std::string_view document : documents) {
+    ++number;
+    auto values = BootValues::Parse(document);
+    if (!values) return std::move(values).error().In(fmt::format("policy {}", number));
+    if (!merged) merged = WithoutLists(*values);
+    if (Status added = MergeBootValues(*values, *merged); !added) {
+      return std::move(added).error().In(fmt::format("policy {}", number));
+    }
+  }
+  LQ_CHECK(merged.has_value());
+  std::string text = WriteBootValues(*merged);
+  // What nobody would take is not written: the limits hold for the whole.
+  LQ_RETURN_IF_ERROR(BootValues::Parse(text));
+  return text;
 }
 
 }  // namespace limequat::policy
