@@ -199,13 +199,21 @@ Appraisal NewAppraisal(const Reference& reference, const Challenge& challenge, T
   return appraisal;
 }
 
+bool NeedsCommandLine(const Reference& reference) {
+  return reference.policy != nullptr && reference.policy->needs_command_line();
+}
+
 }  // namespace
+
+bool LooksAtBootLog(const Reference& reference) {
+  return NeedsCommandLine(reference) || (reference.boot != nullptr && reference.boot->looks());
+}
 
 tpm::PcrSet PcrsToAsk(const Reference& reference, bool full) {
   tpm::PcrSet pcrs = (full ? kFullPcrs : tpm::PcrSet::Of(tpm::kImaPcr)) | reference.requested;
   for (const auto& [pcr, allowed] : reference.pcr_policy) pcrs = pcrs | tpm::PcrSet::Of(pcr);
   if (full && reference.boot != nullptr) pcrs = pcrs | reference.boot->pcrs();
-  if (full && reference.policy != nullptr && reference.policy->needs_command_line()) {
+  if (full && NeedsCommandLine(reference)) {
     pcrs = pcrs | tpm::PcrSet::Of(eventlog::kCommandLinePcr);
   }
   return pcrs - tpm::PcrSet::Of(kTransportKeyPcr);

@@ -183,4 +183,8 @@ Result<Attestation> AppraiseAttestation(const Reference& reference, const Challe
 // always what the policy and the enrolment need (the effective mask is the union).
 tpm::PcrSet PcrsToAsk(const Reference& reference, bool full);
 
+// Whether anything looks at the event log of a full answer: a boot policy, or a policy that
+// needs the kernel's command line. The log of other answers is never looked at.
+bool LooksAtBootLog(const Reference& reference);
+
 }  // namespace limequat::appraise

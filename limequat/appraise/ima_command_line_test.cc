@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -144,6 +145,18 @@ TEST_F(CommandLineTest, PcrsToAsk) {
   EXPECT_EQ(appraise::PcrsToAsk(MakeReference(), true), kFullPcrs | tpm::PcrSet::Of(12));
   EXPECT_EQ(appraise::PcrsToAsk(MakeReference(), false), tpm::PcrSet::Of(tpm::kImaPcr));
   EXPECT_EQ(appraise::PcrsToAsk(machine_->MakeReference(), true), kFullPcrs);
+}
+
+TEST_F(CommandLineTest, WhatLooksAtTheEventLog) {
+  Boot(LabLog("shim-grub-6.12"));
+  EXPECT_TRUE(LooksAtBootLog(MakeReference()));
+  Reference reference = machine_->MakeReference();
+  EXPECT_FALSE(LooksAtBootLog(reference));
+  for (const auto& [policy, looks] : {std::pair{policy::BootPolicy::kMeasuredOnly, true},
+                                      std::pair{policy::BootPolicy::kAcceptAll, false}}) {
+    reference.boot = *BootCriteria::Create(policy, "");
+    EXPECT_EQ(LooksAtBootLog(reference), looks);
+  }
 }
 
 // --- a list, an event log and PCR values ---------------------------------------------

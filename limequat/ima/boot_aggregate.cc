@@ -118,9 +118,7 @@ Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted) {
 bool BindsLoaderPcrs(const Entry& first, const tpm::PcrValues& quoted, crypto::HashAlgorithm bank) {
   if (!CheckBootAggregate(first, quoted).passed()) return false;
   const auto aggregate = Aggregate(quoted, bank, kBootPcrs);
-  return bank != crypto::HashAlgorithm::kSha1 &&
-         crypto::HashFromName(first.digest_algorithm) == bank && aggregate &&
-         Equal(aggregate->bytes(), first.file_digest);
+  return aggregate && Equal(aggregate->bytes(), first.file_digest);
 }
 
 }  // namespace limequat::ima

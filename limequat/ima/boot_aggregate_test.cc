@@ -107,6 +107,33 @@ TEST(BootAggregate, Sha1NeverCoversPcrs8And9) {
   EXPECT_EQ(CheckBootAggregate(first.entry, quoted).outcome, Outcome::kFailed);
 }
 
+TEST(BootAggregate, Attack_A02_WhatBindsPcrs8And9) {
+  const auto quoted = Quoted(HashAlgorithm::kSha256);
+  const OwnedEntry first("sha256", kSha256Aggregate);
+  EXPECT_TRUE(BindsLoaderPcrs(first.entry, quoted, HashAlgorithm::kSha256));
+  EXPECT_FALSE(
+      BindsLoaderPcrs(first.entry, Quoted(HashAlgorithm::kSha256, 9), HashAlgorithm::kSha256));
+  // Another bank, which may have been extended alone.
+  tpm::PcrValues both = quoted;
+  for (const std::uint32_t pcr : tpm::PcrSet::Range(0, 9).ToList()) {
+    both.Set(pcr, crypto::Hash(HashAlgorithm::kSha384, Bytes{1}));
+  }
+  EXPECT_FALSE(BindsLoaderPcrs(first.entry, both, HashAlgorithm::kSha384));
+  EXPECT_FALSE(BindsLoaderPcrs(first.entry, quoted, HashAlgorithm::kSha384));
+  // Old kernels, and SHA-1.
+  const OwnedEntry old("sha256", HashOver(quoted, HashAlgorithm::kSha256, 8));
+  EXPECT_FALSE(BindsLoaderPcrs(old.entry, quoted, HashAlgorithm::kSha256));
+  const auto sha1 = Quoted(HashAlgorithm::kSha1);
+  EXPECT_FALSE(
+      BindsLoaderPcrs(OwnedEntry("sha1", kSha1Aggregate).entry, sha1, HashAlgorithm::kSha1));
+  const OwnedEntry never("sha1", HashOver(sha1, HashAlgorithm::kSha1, 10));
+  EXPECT_FALSE(BindsLoaderPcrs(never.entry, sha1, HashAlgorithm::kSha1));
+  // What only has its digest is none.
+  OwnedEntry violation("sha256", kSha256Aggregate);
+  violation.entry.violation = true;
+  EXPECT_FALSE(BindsLoaderPcrs(violation.entry, quoted, HashAlgorithm::kSha256));
+}
+
 TEST(BootAggregate, Attack_A01_ListOfAnotherBoot) {
   const OwnedEntry first("sha256", kSha256Aggregate);
   for (std::uint32_t pcr = 0; pcr < 10; ++pcr) {

@@ -38,8 +38,7 @@ http::Endpoint EndpointOf(const Enrolment& enrolment) {
 
 // The event log of an answer, if anything will look at it.
 Result<std::optional<Bytes>> BootLogOf(const Ask& ask, const wire::QuoteAnswer& message) {
-  const appraise::BootCriteria* boot = ask.reference->boot.get();
-  const bool looks = boot != nullptr && boot->looks() && ask.flight.challenge.full;
+  const bool looks = appraise::LooksAtBootLog(*ask.reference) && ask.flight.challenge.full;
   if (!looks || !message.mb_measurement_list) return std::optional<Bytes>();
   auto log = Base64Decode(*message.mb_measurement_list);
   if (!log) return std::move(log).error().In("mb_measurement_list");

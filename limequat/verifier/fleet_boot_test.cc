@@ -72,6 +72,36 @@ TEST_F(FleetBootTest, AGoodBootPassesAlsoAfterARestart) {
   EXPECT_EQ(StateOf("m1").enrolment->reference.boot->hash(), hash);
 }
 
+// A policy that asks for the kernel's command line needs no boot policy beside it.
+TEST_F(FleetBootTest, Attack_A02_TheEventLogProvesTheCommandLine) {
+  const auto enrol = [&](std::string_view id, std::string_view value) {
+    std::string policy = agent_.PolicyText();
+    policy.insert(policy.find(R"("dm_policy")"), R"("coverage":{"command_line":{"ima_policy":[")" +
+                                                     std::string(value) + R"("]}},)");
+    return fleet().Enrol(EnrolmentOf(id, agent_), Choice{.name = std::string(id), .body = policy},
+                         std::nullopt);
+  };
+  Boot boot;
+  for (const std::size_t index : {1U, 2U}) {
+    const std::string line = "/vmlinuz ro ima_policy=tcb";
+    boot.At(8, index).data =
+        ToBytes((index == 1 ? "grub_cmd: linux " : "kernel_cmdline: ") + line + '\0');
+    boot.At(8, index).measured = ToBytes((index == 1 ? "linux " : "") + line);
+  }
+  agent_.Change([&](FakeMachine& machine) {
+    machine.BootFromLog(boot.Log());
+    machine.Run("/usr/bin/init", "init 1");
+  });
+  ASSERT_TRUE(enrol("m1", "tcb"));
+  EXPECT_TRUE(Becomes("m1", Integrity::kPass));
+  EXPECT_TRUE(AttestedAgain("m1"));
+  const Finding* finding = FindCheck(StateOf("m1").newest->findings, "ima.coverage");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_TRUE(finding->passed());
+  ASSERT_TRUE(enrol("m2", "other"));
+  EXPECT_TRUE(Becomes("m2", Integrity::kFail));
+}
+
 // The machine is busy while both are pushed: the second change is made to what the first left.
 TEST_F(FleetBootTest, ChangesOfBothPoliciesHoldHoweverCloseTheyCome) {
   ASSERT_TRUE(fleet().PushPolicy("base", agent_.PolicyText()));
