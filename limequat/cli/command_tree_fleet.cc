@@ -199,10 +199,13 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
   DeclarePolicyCreate(policy, line);
   DeclarePolicyFiles(policy, line);
   constexpr const char* kNameAbout = "the policy's name";
-  auto push =
-      Declare<PolicyPush>(policy, line, "push", "Give the verifier a policy under a name",
-                          "  limequat policy push web policy.json\n\n"
-                          "Machines bound to the name are appraised again from their first entry.");
+  auto push = Declare<PolicyPush>(
+      policy, line, "push", "Give the verifier a policy under a name",
+      "  limequat policy push web policy.json\n"
+      "  limequat policy push web policy.dsse.json --key signer.pem\n\n"
+      "Machines bound to the name are appraised again from their first entry.\n"
+      "With --key the name is pinned to a public key, before this push and for\n"
+      "good: what it did not sign is refused from then on.");
   AddValue(push.app, "NAME", push.command.name, ParsePolicyName, "", kNameAbout)->required();
   AddValue(push.app, "FILE", push.command.file, ParseText, "",
            "runtime policy, or - for standard input")
@@ -210,6 +213,8 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
   constexpr const char* kBootAbout =
       "a reference state or boot reference values, which have names of their own";
   push.app.add_flag("--measured-boot", push.command.measured_boot, kBootAbout);
+  AddValue(push.app, "--key", push.command.key, ParseText, "FILE",
+           "public key (PEM) that policies of this name must be signed with from now on");
   auto list = Declare<PolicyList>(policy, line, "list", "The verifier's policies",
                                   "  limequat policy list\n  limequat policy list web");
   AddValue(list.app, "NAME", list.command.name, ParsePolicyName, "",

@@ -12,6 +12,7 @@
 #include "limequat/cli/input.h"
 #include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
+#include "limequat/cli/usage.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/runtime_policy.h"
@@ -72,8 +73,19 @@ Result<Ending> ShowVersions(Console& console, const std::string& name,
 }  // namespace
 
 Result<Ending> PolicyPush::Run(Console& console) const {
+  if (key && measured_boot) return UsageError("--key is for runtime policies");
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, key.value_or("")}));
+  std::string pinned;
+  if (key) {
+    LQ_ASSIGN_OR_RETURN(pinned, ReadInput(*key, kMaxSmallInput));
+  }
   LQ_ASSIGN_OR_RETURN(std::string body, ReadInput(file, kMaxPolicyInput));
   LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  if (key) {
+    // First: a push that fails leaves a name that asks for more, never for less.
+    LQ_ASSIGN_OR_RETURN(const std::string id, connection.services().PinPolicyKey(name, pinned));
+    console.Note(fmt::format("limequat: {} is pinned to the key {}", Shown(name), Shown(id)));
+  }
   LQ_ASSIGN_OR_RETURN(
       const tenant::Services::Pushed pushed,
       connection.services().PushPolicy(name, std::move(body), KindOf(measured_boot)));

@@ -18,6 +18,9 @@ struct PolicyPush {
   std::string name;
   std::string file;
   bool measured_boot = false;  // a reference state
+  // File of a public key (PEM) that every policy of this name must be signed with, from
+  // before this push on and for good.
+  std::optional<std::string> key;
 
   Result<Ending> Run(Console& console) const;
 };

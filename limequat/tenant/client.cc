@@ -202,6 +202,16 @@ Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string
   return ReadPushed(document);
 }
 
+Result<std::string> Services::PinPolicyKey(std::string_view name, std::string pem) {
+  LQ_ASSIGN_OR_RETURN(
+      const json::Value document,
+      CallJson(verifier_, http::Method::kPut, PolicyPath(name) + "/key", std::move(pem)));
+  json::ObjectReader in(document, "pinned key");
+  std::string key = in.String("key");
+  LQ_RETURN_IF_ERROR(in.status());
+  return key;
+}
+
 Result<Services::Pushed> Services::RollBackPolicy(std::string_view name,
                                                   std::optional<std::int64_t> version) {
   json::Object asked;

@@ -30,7 +30,8 @@ Error UnknownPolicy() {
 // A policy is let in, whether it comes from outside or out of its own past: keys may have
 // been taken away since (attack A11).
 Result<Response> PushBody(const ApiParts& parts, const wire::AgentId& name, std::string_view body) {
-  LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Admit(body, std::nullopt, Now()));
+  LQ_ASSIGN_OR_RETURN(const auto key, parts.store.FindPolicyKey(name.text()));
+  LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Admit(body, key, Now()));
   LQ_RETURN_IF_ERROR(CheckSaysSomething(*policy));
   LQ_ASSIGN_OR_RETURN(const std::size_t machines, parts.fleet.PushPolicy(name.text(), body));
   const json::Object document{{"name", name.text()},
@@ -43,6 +44,15 @@ Result<Response> PushBody(const ApiParts& parts, const wire::AgentId& name, std:
 Result<Response> Push(const ApiParts& parts, const Request& request) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
   return PushBody(parts, name, request.body);
+}
+
+Result<Response> Pin(const ApiParts& parts, const Request& request, Context& context) {
+  LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
+  LQ_ASSIGN_OR_RETURN(const std::string key, parts.fleet.PinPolicyKey(name.text(), request.body));
+  telemetry::LogInfo(
+      "verifier.policy_pinned",
+      {{"policy", name.text()}, {"key", key}, {"by", context.principal().common_name}});
+  return http::Reply(200, json::Serialize(json::Object{{"name", name.text()}, {"key", key}}));
 }
 
 // {"version": n}, or the version before the present one.
@@ -130,6 +140,9 @@ void AddPolicyRoutes(http::Router& router, const ApiParts& parts) {
              [parts](const Request& request, Context& context) {
                return Rollback(parts, request, context);
              });
+  router.Add(
+      Method::kPut, "/api/v1/policies/{name}/key", operators(), ordinary,
+      [parts](const Request& request, Context& context) { return Pin(parts, request, context); });
   router.Add(Method::kPut, "/api/v1/policies/{name}", operators(), upload,
              [parts](const Request& request, Context&) { return Push(parts, request); });
 }

@@ -138,5 +138,78 @@ TEST_F(PoliciesApiTest, Attack_A11_TheReleaseOfAPolicyRises) {
   EXPECT_EQ(Post("/api/v1/policies/web/rollback", "").Error(), "409 verifier.policy_release");
 }
 
+// --- names that are pinned to a key ------------------------------------------------------
+
+class PinnedPoliciesTest : public PoliciesApiTest {
+ protected:
+  // A policy that lists this file, signed.
+  static std::string Signed(std::string_view path, const crypto::PrivateKey& key) {
+    const std::string policy = PolicyListing(path);
+    return policy::WriteEnvelope(policy::kKeylimePayloadType, policy,
+                                 {*policy::SignPayload(policy::kKeylimePayloadType, policy, key)});
+  }
+  ApiAnswer Pin(const crypto::PrivateKey& key) {
+    return Put("/api/v1/policies/web/key", key.public_key().ToPem());
+  }
+
+  const crypto::PrivateKey key_ = crypto::PrivateKey::GenerateEd25519();
+  const crypto::PrivateKey other_ = crypto::PrivateKey::GenerateEd25519();
+};
+
+TEST_F(PinnedPoliciesTest, Attack_A11_WhatTheKeyDidNotSignIsRefused) {
+  const ApiAnswer pinned = Pin(key_);
+  EXPECT_EQ(pinned.body,
+            fmt::format(R"({{"name":"web","key":"{}"}})", policy::KeyIdOf(key_.public_key())));
+  EXPECT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).Error(),
+            "403 policy.signature.present");
+  EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", other_)).Error(),
+            "403 policy.signature");
+  EXPECT_TRUE(store().ListPolicies()->empty());
+  EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", key_)).status, 200);
+  EXPECT_EQ(Put("/api/v1/policies/another", PolicyListing("/usr/bin/a")).status, 200)
+      << "only this name";
+}
+
+TEST_F(PinnedPoliciesTest, Attack_A11_TheKeyStaysWhateverIsPinnedNext) {
+  ASSERT_EQ(Pin(key_).status, 200);
+  EXPECT_EQ(Pin(key_).status, 200) << "the same once more";
+  EXPECT_EQ(Pin(other_).Error(), "409 verifier.policy_key");
+  EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", other_)).status, 403);
+  Stop();
+  Restart();
+  EXPECT_EQ(Pin(other_).Error(), "409 verifier.policy_key");
+  EXPECT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).status, 403);
+}
+
+TEST_F(PinnedPoliciesTest, Attack_A11_NoOtherDoorLeadsAroundTheKey) {
+  ASSERT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/old")).status, 200);
+  ASSERT_EQ(Pin(key_).status, 200);
+  ASSERT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/new", key_)).status, 200);
+  EXPECT_EQ(Post("/api/v1/policies/web/rollback", "").status, 403)
+      << "back to what was pushed before, unsigned";
+  EXPECT_EQ(Get("/api/v1/policies/web").body, Signed("/usr/bin/new", key_));
+}
+
+TEST_F(PinnedPoliciesTest, Attack_A11_NorDoesAnEnrolment) {
+  ASSERT_EQ(Pin(key_).status, 200);
+  AgentPeer agent(verifiers_);
+  wire::EnrolRequest request = RequestFor(agent);
+  request.runtime_policy_name = "web";
+  EXPECT_EQ(Post("/v2.6/agents/m1", wire::WriteEnrolRequest(request)).Told(),
+            "400 Runtime policy is not signed!");
+  EXPECT_TRUE(store().ListPolicies()->empty());
+  EXPECT_EQ(fleet().Find("m1"), nullptr);
+}
+
+TEST_F(PinnedPoliciesTest, OnlyKeysThatCanSignPoliciesArePinned) {
+  for (const char* body :
+       {"", "{}", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}) {
+    EXPECT_EQ(Put("/api/v1/policies/web/key", body).Error(), "400 verifier.policy_key") << body;
+  }
+  EXPECT_EQ(Put("/api/v1/policies/a%20b/key", key_.public_key().ToPem()).Error(),
+            "400 wire.agent_id");
+  EXPECT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).status, 200);
+}
+
 }  // namespace
 }  // namespace limequat::verifier

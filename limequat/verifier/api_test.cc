@@ -57,6 +57,7 @@ TEST_F(ApiRoutesTest, Cve_2026_1709_TheTableOfRoutes) {
                   "GET /api/v1/policies roles: operator administration 65536",
                   "GET /api/v1/policies/{name} roles: operator administration 65536",
                   "PUT /api/v1/policies/{name} roles: operator administration 104857600",
+                  "PUT /api/v1/policies/{name}/key roles: operator administration 65536",
                   "GET /api/v1/policies/{name}/versions roles: operator administration 65536",
                   "POST /api/v1/policies/{name}/rollback roles: operator administration 65536",
                   "GET /api/v1/boot-policies roles: operator administration 65536",

@@ -184,6 +184,7 @@ Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy
 Result<std::size_t> Fleet::PushPolicyLocked(
     std::string_view name, std::string_view body,
     const std::shared_ptr<const policy::RuntimePolicy>& policy) {
+  LQ_RETURN_IF_ERROR(CheckPinnedKey(name, body));
   const Time now = Now();
   LQ_ASSIGN_OR_RETURN(
       auto rebound,

@@ -85,6 +85,12 @@ class Fleet {
   // ("verifier.policy_release") if the present policy says which release it is and the
   // next one is no later one. The number of machines.
   Result<std::size_t> PushPolicy(std::string_view name, std::string_view body);
+  // From now on every runtime policy that comes under this name, in whatever way, must be
+  // signed with the key `pem`, besides what this verifier's configuration asks for (attack
+  // A11); the present one stays as it is. Nothing takes the key away: whoever may push must
+  // not choose whose signature that needs. The key's identifier (policy::KeyIdOf).
+  // kMalformed ("verifier.policy_key") for what is no such key, kConflict if there is another.
+  Result<std::string> PinPolicyKey(std::string_view name, std::string_view pem);
   // The same for a reference state of measured boot, or for reference values, whose release
   // rises with each content: every machine bound to it is asked to show its boot in full.
   // kConflict ("verifier.policy_exists") for Push::kNew and a name
@@ -128,6 +134,8 @@ class Fleet {
   // Whether a policy that was made for `made_for` ("": for any name) may have this one.
   static Status CheckIsFor(std::string_view made_for, std::string_view name);
   static Error NoLaterRelease(std::string_view name, std::uint64_t present);
+  // If the name is pinned to a key: the errors of PolicyShelf::VerifySender with it.
+  Status CheckPinnedKey(std::string_view name, std::string_view body);
   // `policy` is what `body` says.
   Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body,
                                        const std::shared_ptr<const policy::RuntimePolicy>& policy);

@@ -67,7 +67,15 @@ const sql::Migration kBootPolicies{
         "CREATE INDEX machines_by_boot_policy ON machines (boot_policy_name)",
     }};
 
-const std::array kMigrations = {kFirst, kPolicyVersions, kBootPolicies};
+const sql::Migration kPolicyKeys{
+    .version = 4,
+    .name = "keys of policies",
+    .statements = {
+        "CREATE TABLE policy_keys (name VARCHAR(255) NOT NULL PRIMARY KEY, key_pem TEXT NOT NULL, "
+        "pinned_us BIGINT NOT NULL)",
+    }};
+
+const std::array kMigrations = {kFirst, kPolicyVersions, kBootPolicies, kPolicyKeys};
 
 }  // namespace
 

@@ -105,6 +105,12 @@ class Store {
   // nullopt if there is none with this number, or no longer.
   Result<std::optional<StoredPolicy>> FindPolicyVersion(std::string_view name, std::int64_t number);
 
+  // The public key (PEM) that policies of this name must be signed with. Nothing takes it
+  // away, whether the name has a policy or not. An error of sql if it has a key already.
+  Status AddPolicyKey(std::string_view name, std::string_view key, Time now);
+  // nullopt if the name has none.
+  Result<std::optional<std::string>> FindPolicyKey(std::string_view name);
+
   // --- measured-boot policies ---
   struct BootPolicy {
     std::string name;

@@ -1,0 +1,35 @@
+#include "limequat/base/result_macros.h"
+#include "limequat/verifier/store.h"
+#include "limequat/verifier/store_internal.h"
+
+// The table of keys that names of policies are pinned to.
+
+namespace limequat::verifier {
+
+using sql::Connection;
+
+Status Store::AddPolicyKey(std::string_view name, std::string_view key, Time now) {
+  return database_->Write(Patience(), [&](Connection& connection) -> Status {
+    LQ_ASSIGN_OR_RETURN(
+        const auto added,
+        connection.Execute("INSERT INTO policy_keys (name, key_pem, pinned_us) VALUES (?, ?, ?)",
+                           {std::string(name), std::string(key), Micros(now)}));
+    static_cast<void>(added);
+    return {};
+  });
+}
+
+Result<std::optional<std::string>> Store::FindPolicyKey(std::string_view name) {
+  std::optional<std::string> key;
+  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
+    LQ_ASSIGN_OR_RETURN(
+        const auto rows,
+        connection.Query("SELECT key_pem FROM policy_keys WHERE name = ?", {std::string(name)}));
+    if (rows.empty()) return {};
+    LQ_ASSIGN_OR_RETURN(key, rows[0].Text(0));
+    return {};
+  }));
+  return key;
+}
+
+}  // namespace limequat::verifier
