@@ -19,7 +19,7 @@ inline constexpr std::size_t kMaxKernelCommandLine = 2047;
 // Of a name or a value in a policy.
 inline constexpr std::size_t kMaxParameterText = 256;
 
-// Whether a parameter of this name is one of IMA's: `ima`, `ima_…`, `ima.…`.
+// Whether a parameter of this name is one of IMA's: it is "ima", or begins with "ima_" or "ima.".
 bool IsImaParameter(std::string_view name);
 // Whether a value can stand in a command line as it is: no blanks, no quotes, and not longer
 // than kMaxParameterText.
