@@ -147,7 +147,10 @@ void Simulation::AddCauses(const Findings& added) {
 
 void Simulation::Add(const std::string& name, const std::string& path,
                      appraise::PolicyEffect effect) {
-  if (effect.effect == Effect::kNewlyFailing) AddCauses(effect.added);
+  if (effect.effect == Effect::kNewlyFailing) {
+    AddCauses(effect.added);
+    not_compared_ += effect.not_compared;
+  }
   SimulatedMachine machine{.name = name, .path = path, .effect = std::move(effect)};
   machine.added_not_kept = Cut(machine.effect.added, keep_);
   machine.removed_not_kept = Cut(machine.effect.removed, keep_);
@@ -224,7 +227,8 @@ json::Object Simulation::ToJson() const {
                         {"causes", std::move(causes)},
                         {"machines", std::move(machines)},
                         {"not_evaluated", std::move(failed)}};
-  if (causes_not_kept_ > 0) document.Set("causes_not_shown", causes_not_kept_);
+  const std::uint64_t rest = causes_not_kept_ + not_compared_;
+  if (rest > 0) document.Set("causes_not_shown", rest);
   return document;
 }
 
@@ -270,6 +274,9 @@ std::string Simulation::Render(const Look& look, bool all) const {
   const std::size_t of = evaluated();
   std::string text = Sentence(Count(Effect::kNewlyFailing), of, "newly fail");
   text += RenderCauses(look, all);
+  if (const auto rest = causes_not_kept_ + not_compared_; rest > 0) {
+    text += fmt::format("  and {} findings that were counted, not kept\n", rest);
+  }
   if (const auto count = Count(Effect::kNewlyUnpoliced); count > 0) {
     text += Sentence(count, of, "be held to no policy any more");
   }
@@ -286,8 +293,8 @@ std::string Simulation::Render(const Look& look, bool all) const {
   if (causes_.empty()) return text;
   Findings findings;
   for (const auto& [key, cause] : causes_) findings.push_back(cause.finding);
-  return text +
-         RenderChange(appraise::ChangeFor(findings, causes_not_kept_), {.look = look, .all = all});
+  return text + RenderChange(appraise::ChangeFor(findings, causes_not_kept_ + not_compared_),
+                             {.look = look, .all = all});
 }
 
 }  // namespace limequat::cli

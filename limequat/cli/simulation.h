@@ -74,6 +74,8 @@ class Simulation {
   std::vector<NotEvaluated> not_evaluated_;
   std::map<CauseKey, SimulatedCause> causes_;
   std::uint64_t causes_not_kept_ = 0;
+  // Findings of machines that would newly fail beyond those that an appraisal keeps.
+  std::uint64_t not_compared_ = 0;
 };
 
 }  // namespace limequat::cli

@@ -105,6 +105,20 @@ TEST(Simulation, CausesAreBounded) {
   EXPECT_EQ(*document.Find("causes_not_shown"), json::Value(std::uint64_t{5}));
 }
 
+TEST(Simulation, FindingsThatAnAppraisalDidNotKeepAreTold) {
+  Simulation simulation(20);
+  PolicyEffect effect = Failing({Unlisted("/bin/x")});
+  effect.not_compared = 4000;
+  simulation.Add("a", "a", effect);
+  PolicyEffect stays = Staying();
+  stays.not_compared = 7;  // of nobody who would newly fail
+  simulation.Add("b", "b", stays);
+  EXPECT_EQ(*simulation.ToJson().Find("causes_not_shown"), json::Value(std::uint64_t{4000}));
+  const std::string text = Text(simulation);
+  EXPECT_NE(text.find("  and 4000 findings that were counted, not kept\n"), std::string::npos);
+  EXPECT_NE(text.find("look again after a change"), std::string::npos) << text;
+}
+
 TEST(Simulation, WhatIsWorstComesFirst) {
   Simulation simulation(20);
   simulation.Add("a", "a", Staying());
