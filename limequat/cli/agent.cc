@@ -24,7 +24,7 @@ namespace {
 
 std::string PolicyOf(const AgentAdd& asked) {
   if (asked.policy_file) return asked.id;
-  return asked.options.policy_name;
+  return fmt::format("{}", fmt::join(asked.options.policy_names, ", "));
 }
 
 std::string BootPolicyOf(const AgentAdd& asked) {
@@ -80,7 +80,7 @@ std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, co
 }  // namespace
 
 Result<Ending> AgentAdd::Run(Console& console) const {
-  if (policy_file && !options.policy_name.empty()) {
+  if (policy_file && !options.policy_names.empty()) {
     return UsageError("give --policy or --policy-file, not both");
   }
   if (!policy_file && (policy_key || policy_checksum)) {

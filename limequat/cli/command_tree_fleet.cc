@@ -54,11 +54,12 @@ void DeclareInit(CLI::App& root, CommandLine& line) {
 void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
   auto [app, command] =
       Declare<AgentAdd>(agent, line, "add", "Enrol a machine that has registered",
-                        "  limequat agent add web-1 --policy web --approve-current-boot");
+                        "  limequat agent add web-1 --policy web --approve-current-boot\n"
+                        "  limequat agent add web-2 --policy base --policy team --policy node");
   tenant::AddOptions& options = command.options;
   AddValue(app, "ID", command.id, ParseAgentId, "", kIdAbout)->required();
-  auto* named = AddValue(app, "--policy", options.policy_name, ParsePolicyName, "NAME",
-                         "a policy that was pushed");
+  auto* named = AddValues(app, "--policy", options.policy_names, ParsePolicyName, "NAME",
+                          "a policy that was pushed; given again: the next layer");
   AddValue(app, "--policy-file", command.policy_file, ParseText, "FILE",
            "a policy for this machine alone")
       ->excludes(named);

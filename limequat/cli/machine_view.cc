@@ -55,21 +55,42 @@ std::string RenderMachines(const std::vector<wire::MachineView>& machines, const
   return table.Render(look) + fmt::format("{}\n", Counted(machines.size(), "machine"));
 }
 
+namespace {
+
+// "team, version 3, until 2026-12-01T00:00:00Z: retired"
+std::string Layer(const wire::LayerView& layer) {
+  std::string text = fmt::format("{}, version {}", layer.name, layer.version);
+  if (layer.effective_from) text += fmt::format(", from {}", *layer.effective_from);
+  if (layer.retire_after) text += fmt::format(", until {}", *layer.retire_after);
+  return fmt::format("{}: {}", text, layer.state);
+}
+
+}  // namespace
+
 std::vector<std::pair<std::string, Cell>> Describe(const wire::MachineView& machine) {
   std::string evidence = "none was verified yet";
   if (machine.evidence_time) {
     evidence = fmt::format("{} old, of {}", Age(machine), *machine.evidence_time);
   }
-  return {{"evidence", evidence},
-          {"identity", Identity(machine)},
-          {"boot baseline", Baseline(machine)},
-          {"policy", machine.policy},
-          {"boot policy", machine.boot_policy},
-          {"open incidents", Incidents(machine)},
-          {"in this boot", fmt::format("{} verified IMA entries; attestations: {}, boots seen: {}",
-                                       machine.ima_entries, machine.attestations, machine.boots)},
-          {"address", machine.address},
-          {"last problem", Cell(machine.last_problem, Tint::kBad)}};
+  std::vector<std::pair<std::string, Cell>> pairs = {{"evidence", evidence},
+                                                     {"identity", Identity(machine)},
+                                                     {"boot baseline", Baseline(machine)},
+                                                     {"policy", machine.policy}};
+  std::size_t number = 0;
+  for (const wire::LayerView& layer : machine.layers) {
+    pairs.emplace_back(
+        fmt::format("layer {}", ++number),
+        Cell(Layer(layer), layer.state == "in effect" ? Tint::kNone : Tint::kWarning));
+  }
+  pairs.insert(
+      pairs.end(),
+      {{"boot policy", machine.boot_policy},
+       {"open incidents", Incidents(machine)},
+       {"in this boot", fmt::format("{} verified IMA entries; attestations: {}, boots seen: {}",
+                                    machine.ima_entries, machine.attestations, machine.boots)},
+       {"address", machine.address},
+       {"last problem", Cell(machine.last_problem, Tint::kBad)}});
+  return pairs;
 }
 
 std::string RenderStanding(const wire::MachineView& machine, const Look& look) {

@@ -19,16 +19,6 @@ namespace {
 constexpr std::string_view kSetMark = "limequat policy set 1";
 constexpr std::string_view kEffectMark = "limequat policy set 1 in effect";
 
-crypto::Digest HashOf(const std::vector<PolicyLayer>& layers) {
-  ByteWriter data;
-  data.SizedU32Le(AsBytes(kSetMark));
-  for (const PolicyLayer& layer : layers) {
-    data.SizedU32Le(AsBytes(layer.name)).U64Be(layer.policy->release());
-    data.SizedU32Le(layer.policy->hash().bytes());
-  }
-  return crypto::Hash(crypto::HashAlgorithm::kSha256, data.bytes());
-}
-
 Status CheckLayers(const std::vector<PolicyLayer>& layers) {
   if (layers.empty() || layers.size() > kMaxLayers) {
     return Malformed("policy.layers",
@@ -63,6 +53,17 @@ std::string WhyEachSaysNothing(const std::vector<PolicyLayer>& layers) {
 
 }  // namespace
 
+crypto::Digest PolicySet::HashOf(const std::vector<PolicyLayer>& layers) {
+  if (layers.size() == 1) return layers[0].policy->hash();
+  ByteWriter data;
+  data.SizedU32Le(AsBytes(kSetMark));
+  for (const PolicyLayer& layer : layers) {
+    data.SizedU32Le(AsBytes(layer.name)).U64Be(layer.policy->release());
+    data.SizedU32Le(layer.policy->hash().bytes());
+  }
+  return crypto::Hash(crypto::HashAlgorithm::kSha256, data.bytes());
+}
+
 PolicySet::PolicySet(std::vector<PolicyLayer> layers) : layers_(std::move(layers)) {
   for (const PolicyLayer& layer : layers_) {
     const RuntimePolicy& policy = *layer.policy;
@@ -73,9 +74,8 @@ PolicySet::PolicySet(std::vector<PolicyLayer> layers) : layers_(std::move(layers
                          .until = window.retire_after.value_or(Time::max())});
     retires_ = retires_ || window.retire_after.has_value();
   }
-  const bool one = layers_.size() == 1;
-  hash_ = one ? layers_[0].policy->hash() : HashOf(layers_);
-  if (one) why_it_says_nothing_ = layers_[0].policy->why_it_says_nothing();
+  hash_ = HashOf(layers_);
+  if (layers_.size() == 1) why_it_says_nothing_ = layers_[0].policy->why_it_says_nothing();
 }
 
 std::shared_ptr<const PolicySet> PolicySet::Of(std::shared_ptr<const RuntimePolicy> policy) {
@@ -268,20 +268,22 @@ std::vector<ListedDigest> PolicyAt::DigestsOf(std::string_view path, std::size_t
   return listed;
 }
 
+std::string_view StateOf(const PolicyLayer& layer, const PolicyAt& policy) {
+  const PolicyWindow& window = layer.policy->window();
+  if (layer.policy->says_nothing()) return "says nothing";
+  if (window.effective_from && policy.now() < *window.effective_from) return "not yet";
+  const bool retired = window.retire_after && policy.first_verified() > *window.retire_after;
+  return retired ? "retired" : "in effect";
+}
+
 json::Array LayersToJson(const PolicyAt& policy) {
   json::Array array;
   for (const PolicyLayer& layer : policy.set().layers()) {
-    const PolicyWindow& window = layer.policy->window();
     json::Object object{{"name", layer.name},
                         {"release", layer.policy->release()},
                         {"sha256", layer.policy->hash().hex()}};
-    SetWindow(window, object);
-    const bool retired = window.retire_after && policy.first_verified() > *window.retire_after;
-    const bool begun = !window.effective_from || policy.now() >= *window.effective_from;
-    object.Set("state", layer.policy->says_nothing() ? "says nothing"
-                        : !begun                     ? "not yet"
-                        : retired                    ? "retired"
-                                                     : "in effect");
+    SetWindow(layer.policy->window(), object);
+    object.Set("state", StateOf(layer, policy));
     array.push_back(std::move(object));
   }
   return array;

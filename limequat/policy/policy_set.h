@@ -57,6 +57,8 @@ class PolicySet {
   // ExcludeList::WhatTheyLeave. Nothing is composed then.
   static Result<std::shared_ptr<const PolicySet>> Compose(std::vector<PolicyLayer> layers);
 
+  // The hash of the set that Compose makes of `layers`, without composing it.
+  static crypto::Digest HashOf(const std::vector<PolicyLayer>& layers);
   // Covers the layers' order, names, releases and contents (attack A14); of one layer the
   // hash of its policy.
   const crypto::Digest& hash() const { return hash_; }
@@ -168,9 +170,12 @@ class PolicyAt {
   Time first_verified_;
 };
 
+// What `layer`, one of the set's, does at these moments: "in effect", "not yet", "retired" (for
+// entries first verified then), or "says nothing".
+std::string_view StateOf(const PolicyLayer& layer, const PolicyAt& policy);
+
 // The layers for results, in their order: `name`, `release`, `sha256`, the times of the
-// window as far as they are given, and `state`: "in effect", "not yet", "retired" (for entries
-// first verified then), or "says nothing".
+// window as far as they are given, and `state`, as of StateOf.
 json::Array LayersToJson(const PolicyAt& policy);
 
 }  // namespace limequat::policy

@@ -86,7 +86,7 @@ Result<Added> AddMachine(Services& services, const wire::AgentId& id, const AddO
                                .approve_current_boot = options.approve_current_boot,
                                .waive_sha1 = options.waive_sha1,
                                .waive_boot_aggregate_bank = options.waive_boot_aggregate_bank,
-                               .policy_name = options.policy_name,
+                               .policy_names = options.policy_names,
                                .boot_reference_name = options.boot_reference_name,
                                .boot_policy = {},
                                .model = options.model};

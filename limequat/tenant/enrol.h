@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "limequat/base/result.h"
 #include "limequat/policy/boot_policy.h"
@@ -14,9 +15,9 @@ namespace limequat::tenant {
 
 // What an operator says when adding a machine.
 struct AddOptions {
-  // A policy that was pushed, by name; or the text of one for this machine alone; or
-  // neither: the machine is unpoliced.
-  std::string policy_name{};
+  // Policies that were pushed, by name, as its layers in their order; or the text of one for
+  // this machine alone; or neither: the machine is unpoliced.
+  std::vector<std::string> policy_names{};
   std::optional<std::string> policy_text{};
   // Public key (PEM) with which policy_text, an envelope then, must verify.
   std::optional<std::string> policy_key{};

@@ -73,13 +73,13 @@ class EnrolTest : public ::testing::Test {
 };
 
 TEST_F(EnrolTest, KeysAndCertificateComeFromTheRegistrar) {
-  const auto added = Add({.policy_name = "web"});
+  const auto added = Add({.policy_names = {"base", "web"}});
   ASSERT_TRUE(added) << added.error().message;
   EXPECT_EQ(added->identity, "verified");
   EXPECT_EQ(added->address, "192.0.2.7:9002");
   EXPECT_EQ(Sent()->identity, "verified");
   EXPECT_EQ(Sent()->ek_fingerprint, std::string(64, 'a'));
-  EXPECT_EQ(Sent()->policy_name, "web");
+  EXPECT_EQ(Sent()->policy_names, (std::vector<std::string>{"base", "web"}));
   EXPECT_FALSE(Sent()->waive_identity);
   EXPECT_FALSE(Sent()->approve_current_boot);
   const wire::EnrolRequest request = SentRequest();
@@ -185,7 +185,7 @@ TEST_F(EnrolTest, BootReferenceAndModelAreSentAsSaid) {
 TEST_F(EnrolTest, APolicyOfItsOwnGoesAlong) {
   ASSERT_TRUE(Add({.policy_text = R"({"digests": {}})"}));
   EXPECT_EQ(SentRequest().runtime_policy, R"({"digests": {}})");
-  EXPECT_EQ(Sent()->policy_name, "");
+  EXPECT_TRUE(Sent()->policy_names.empty());
 }
 
 TEST_F(EnrolTest, ATpmPolicyIsSentWithItsPcrsInTheMask) {

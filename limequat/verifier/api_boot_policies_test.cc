@@ -126,7 +126,7 @@ TEST_F(BootPoliciesApiTest, ReferenceValuesForModels) {
                                .identity = "verified",
                                .identity_detail = "chain ok",
                                .ek_fingerprint = std::string(64, 'e'),
-                               .policy_name = {},
+                               .policy_names = {},
                                .boot_reference_name = "fleet",
                                .boot_policy = {},
                                .model = "R640"};

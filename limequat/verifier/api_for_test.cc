@@ -75,8 +75,8 @@ void ApiTest::PutMachines(int count) {
   ASSERT_TRUE(put);
   Execute(fmt::format(
       "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {}) "
-      "INSERT INTO machines SELECT printf('m%04d', n), generation, enrolment, policy_name, "
-      "policy_hash, ek_fingerprint, memory, boot_policy_name FROM machines, number",
+      "INSERT INTO machines SELECT printf('m%04d', n), generation, enrolment, policy_hash, "
+      "ek_fingerprint, memory, boot_policy_name FROM machines, number",
       count));
   Execute("DELETE FROM machines WHERE agent_id = 'machine-1'");
 }

@@ -105,16 +105,16 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> AdmitPolicy(
   return parts.policies.Admit(stored->body, request.runtime_policy_key, now);
 }
 
-// The policy of an enrolment: named, sent along, or Keylime's empty one (none).
-std::optional<Fleet::PolicyChoice> ChoiceOf(const wire::AgentId& id, wire::EnrolRequest& request) {
+// The policy of an enrolment: named, sent along, or Keylime's empty one (none). Several layers
+// are not to be had over this API.
+std::vector<Fleet::PolicyChoice> ChoicesOf(const wire::AgentId& id, wire::EnrolRequest& request) {
   if (request.runtime_policy) {
     std::string name =
         request.runtime_policy_name.empty() ? id.text() : request.runtime_policy_name;
-    return Fleet::PolicyChoice{.name = std::move(name), .body = std::move(request.runtime_policy)};
+    return {{.name = std::move(name), .body = std::move(request.runtime_policy)}};
   }
-  if (!request.runtime_policy_name.empty())
-    return Fleet::PolicyChoice{.name = request.runtime_policy_name, .body = {}};
-  return std::nullopt;
+  if (!request.runtime_policy_name.empty()) return {{.name = request.runtime_policy_name}};
+  return {};
 }
 
 // The same for measured boot. Without a name it has the machine's; "{}" is no content.
@@ -165,7 +165,7 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request, Context& c
   // Held until the fleet holds it.
   const auto policy = AdmitPolicy(parts, *message);
   if (!policy) return EnrolError(policy.error());
-  const Status enrolled = parts.fleet.Enrol(*std::move(enrolment), ChoiceOf(*id, *message),
+  const Status enrolled = parts.fleet.Enrol(*std::move(enrolment), ChoicesOf(*id, *message),
                                             BootChoiceOf(*id, *message));
   if (!enrolled) return EnrolError(enrolled.error());
   return KeylimeReply(200, "Success");

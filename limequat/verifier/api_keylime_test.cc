@@ -125,7 +125,7 @@ TEST_F(KeylimeApiTest, EnrolsAndSaysWhoVouchesForTheIdentity) {
   ASSERT_EQ(Enrolled("m1", RequestFor(agent_)), "200 Success");
   const MachineState state = StateOf("m1");
   EXPECT_EQ(state.enrolment->identity, "asserted by alice");
-  EXPECT_EQ(state.enrolment->policy_name, "m1") << "its own policy has its name";
+  EXPECT_EQ(LayersOf("m1"), std::vector<std::string>{"m1"}) << "its own policy has its name";
   EXPECT_FALSE(state.enrolment->approve_first_boot);
   EXPECT_FALSE(state.enrolment->reference.waivers.sha1);
   EXPECT_EQ(Enrolled("m1", RequestFor(agent_)),
@@ -136,7 +136,7 @@ TEST_F(KeylimeApiTest, PolicyByName) {
   wire::EnrolRequest request = RequestFor(agent_);
   request.runtime_policy_name = "base";
   ASSERT_EQ(Enrolled("m1", request), "200 Success");
-  EXPECT_EQ(StateOf("m1").enrolment->policy_name, "base");
+  EXPECT_EQ(LayersOf("m1"), std::vector<std::string>{"base"});
   request.runtime_policy = PolicyListing("/usr/bin/other");
   EXPECT_EQ(Enrolled("m2", request),
             "409 IMA policy with name base already exists. Please use a different name or delete "

@@ -75,24 +75,25 @@ Result<Response> Findings(const ApiParts& parts, const Request& request) {
 
 // What an enrolment is to be bound to.
 struct Choices {
-  std::optional<Fleet::PolicyChoice> policy;
+  std::vector<Fleet::PolicyChoice> policies;
   std::shared_ptr<const policy::RuntimePolicy> sent;  // held until the fleet holds it
   std::optional<Fleet::PolicyChoice> boot;
 };
 
-Status ChoosePolicy(const ApiParts& parts, const wire::OwnEnrolment& own,
-                    wire::EnrolRequest& message, Choices& choices) {
-  if (!own.policy_name.empty()) {
+Status ChoosePolicies(const ApiParts& parts, const wire::AgentId& id, const wire::OwnEnrolment& own,
+                      wire::EnrolRequest& message, Choices& choices) {
+  if (!own.policy_names.empty()) {
     if (message.runtime_policy_key) {
       return Malformed("verifier.enrol.policy_key",
                        "a key is for a policy that is sent along, not for one that was pushed");
     }
-    choices.policy = Fleet::PolicyChoice{.name = own.policy_name, .body = {}};
+    for (const std::string& name : own.policy_names) choices.policies.push_back({.name = name});
   } else if (message.runtime_policy) {
     LQ_ASSIGN_OR_RETURN(choices.sent, parts.policies.Admit(*message.runtime_policy,
                                                            message.runtime_policy_key, Now()));
     LQ_RETURN_IF_ERROR(CheckSaysSomething(*choices.sent));
-    choices.policy = Fleet::PolicyChoice{.name = {}, .body = std::move(message.runtime_policy)};
+    // What is for this machine alone has its name.
+    choices.policies.push_back({.name = id.text(), .body = std::move(message.runtime_policy)});
   }
   return {};
 }
@@ -155,12 +156,9 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request) {
       .boot_policy = boot_policy,
       .model = own.model};
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, MakeEnrolment(id, message, extras));
-  LQ_RETURN_IF_ERROR(ChoosePolicy(parts, own, message, choices));
-  // What is for this machine alone has its name.
-  for (auto* choice : {&choices.policy, &choices.boot}) {
-    if (*choice && (*choice)->name.empty()) (*choice)->name = id.text();
-  }
-  LQ_RETURN_IF_ERROR(parts.fleet.Enrol(std::move(enrolment), choices.policy, choices.boot));
+  LQ_RETURN_IF_ERROR(ChoosePolicies(parts, id, own, message, choices));
+  if (choices.boot && choices.boot->name.empty()) choices.boot->name = id.text();
+  LQ_RETURN_IF_ERROR(parts.fleet.Enrol(std::move(enrolment), choices.policies, choices.boot));
   return http::Reply(201, json::Serialize(json::Object{{"agent_id", id.text()}}));
 }
 

@@ -18,7 +18,7 @@ class MachinesApiTest : public ApiTest {
             .identity = "verified",
             .identity_detail = {},
             .ek_fingerprint = std::string(64, 'e'),
-            .policy_name = {}};
+            .policy_names = {}};
   }
   wire::OwnEnrolment Own() const { return Own(RequestFor(agent_)); }
 
@@ -90,10 +90,10 @@ TEST_F(MachinesApiTest, OneMachine) {
   EXPECT_EQ(answer.status, 200);
   std::string members;
   for (const auto& [name, value] : *answer.document.as_object()) members += name + " ";
-  EXPECT_EQ(
-      members,
-      "agent_id integrity trusted open_incidents identity baseline policy boot_policy address "
-      "evidence_time evidence_age_seconds attestations boots ima_entries last_problem ");
+  EXPECT_EQ(members,
+            "agent_id integrity trusted open_incidents identity baseline policy layers boot_policy "
+            "address "
+            "evidence_time evidence_age_seconds attestations boots ima_entries last_problem ");
   const auto view = wire::ParseMachineView(answer.document);
   ASSERT_TRUE(view) << view.error().message;
   EXPECT_EQ(view->integrity, "pass");
@@ -109,6 +109,31 @@ TEST_F(MachinesApiTest, UnknownMachine) {
   EXPECT_EQ(Get("/api/v1/agents/a%20b").Error(), "404 verifier.unknown_agent");
   EXPECT_EQ(Delete("/api/v1/agents/m1").Error(), "404 verifier.unknown_agent");
   EXPECT_EQ(Delete("/api/v1/agents/a%20b").Error(), "400 wire.agent_id");
+}
+
+TEST_F(MachinesApiTest, EnrolsAndShowsSeveralLayers) {
+  const std::string team = PolicyListing("/usr/bin/team");
+  ASSERT_TRUE(fleet().PushPolicy("base", PolicyListing("/usr/bin/old")));
+  ASSERT_TRUE(fleet().PushPolicy("base", agent_.PolicyText()));
+  ASSERT_TRUE(fleet().PushPolicy("team", team));
+  wire::OwnEnrolment own = Own(agent_.Request());
+  own.policy_names = {"team", "base"};
+  ASSERT_EQ(Enrolled("m1", own).status, 201);
+  EXPECT_TRUE(Becomes("m1", Integrity::kPass));
+  const auto view = wire::ParseMachineView(Get("/api/v1/agents/m1").document);
+  ASSERT_TRUE(view) << view.error().message;
+  EXPECT_EQ(view->policy.substr(0, 12), "team, base (");
+  ASSERT_EQ(view->layers.size(), 2U);
+  EXPECT_EQ(view->layers[0].name, "team");
+  EXPECT_EQ(view->layers[0].version, 1);
+  EXPECT_EQ(view->layers[0].sha256, policies_.Get(team).value()->hash().hex());
+  EXPECT_EQ(view->layers[1].name, "base");
+  EXPECT_EQ(view->layers[1].version, 2);
+  EXPECT_EQ(view->layers[1].state, "in effect");
+  own.policy_names = {"team", "team"};
+  EXPECT_EQ(Enrolled("m2", own).Error(), "400 policy.layers");
+  own.policy_names = {"team", "missing"};
+  EXPECT_EQ(Enrolled("m2", own).Error(), "404 verifier.unknown_policy");
 }
 
 // --- findings -----------------------------------------------------------------------
@@ -155,7 +180,7 @@ TEST_F(MachinesApiTest, Enrols) {
   const auto enrolment = StateOf("m1").enrolment;
   EXPECT_EQ(enrolment->identity, "verified");
   EXPECT_EQ(enrolment->ek_fingerprint, std::string(64, 'e'));
-  EXPECT_EQ(enrolment->policy_name, "m1");
+  EXPECT_EQ(enrolment->layers.at(0).policy, "m1");
   EXPECT_FALSE(enrolment->approve_first_boot);
   EXPECT_FALSE(enrolment->reference.waivers.sha1);
   EXPECT_FALSE(enrolment->reference.waivers.boot_aggregate_bank);
@@ -189,15 +214,15 @@ TEST_F(MachinesApiTest, Attack_A12_UnverifiedIdentityNeedsAWaiver) {
 
 TEST_F(MachinesApiTest, PolicyByNameOrNone) {
   wire::OwnEnrolment own = Own();
-  own.policy_name = "base";
+  own.policy_names = {"base"};
   EXPECT_EQ(Enrolled("m1", own).Error(), "404 verifier.unknown_policy");
   ASSERT_TRUE(fleet().PushPolicy("base", PolicyListing("/usr/bin/other")));
   EXPECT_EQ(Enrolled("m1", own).status, 201);
-  EXPECT_EQ(StateOf("m1").enrolment->policy_name, "base") << "the name goes before the content";
+  EXPECT_EQ(LayersOf("m1"), std::vector<std::string>{"base"}) << "the name goes before the content";
   wire::EnrolRequest without = RequestFor(agent_);
   without.runtime_policy.reset();
   EXPECT_EQ(Enrolled("m2", Own(without)).status, 201);
-  EXPECT_EQ(StateOf("m2").enrolment->policy_name, "");
+  EXPECT_TRUE(LayersOf("m2").empty());
 }
 
 TEST_F(MachinesApiTest, Attack_A10_PolicySentAlongMustSaySomething) {

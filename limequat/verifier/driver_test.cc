@@ -149,7 +149,7 @@ TEST_F(DriverTest, AnotherCertificateThanTheRegisteredOneIsNotTalkedTo) {
   request.transport_certificate = testing::MakeCertificatePem();
   auto enrolment = MakeEnrolment(*wire::AgentId::Parse("m1"), request, {});
   ASSERT_TRUE(enrolment);
-  ASSERT_TRUE(fleet().Enrol(*std::move(enrolment), std::nullopt));
+  ASSERT_TRUE(fleet().Enrol(*std::move(enrolment), {}));
   EXPECT_NE(TroubleOf("m1").find("certificate"), std::string::npos) << TroubleOf("m1");
   EXPECT_EQ(agent_.asked(), 0U) << "no nonce went to a stranger";
   EXPECT_EQ(IntegrityOf("m1"), Integrity::kPending);
@@ -172,7 +172,7 @@ TEST_F(DriverTest, NobodyListens) {
   auto gone = std::make_unique<AgentPeer>(verifiers_);
   const Enrolment enrolment = EnrolmentOf("m1", *gone);
   gone.reset();
-  ASSERT_TRUE(fleet().Enrol(enrolment, std::nullopt));
+  ASSERT_TRUE(fleet().Enrol(enrolment, {}));
   TroubleOf("m1");
   EXPECT_EQ(IntegrityOf("m1"), Integrity::kPending);
 }
@@ -248,7 +248,7 @@ TEST_F(DriverTest, VersionIsAgreedWithAnOlderAgent) {
 TEST_F(DriverTest, TheEnrolmentsVersionIsAskedFirst) {
   Enrolment enrolment = EnrolmentOf("m1", agent_);
   enrolment.api_version = "2.2";
-  ASSERT_TRUE(fleet().Enrol(std::move(enrolment), std::nullopt));
+  ASSERT_TRUE(fleet().Enrol(std::move(enrolment), {}));
   ASSERT_TRUE(agent_.WaitAsked(1));
   EXPECT_EQ(agent_.questions()[0].version, "v2.2");
 }

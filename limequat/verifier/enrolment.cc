@@ -116,7 +116,7 @@ Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolReques
                                        .requested = tpm::PcrSet(request.tpm_policy.mask) -
                                                     tpm::PcrSet::Of(appraise::kTransportKeyPcr),
                                        .waivers = extras.waivers},
-      .policy_name = {},
+      .layers = {},
       .boot_policy_name = {},
       .boot_policy = extras.boot_policy,
       .model = extras.model,

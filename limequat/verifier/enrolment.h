@@ -16,6 +16,12 @@
 
 namespace limequat::verifier {
 
+// One layer of a machine's policy: a policy's name, whose present version it follows.
+struct BoundLayer {
+  std::string policy;
+  std::int64_t version = 0;  // of the name, as the store counts them
+};
+
 // What an operator or a Keylime tenant said about one machine, checked and typed.
 // A change makes a new generation: whatever was found before is then about another
 // enrolment and is dropped (attacks A14, A20).
@@ -29,10 +35,10 @@ struct Enrolment {
   std::optional<crypto::Certificate> transport_certificate;
   std::string api_version = "2.6";
 
-  // What the attestations are held against; `reference.policy` is shared by all
-  // machines bound to the same content.
+  // What the attestations are held against; `reference.policy` is what `layers` make
+  // together, in their order, shared by all machines that have the same; null without any.
   appraise::Reference reference;
-  std::string policy_name;  // "" if none
+  std::vector<BoundLayer> layers;
   // Name of the reference state or the reference values for measured boot, "" if none, and
   // the policy that goes by it; nullopt: the one that this verifier usually uses. `model` is
   // what the operator says the machine is ("": nothing), for values that are for models: no

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/telemetry/log.h"
 #include "limequat/verifier/clock.h"
@@ -30,8 +29,9 @@ Status Fleet::Start() {
 
   std::size_t started = 0;
   KnownBoots known;
+  Layering layering(parts_.store, parts_.policies);
   for (StoredMachine& stored : loaded.machines) {
-    if (const Status bound = BindStored(stored, known); !bound) {
+    if (const Status bound = BindStored(stored, known, layering); !bound) {
       telemetry::LogError("verifier.machine_unreadable", bound.error(),
                           {{"agent", stored.enrolment.id.text()}});
       continue;
@@ -54,21 +54,22 @@ Status Fleet::Start() {
   return {};
 }
 
-Status Fleet::BindStored(StoredMachine& stored, KnownBoots& known) {
-  LQ_RETURN_IF_ERROR(BindStoredBoot(stored.enrolment, known));
-  if (!stored.policy_hash) return {};
-  std::shared_ptr<const policy::RuntimePolicy> policy = parts_.policies.Find(*stored.policy_hash);
-  // Read and hashed once, however many machines are bound to it.
-  if (policy == nullptr) {
-    LQ_ASSIGN_OR_RETURN(auto body, parts_.store.FindPolicyByHash(*stored.policy_hash));
-    if (!body) return NotFound("verifier.policy_lost", "its policy is not in the database");
-    LQ_ASSIGN_OR_RETURN(policy, parts_.policies.GetStored(body->body));
-  }
-  stored.enrolment.reference.policy = policy::PolicySet::Of(std::move(policy));
+Status Fleet::BindStored(StoredMachine& stored, KnownBoots& known, Layering& layering) {
+  Enrolment& enrolment = stored.enrolment;
+  LQ_RETURN_IF_ERROR(BindStoredBoot(enrolment, known));
+  std::vector<std::string> names;
+  for (const BoundLayer& layer : enrolment.layers) names.push_back(layer.policy);
+  LQ_ASSIGN_OR_RETURN(Layered layered, layering.Of(names));
+  enrolment.layers = std::move(layered.layers);
+  enrolment.reference.policy = std::move(layered.set);
+  // What is remembered of it was written under that hash (attack A14).
+  const auto& hash = stored.policy_hash;
+  if (hash.value_or(crypto::Digest(crypto::HashAlgorithm::kSha256)) != enrolment.PolicyHash())
+    return Internal("verifier.policy_lost", "its policies are not those that it was bound to");
   return {};
 }
 
-Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy,
+Status Fleet::Enrol(Enrolment enrolment, const std::vector<PolicyChoice>& policies,
                     const std::optional<PolicyChoice>& boot) {
   const std::lock_guard administration(administration_);
   const std::string id = enrolment.id.text();
@@ -82,11 +83,7 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
                        fmt::format("this verifier has its {} machines", options_.max_machines));
 
   LQ_RETURN_IF_ERROR(BindBootLocked(enrolment, boot));
-  if (policy) {
-    LQ_ASSIGN_OR_RETURN(auto bound, BindLocked(*policy));
-    enrolment.reference.policy = policy::PolicySet::Of(std::move(bound));
-    enrolment.policy_name = policy->name;
-  }
+  LQ_RETURN_IF_ERROR(BindLocked(enrolment, policies));
   if (boot && boot->body) {
     LQ_ASSIGN_OR_RETURN(
         auto rebound,
@@ -113,27 +110,6 @@ Status Fleet::Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& poli
   return {};
 }
 
-Result<std::shared_ptr<const policy::RuntimePolicy>> Fleet::BindLocked(const PolicyChoice& choice) {
-  LQ_ASSIGN_OR_RETURN(auto stored, parts_.store.FindPolicy(choice.name));
-  if (!choice.body) {
-    if (!stored)
-      return NotFound("verifier.unknown_policy",
-                      fmt::format("Could not find IMA policy with name {}!",
-                                  EscapeForDisplay(choice.name, 128)));
-    return parts_.policies.GetStored(stored->body);
-  }
-  LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(*choice.body));
-  LQ_RETURN_IF_ERROR(CheckIsFor(policy->name(), choice.name));
-  if (stored && stored->hash != policy->hash())
-    return Conflict("verifier.policy_exists",
-                    fmt::format("IMA policy with name {} already exists. Please use a different "
-                                "name or delete the allowlist from the verifier.",
-                                EscapeForDisplay(choice.name, 128)));
-  LQ_ASSIGN_OR_RETURN(auto rebound, PushPolicyLocked(choice.name, *choice.body, policy));
-  static_cast<void>(rebound);
-  return policy;
-}
-
 Status Fleet::Remove(const wire::AgentId& id) {
   const std::lock_guard administration(administration_);
   std::shared_ptr<Machine> machine;
@@ -146,58 +122,6 @@ Status Fleet::Remove(const wire::AgentId& id) {
   }
   if (machine) machine->StopAndWait();
   return parts_.store.RemoveMachine(id);
-}
-
-Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body) {
-  const std::lock_guard administration(administration_);
-  LQ_ASSIGN_OR_RETURN(const auto policy, parts_.policies.Get(body));
-  LQ_RETURN_IF_ERROR(CheckSuccession(name, *policy));
-  return PushPolicyLocked(name, body, policy);
-}
-
-Status Fleet::CheckIsFor(std::string_view made_for, std::string_view name) {
-  if (made_for.empty() || made_for == name) return {};
-  return Untrusted("verifier.policy_name",
-                   fmt::format("the policy was made for the name {}, not {}",
-                               EscapeForDisplay(made_for, 128), EscapeForDisplay(name, 128)));
-}
-
-Error Fleet::NoLaterRelease(std::string_view name, std::uint64_t present) {
-  return Conflict("verifier.policy_release",
-                  fmt::format("the present policy {} is release {} of it; the next one must be "
-                              "labelled so too, with a higher number",
-                              EscapeForDisplay(name, 128), present));
-}
-
-// A policy that says for which name it was made, and in which order its versions came,
-// is held to it (attack A11): an old one that was signed once does not come back.
-Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy& next) {
-  LQ_RETURN_IF_ERROR(CheckIsFor(next.name(), name));
-  LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindPolicy(name));
-  if (!stored || stored->hash == next.hash()) return {};
-  LQ_ASSIGN_OR_RETURN(const auto present, parts_.policies.GetStored(stored->body));
-  if (present->name().empty()) return {};
-  if (!next.name().empty() && next.release() > present->release()) return {};
-  return NoLaterRelease(name, present->release());
-}
-
-Result<std::size_t> Fleet::PushPolicyLocked(
-    std::string_view name, std::string_view body,
-    const std::shared_ptr<const policy::RuntimePolicy>& policy) {
-  LQ_RETURN_IF_ERROR(CheckPinnedKey(name, body));
-  const Time now = Now();
-  LQ_ASSIGN_OR_RETURN(
-      auto rebound,
-      parts_.store.PutPolicy(
-          {.name = std::string(name), .hash = policy->hash(), .body = std::string(body)}, now));
-  const auto set = policy::PolicySet::Of(policy);
-  for (const Store::Rebound& bound : rebound) {
-    const auto machine = FindMachine(bound.agent_id);
-    if (!machine) continue;
-    machine->Change(bound.generation, now,
-                    [set](Enrolment& enrolment) { enrolment.reference.policy = set; });
-  }
-  return rebound.size();
 }
 
 void Fleet::RecountIncidents(std::string_view agent_id, std::string_view ek_fingerprint) {

@@ -18,6 +18,7 @@
 #include "limequat/http/runtime.h"
 #include "limequat/notify/outbox.h"
 #include "limequat/verifier/boot_shelf.h"
+#include "limequat/verifier/layering.h"
 #include "limequat/verifier/machine.h"
 #include "limequat/verifier/policy_shelf.h"
 #include "limequat/verifier/store.h"
@@ -59,31 +60,32 @@ class Fleet {
   // they show as unknown, never as good.
   Status Start();
 
-  // Enrols a machine and starts asking it. `policy`: content to store under a name
-  // first, or a name that exists, or nothing: then the machine is unpoliced. kConflict
-  // ("verifier.enrolled") if it exists, ("verifier.policy_exists") if the name has other
-  // content: an enrolment never changes what other machines are held against. kNotFound
-  // ("verifier.unknown_policy"), kMalformed for a policy that is none, kUntrusted for an
-  // envelope that PolicyShelf::Admit did not let in before, or ("verifier.policy_name")
-  // for a policy that is made for another name, kUnavailable
-  // ("verifier.full") beyond FleetOptions::max_machines. Nothing is changed then.
+  // Enrols a machine and starts asking it. `policies`: its layers in order, each one content
+  // to store under a name first, or a name that exists; without any the machine is
+  // unpoliced. kConflict ("verifier.enrolled") if it exists, ("verifier.policy_exists") if
+  // the name has other content: an enrolment never changes what other machines are held
+  // against. kMalformed for a policy that is none, kUntrusted for an envelope that
+  // PolicyShelf::Admit did not let in before, or ("verifier.policy_name") for a policy that is
+  // made for another name, kUnavailable ("verifier.full") beyond FleetOptions::max_machines,
+  // and the errors of Layering::Of. Nothing is changed then.
   struct PolicyChoice {
     std::string name;
-    std::optional<std::string> body;
+    std::optional<std::string> body = std::nullopt;
   };
   // `boot`: the same for the reference state or values of measured boot, except that a name
   // that exists is a conflict whatever its content, as with Keylime. Without one the machine
   // has the boot policy that its enrolment names, with an empty reference state, or none.
   // kMalformed ("verifier.boot_policy"), kUntrusted ("verifier.boot_policy_signature").
-  Status Enrol(Enrolment enrolment, const std::optional<PolicyChoice>& policy,
+  Status Enrol(Enrolment enrolment, const std::vector<PolicyChoice>& policies,
                const std::optional<PolicyChoice>& boot = std::nullopt);
   // Removes a machine. When it returns, nothing more is sent to it (attack A20).
   // kNotFound ("verifier.unknown_agent").
   Status Remove(const wire::AgentId& id);
-  // Stores the policy under its name and appraises the whole list of every machine
-  // bound to it again. kMalformed and kUntrusted as in Enrol; kConflict
-  // ("verifier.policy_release") if the present policy says which release it is and the
-  // next one is no later one. The number of machines.
+  // Stores the policy under its name and appraises the whole list of every machine that has
+  // it as a layer again. kMalformed and kUntrusted as in Enrol, also of the layers of any
+  // such machine; kConflict ("verifier.policy_release") if the present policy says which
+  // release it is and the next one is no later one. Nothing is changed then. The number of
+  // machines.
   Result<std::size_t> PushPolicy(std::string_view name, std::string_view body);
   // From now on every runtime policy that comes under this name, in whatever way, must be
   // signed with the key `pem`, besides what this verifier's configuration asks for (attack
@@ -115,27 +117,35 @@ class Fleet {
 
  private:
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
-  // The policy that an enrolment chose, stored under its name.
-  Result<std::shared_ptr<const policy::RuntimePolicy>> BindLocked(const PolicyChoice& choice);
   // What boots are appraised by, by the name of the reference, the policy and the model: read
   // once, however many machines are bound to it.
   using KnownBoots =
       std::map<std::tuple<std::string, std::optional<policy::BootPolicy>, std::string>,
                std::shared_ptr<const appraise::BootCriteria>>;
   // A machine of the database gets the policies it is bound to.
-  Status BindStored(StoredMachine& stored, KnownBoots& known);
+  Status BindStored(StoredMachine& stored, KnownBoots& known, Layering& layering);
   // fleet_boot.cc
   Status BindStoredBoot(Enrolment& enrolment, KnownBoots& known);
   Status BindBootLocked(Enrolment& enrolment, const std::optional<PolicyChoice>& choice);
   Status AdmitBootReference(std::string_view body);
   Status CheckBootSuccession(std::string_view name, const std::optional<Store::BootPolicy>& stored,
                              std::string_view body);
-  Status CheckSuccession(std::string_view name, const policy::RuntimePolicy& next);
   // Whether a policy that was made for `made_for` ("": for any name) may have this one.
   static Status CheckIsFor(std::string_view made_for, std::string_view name);
   static Error NoLaterRelease(std::string_view name, std::uint64_t present);
   // If the name is pinned to a key: the errors of PolicyShelf::VerifySender with it.
   Status CheckPinnedKey(std::string_view name, std::string_view body);
+  // fleet_layers.cc
+  // Gives an enrolment the layers that it chose; content that came along is stored.
+  Status BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& choices);
+  Status CheckSuccession(std::string_view name, const policy::RuntimePolicy& next);
+  // A machine that is to be held to something else.
+  struct Move {
+    std::string agent_id;
+    std::shared_ptr<Machine> machine;  // null: it could not be read at start
+    Layered layered;
+  };
+  Result<std::vector<Move>> MovesLocked(std::string_view name, Layering& layering);
   // `policy` is what `body` says.
   Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body,
                                        const std::shared_ptr<const policy::RuntimePolicy>& policy);

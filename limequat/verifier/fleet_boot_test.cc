@@ -53,7 +53,7 @@ class FleetBootTest : public VerifierTest {
     Enrolment enrolment = EnrolmentOf(id, agent_);
     enrolment.boot_policy = policy;
     return fleet().Enrol(std::move(enrolment),
-                         Choice{.name = std::string(id), .body = agent_.PolicyText()}, boot);
+                         {{.name = std::string(id), .body = agent_.PolicyText()}}, boot);
   }
   static Choice Own(std::string body = Good()) { return {.name = "m1", .body = std::move(body)}; }
 
@@ -78,7 +78,7 @@ TEST_F(FleetBootTest, Attack_A02_TheEventLogProvesTheCommandLine) {
     std::string policy = agent_.PolicyText();
     policy.insert(policy.find(R"("dm_policy")"), R"("coverage":{"command_line":{"ima_policy":[")" +
                                                      std::string(value) + R"("]}},)");
-    return fleet().Enrol(EnrolmentOf(id, agent_), Choice{.name = std::string(id), .body = policy},
+    return fleet().Enrol(EnrolmentOf(id, agent_), {Choice{.name = std::string(id), .body = policy}},
                          std::nullopt);
   };
   Boot boot;
@@ -106,7 +106,7 @@ TEST_F(FleetBootTest, Attack_A02_TheEventLogProvesTheCommandLine) {
 TEST_F(FleetBootTest, ChangesOfBothPoliciesHoldHoweverCloseTheyCome) {
   ASSERT_TRUE(fleet().PushPolicy("base", agent_.PolicyText()));
   ASSERT_TRUE(fleet().PushBootPolicy("boots", Good(), Push::kNew));
-  ASSERT_TRUE(fleet().Enrol(EnrolmentOf("m1", agent_), Choice{.name = "base", .body = {}},
+  ASSERT_TRUE(fleet().Enrol(EnrolmentOf("m1", agent_), {{.name = "base"}},
                             Choice{.name = "boots", .body = {}}));
   ASSERT_TRUE(Becomes("m1", Integrity::kPass));
   std::promise<void> go_on;

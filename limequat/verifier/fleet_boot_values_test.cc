@@ -79,7 +79,7 @@ class FleetBootValuesTest : public VerifierTest {
     Enrolment enrolment = EnrolmentOf(id, agent_);
     enrolment.model = std::move(model);
     return fleet().Enrol(std::move(enrolment),
-                         Choice{.name = std::string(id), .body = agent_.PolicyText()},
+                         {{.name = std::string(id), .body = agent_.PolicyText()}},
                          Choice{.name = "fleet", .body = {}});
   }
   std::string Pushed(std::string_view body, std::string_view name = "fleet") {
@@ -120,7 +120,7 @@ TEST_F(FleetBootValuesTest, TheNextReleaseMakesTheNextKernelPass) {
   ASSERT_EQ(Pushed(Values(1)), "ok");
   Enrolment approved = EnrolmentOf("m1", agent_);
   approved.approve_first_boot = true;
-  ASSERT_TRUE(fleet().Enrol(std::move(approved), Choice{.name = "m1", .body = agent_.PolicyText()},
+  ASSERT_TRUE(fleet().Enrol(std::move(approved), {{.name = "m1", .body = agent_.PolicyText()}},
                             Choice{.name = "fleet", .body = {}}));
   ASSERT_TRUE(Becomes("m1", Integrity::kPass));
   ASSERT_TRUE(StateOf("m1").memory.baseline->approved);
@@ -147,7 +147,7 @@ TEST_F(FleetBootValuesTest, TheNextKernelFailsWithoutTheNextRelease) {
 // What has no boot policy keeps its baseline.
 TEST_F(FleetBootValuesTest, WithoutAPolicyTheBaselineRefusesTheNextKernel) {
   ASSERT_TRUE(
-      fleet().Enrol(EnrolmentOf("m1", agent_), Choice{.name = "m1", .body = agent_.PolicyText()}));
+      fleet().Enrol(EnrolmentOf("m1", agent_), {{.name = "m1", .body = agent_.PolicyText()}}));
   ASSERT_TRUE(Becomes("m1", Integrity::kPass));
   BootAgain(NextBoot());
   const auto failures = FailuresOf("m1");
@@ -178,13 +178,13 @@ TEST_F(FleetBootValuesTest, ReferenceStatesAreReplacedByValues) {
 
 TEST_F(FleetBootValuesTest, Attack_A11_ValuesKeepToTheNameTheyAreFor) {
   EXPECT_EQ(Pushed(Values(1), "others"), "verifier.policy_name");
-  EXPECT_EQ(IdOf(fleet().Enrol(EnrolmentOf("m1", agent_), std::nullopt,
-                               Choice{.name = "m1", .body = Values(1)})),
-            "verifier.policy_name");
+  EXPECT_EQ(
+      IdOf(fleet().Enrol(EnrolmentOf("m1", agent_), {}, Choice{.name = "m1", .body = Values(1)})),
+      "verifier.policy_name");
   EXPECT_EQ(fleet().size(), 0U);
   json::Object unnamed = policy::testing::Values();
   unnamed.Set("name", "");
-  EXPECT_EQ(IdOf(fleet().Enrol(EnrolmentOf("m1", agent_), std::nullopt,
+  EXPECT_EQ(IdOf(fleet().Enrol(EnrolmentOf("m1", agent_), {},
                                Choice{.name = "m1", .body = json::Serialize(unnamed)})),
             "ok");
 }
@@ -252,8 +252,7 @@ class SignedBootValuesTest : public FleetBootValuesTest {
 
 TEST_F(SignedBootValuesTest, AreTakenUnderTheirOwnPayloadType) {
   EXPECT_EQ(PushedSigned(Signed(kBootValuesPayloadType, Values(1), key_)), "ok");
-  ASSERT_TRUE(
-      signed_.Enrol(EnrolmentOf("m1", agent_), std::nullopt, Choice{.name = "fleet", .body = {}}));
+  ASSERT_TRUE(signed_.Enrol(EnrolmentOf("m1", agent_), {}, Choice{.name = "fleet", .body = {}}));
   EXPECT_NE(signed_.Find("m1")->enrolment->reference.boot->values(), nullptr);
   EXPECT_EQ(PushedSigned(Signed(kBootValuesPayloadType, Values(2, true), key_)), "ok");
   EXPECT_EQ(PushedSigned(Signed(kBootValuesPayloadType, Values(1), key_)),

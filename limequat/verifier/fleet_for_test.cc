@@ -282,7 +282,16 @@ Enrolment VerifierTest::EnrolmentOf(std::string_view id, const AgentPeer& agent)
 
 Status VerifierTest::EnrolWith(std::string_view id, const AgentPeer& agent,
                                const std::optional<Fleet::PolicyChoice>& policy) {
-  return fleet().Enrol(EnrolmentOf(id, agent), policy);
+  std::vector<Fleet::PolicyChoice> policies;
+  if (policy) policies.push_back(*policy);
+  return fleet().Enrol(EnrolmentOf(id, agent), policies);
+}
+
+Status VerifierTest::EnrolLayers(std::string_view id, const AgentPeer& agent,
+                                 const std::vector<std::string>& names) {
+  std::vector<Fleet::PolicyChoice> policies;
+  for (const std::string& name : names) policies.push_back({.name = name});
+  return fleet().Enrol(EnrolmentOf(id, agent), policies);
 }
 
 Status VerifierTest::Enrol(std::string_view id, const AgentPeer& agent) {
@@ -328,6 +337,12 @@ std::vector<std::string> VerifierTest::FailuresOf(std::string_view id) {
     if (!finding.passed()) checks.push_back(finding.check);
   }
   return checks;
+}
+
+std::vector<std::string> VerifierTest::LayersOf(std::string_view id) {
+  std::vector<std::string> names;
+  for (const BoundLayer& layer : StateOf(id).enrolment->layers) names.push_back(layer.policy);
+  return names;
 }
 
 std::string VerifierTest::TroubleOf(std::string_view id) {

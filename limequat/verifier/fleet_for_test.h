@@ -123,9 +123,14 @@ class VerifierTest : public ::testing::Test {
   Status Enrol(std::string_view id, const AgentPeer& agent);
   Status EnrolWith(std::string_view id, const AgentPeer& agent,
                    const std::optional<Fleet::PolicyChoice>& policy);
+  // Enrols it under policies that were pushed before.
+  Status EnrolLayers(std::string_view id, const AgentPeer& agent,
+                     const std::vector<std::string>& names);
   Enrolment EnrolmentOf(std::string_view id, const AgentPeer& agent) const;
 
   MachineState StateOf(std::string_view id);
+  // The names of its layers.
+  std::vector<std::string> LayersOf(std::string_view id);
   Integrity IntegrityOf(std::string_view id);
   // Wait until it is so, at most for 10 seconds.
   [[nodiscard]] bool Becomes(std::string_view id, Integrity integrity);

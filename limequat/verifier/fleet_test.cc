@@ -68,7 +68,7 @@ TEST_F(FleetTest, PolicyIsTakenByName) {
   ASSERT_TRUE(fleet().PushPolicy("base", agent_.PolicyText()));
   ASSERT_TRUE(EnrolWith("m1", agent_, Choice{.name = "base", .body = {}}));
   EXPECT_TRUE(Becomes("m1", Integrity::kPass));
-  EXPECT_EQ(StateOf("m1").enrolment->policy_name, "base");
+  EXPECT_EQ(LayersOf("m1"), std::vector<std::string>{"base"});
 }
 
 TEST_F(FleetTest, EnrolledTwiceIsAConflictAndChangesNothing) {
@@ -137,7 +137,7 @@ TEST_F(FleetTest, MachineThatCannotBeStoredIsNotAsked) {
 TEST_F(FleetTest, Attack_A19_IncidentsComeBackWithTheEk) {
   Enrolment first = EnrolmentOf("m1", agent_);
   first.ek_fingerprint = std::string(64, 'a');
-  ASSERT_TRUE(fleet().Enrol(first, Choice{.name = "strict", .body = agent_.PolicyText()}));
+  ASSERT_TRUE(fleet().Enrol(first, {Choice{.name = "strict", .body = agent_.PolicyText()}}));
   ASSERT_TRUE(Becomes("m1", Integrity::kPass));
   agent_.Change([](auto& machine) { machine.Run("/usr/bin/evil", "evil"); });
   ASSERT_TRUE(http::Eventually([&] { return !store().ListIncidents("m1", true, 0, 1)->empty(); }));
@@ -145,7 +145,7 @@ TEST_F(FleetTest, Attack_A19_IncidentsComeBackWithTheEk) {
   agent_.Change([](auto& machine) { machine.Boot(); });
   Enrolment renamed = EnrolmentOf("clean", agent_);
   renamed.ek_fingerprint = first.ek_fingerprint;
-  ASSERT_TRUE(fleet().Enrol(renamed, Choice{.name = "strict", .body = {}}));
+  ASSERT_TRUE(fleet().Enrol(renamed, {{.name = "strict"}}));
   EXPECT_TRUE(Becomes("clean", Integrity::kPass));
   EXPECT_EQ(StateOf("clean").memory.open_incidents, 1);
 }
@@ -232,8 +232,8 @@ TEST_F(FleetTest, ClosedIncidentIsCountedAnewForEveryMachineItConcerns) {
       "INSERT INTO incidents (number, agent_id, ek_fingerprint, opened_us, closed_us, closed_by, "
       "note, check_name, detail, cause) VALUES (1, 'm1', '" +
       ek + "', 0, NULL, '', '', 'ima.path', '', ''), (2, 'm3', '', 0, NULL, '', '', 'x', '', '')");
-  ASSERT_TRUE(fleet().Enrol(first, std::nullopt));
-  ASSERT_TRUE(fleet().Enrol(second, std::nullopt));
+  ASSERT_TRUE(fleet().Enrol(first, {}));
+  ASSERT_TRUE(fleet().Enrol(second, {}));
   ASSERT_TRUE(EnrolWith("m3", stranger, std::nullopt));
   for (const char* id : {"m1", "m2", "m3"}) EXPECT_EQ(StateOf(id).memory.open_incidents, 1) << id;
 

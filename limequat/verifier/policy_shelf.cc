@@ -108,6 +108,14 @@ Result<std::shared_ptr<const policy::RuntimePolicy>> PolicyShelf::GetStored(std:
   return policies_.Keep(std::move(policy));
 }
 
+Result<std::shared_ptr<const policy::PolicySet>> PolicyShelf::Compose(
+    std::vector<policy::PolicyLayer> layers) {
+  if (layers.size() == 1) return sets_.Keep(policy::PolicySet::Of(std::move(layers[0].policy)));
+  if (auto known = sets_.Find(policy::PolicySet::HashOf(layers))) return known;
+  LQ_ASSIGN_OR_RETURN(auto set, policy::PolicySet::Compose(std::move(layers)));
+  return sets_.Keep(std::move(set));
+}
+
 std::shared_ptr<const policy::RuntimePolicy> PolicyShelf::Find(const crypto::Digest& hash) {
   return policies_.Find(hash);
 }

@@ -4,11 +4,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/policy/dsse.h"
+#include "limequat/policy/policy_set.h"
 #include "limequat/policy/runtime_policy.h"
 #include "limequat/verifier/interned.h"
 
@@ -22,8 +24,9 @@ struct PolicySigning {
   bool required = false;
 };
 
-// Parsed policies, one object for each content, shared by all machines bound to it.
-// A policy is kept as long as a machine holds it. Thread-safe.
+// Parsed policies, one object for each content, and sets of them, one for each list of
+// layers: shared by all machines bound to it, and kept as long as a machine holds it.
+// Thread-safe.
 class PolicyShelf {
  public:
   PolicyShelf() = default;
@@ -57,10 +60,14 @@ class PolicyShelf {
   // The same of a policy out of our database, into which only Admit lets any: an
   // envelope is not verified again.
   Result<std::shared_ptr<const policy::RuntimePolicy>> GetStored(std::string_view body);
+  // The set of these layers; of one layer its name in the set is the one that the policy
+  // itself has. Errors are those of PolicySet::Compose.
+  Result<std::shared_ptr<const policy::PolicySet>> Compose(std::vector<policy::PolicyLayer> layers);
 
  private:
   const PolicySigning signing_{};
   Interned<policy::RuntimePolicy> policies_;
+  Interned<policy::PolicySet> sets_;
 };
 
 }  // namespace limequat::verifier

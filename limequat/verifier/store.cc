@@ -75,9 +75,34 @@ const sql::Migration kPolicyKeys{
         "pinned_us BIGINT NOT NULL)",
     }};
 
-const std::array kMigrations = {kFirst, kPolicyVersions, kBootPolicies, kPolicyKeys};
+// The name of one policy, in the row of its machine, becomes a list in a table of its own.
+// The table of machines is written anew: not every database drops an indexed column.
+const sql::Migration kLayers{
+    .version = 5,
+    .name = "layers of policies",
+    .statements = {
+        "CREATE TABLE machine_layers (agent_id VARCHAR(128) NOT NULL, position BIGINT NOT NULL, "
+        "policy_name VARCHAR(255) NOT NULL, PRIMARY KEY (agent_id, position))",
+        "CREATE INDEX machine_layers_by_policy ON machine_layers (policy_name)",
+        "INSERT INTO machine_layers (agent_id, position, policy_name) "
+        "SELECT agent_id, 0, policy_name FROM machines WHERE policy_name <> ''",
+        "CREATE TABLE machines_with_layers (agent_id VARCHAR(128) NOT NULL PRIMARY KEY, "
+        "generation BIGINT NOT NULL, enrolment TEXT NOT NULL, policy_hash VARCHAR(64) NOT NULL, "
+        "ek_fingerprint VARCHAR(64) NOT NULL, memory TEXT NOT NULL, "
+        "boot_policy_name VARCHAR(255) NOT NULL)",
+        "INSERT INTO machines_with_layers (agent_id, generation, enrolment, policy_hash, "
+        "ek_fingerprint, memory, boot_policy_name) SELECT agent_id, generation, enrolment, "
+        "policy_hash, ek_fingerprint, memory, boot_policy_name FROM machines",
+        "DROP TABLE machines",
+        "ALTER TABLE machines_with_layers RENAME TO machines",
+        "CREATE INDEX machines_by_boot_policy ON machines (boot_policy_name)",
+    }};
+
+const std::array kMigrations = {kFirst, kPolicyVersions, kBootPolicies, kPolicyKeys, kLayers};
 
 }  // namespace
+
+std::span<const sql::Migration> Migrations() { return kMigrations; }
 
 Limits Patience() {
   return {.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10), .cancelled = {}};
@@ -94,17 +119,22 @@ Result<std::int64_t> NextGeneration(Connection& connection) {
   return rows[0].Int(0);
 }
 
+Result<Store::Rebound> Rebind(Connection& connection, std::string agent_id) {
+  LQ_ASSIGN_OR_RETURN(const std::int64_t generation, NextGeneration(connection));
+  LQ_ASSIGN_OR_RETURN(auto changed,
+                      connection.Execute("UPDATE machines SET generation = ? WHERE agent_id = ?",
+                                         {generation, agent_id}));
+  if (changed == 0) return NotFound("verifier.unknown_agent", "agent id not found");
+  return Store::Rebound{.agent_id = std::move(agent_id), .generation = generation};
+}
+
 Result<std::vector<Store::Rebound>> Rebind(Connection& connection,
                                            const std::vector<sql::Row>& bound) {
   std::vector<Store::Rebound> rebound;
   for (const sql::Row& row : bound) {
     LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
-    LQ_ASSIGN_OR_RETURN(const std::int64_t generation, NextGeneration(connection));
-    LQ_ASSIGN_OR_RETURN(auto changed,
-                        connection.Execute("UPDATE machines SET generation = ? WHERE agent_id = ?",
-                                           {generation, id}));
-    static_cast<void>(changed);
-    rebound.push_back({.agent_id = std::move(id), .generation = generation});
+    LQ_ASSIGN_OR_RETURN(Store::Rebound one, Rebind(connection, std::move(id)));
+    rebound.push_back(std::move(one));
   }
   return rebound;
 }
@@ -121,7 +151,7 @@ Result<std::int64_t> CountOpen(Connection& connection, std::string_view agent_id
 }
 
 Result<std::unique_ptr<Store>> Store::Open(const std::string& url) {
-  LQ_ASSIGN_OR_RETURN(auto database, sql::Database::Open({.url = url}, kMigrations));
+  LQ_ASSIGN_OR_RETURN(auto database, sql::Database::Open({.url = url}, Migrations()));
   return std::unique_ptr<Store>(new Store(std::move(database)));
 }
 

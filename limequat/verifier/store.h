@@ -37,8 +37,8 @@ struct PolicyVersion {
 };
 
 struct StoredMachine {
-  Enrolment enrolment;                        // without its policy
-  std::optional<crypto::Digest> policy_hash;  // of the policy it is bound to
+  Enrolment enrolment;                        // without its policies and their versions
+  std::optional<crypto::Digest> policy_hash;  // of what its layers made when it was written
   Memory memory;
 };
 
@@ -87,14 +87,27 @@ class Store {
   void Remember(const wire::AgentId& id, const Remember& remember, sql::Database::Completion done);
 
   // --- policies ---
+  // The machines with a layer of this name.
+  struct Follower {
+    std::string agent_id;
+    std::vector<std::string> layers;  // all of them, in order
+    std::string policy_hash;          // hex, of what they made when it was written
+  };
+  Result<std::vector<Follower>> FindFollowers(std::string_view policy);
   // Stores the content under its hash and points the name at it: a new version of it,
-  // unless the name points at it already. The machines bound to the name follow it: their
-  // identifiers are returned, with the new generations.
+  // unless the name points at it already. Each machine of `moves` is held to another policy
+  // by that, and gets a new generation; kNotFound ("verifier.unknown_agent") for one that
+  // is not there.
+  struct Move {
+    std::string agent_id;
+    crypto::Digest policy_hash;
+  };
   struct Rebound {
     std::string agent_id;
     std::int64_t generation = 0;
   };
-  Result<std::vector<Rebound>> PutPolicy(const StoredPolicy& policy, Time now);
+  Result<std::vector<Rebound>> PutPolicy(const StoredPolicy& policy, const std::vector<Move>& moves,
+                                         Time now);
   // nullopt if the name is unknown.
   Result<std::optional<StoredPolicy>> FindPolicy(std::string_view name);
   Result<std::optional<StoredPolicy>> FindPolicyByHash(const crypto::Digest& hash);
@@ -117,8 +130,8 @@ class Store {
     std::string hash;  // SHA-256 of body, hex; filled in by the store
     std::string body;  // as it was sent
   };
-  // Stores the text under its name. The machines bound to the name follow it, as for
-  // PutPolicy; none if it is the text that was there.
+  // Stores the text under its name. The machines bound to the name follow it, and get new
+  // generations; none if it is the text that was there.
   Result<std::vector<Rebound>> PutBootPolicy(const BootPolicy& policy, Time now);
   // nullopt if the name is unknown.
   Result<std::optional<BootPolicy>> FindBootPolicy(std::string_view name);

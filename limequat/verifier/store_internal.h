@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +22,9 @@ inline constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max
 // The most machines that one change of a policy gives new generations; beyond it fails.
 inline constexpr std::size_t kMaxRebound = 1'000'000;
 
+// Every step of the schema's history.
+std::span<const sql::Migration> Migrations();
+
 // How long an administrator's request may wait for the database.
 sql::Limits Patience();
 
@@ -28,6 +33,9 @@ inline Time FromMicros(std::int64_t micros) { return Time(Duration(micros)); }
 
 // The generation of the next change of a machine; unique in this database.
 Result<std::int64_t> NextGeneration(sql::Connection& connection);
+
+// Gives the machine a new generation.
+Result<Store::Rebound> Rebind(sql::Connection& connection, std::string agent_id);
 
 // Gives each machine of `bound`, rows of agent_id, a new generation: what it is bound to has
 // changed.

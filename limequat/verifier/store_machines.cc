@@ -1,3 +1,4 @@
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -97,19 +98,51 @@ Result<Memory> ReadMemory(std::string_view text) {
   return memory;
 }
 
+using LayersByMachine = std::map<std::string, std::vector<BoundLayer>, std::less<>>;
+
+// Of the machines of one page, behind `after`, in their order.
+Result<LayersByMachine> ReadLayers(Connection& connection, const std::string& after) {
+  LQ_ASSIGN_OR_RETURN(
+      auto rows,
+      connection.Query(
+          "SELECT machine_layers.agent_id, machine_layers.policy_name FROM (SELECT agent_id FROM "
+          "machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500) AS page JOIN machine_layers "
+          "ON machine_layers.agent_id = page.agent_id ORDER BY machine_layers.agent_id, "
+          "machine_layers.position",
+          {after}));
+  LayersByMachine layers;
+  for (const Row& row : rows) {
+    LQ_ASSIGN_OR_RETURN(const std::string id, row.Text(0));
+    LQ_ASSIGN_OR_RETURN(std::string policy, row.Text(1));
+    layers[id].push_back({.policy = std::move(policy)});
+  }
+  return layers;
+}
+
+Status WriteLayers(Connection& connection, const Enrolment& enrolment) {
+  std::int64_t position = 0;
+  for (const BoundLayer& layer : enrolment.layers) {
+    LQ_ASSIGN_OR_RETURN(
+        auto inserted,
+        connection.Execute(
+            "INSERT INTO machine_layers (agent_id, position, policy_name) VALUES (?, ?, ?)",
+            {enrolment.id.text(), position++, layer.policy}));
+    static_cast<void>(inserted);
+  }
+  return {};
+}
+
 Result<StoredMachine> ReadMachine(const Row& row) {
   LQ_ASSIGN_OR_RETURN(std::string id_text, row.Text(0));
   LQ_ASSIGN_OR_RETURN(wire::AgentId id, wire::AgentId::Parse(id_text));
   LQ_ASSIGN_OR_RETURN(std::int64_t generation, row.Int(1));
   LQ_ASSIGN_OR_RETURN(std::string document, row.Text(2));
-  LQ_ASSIGN_OR_RETURN(std::string policy_name, row.Text(3));
-  LQ_ASSIGN_OR_RETURN(std::string hash_text, row.Text(4));
-  LQ_ASSIGN_OR_RETURN(std::string memory_text, row.Text(5));
-  LQ_ASSIGN_OR_RETURN(std::string boot_policy_name, row.Text(6));
+  LQ_ASSIGN_OR_RETURN(std::string hash_text, row.Text(3));
+  LQ_ASSIGN_OR_RETURN(std::string memory_text, row.Text(4));
+  LQ_ASSIGN_OR_RETURN(std::string boot_policy_name, row.Text(5));
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, FromStoreForm(id, generation, document));
   LQ_ASSIGN_OR_RETURN(auto hash, ParseHash(hash_text));
   LQ_ASSIGN_OR_RETURN(Memory memory, ReadMemory(memory_text));
-  enrolment.policy_name = std::move(policy_name);
   enrolment.boot_policy_name = std::move(boot_policy_name);
   return StoredMachine{
       .enrolment = std::move(enrolment), .policy_hash = hash, .memory = std::move(memory)};
@@ -133,9 +166,10 @@ Result<Store::Loaded> Store::LoadMachines() {
       LQ_ASSIGN_OR_RETURN(
           auto rows,
           connection.Query(
-              "SELECT agent_id, generation, enrolment, policy_name, policy_hash, memory, "
-              "boot_policy_name FROM machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500",
+              "SELECT agent_id, generation, enrolment, policy_hash, memory, boot_policy_name "
+              "FROM machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500",
               {last}));
+      LQ_ASSIGN_OR_RETURN(auto layers, ReadLayers(connection, last));
       more = rows.size() == kPage;
       for (const Row& row : rows) {
         LQ_ASSIGN_OR_RETURN(last, row.Text(0));
@@ -144,6 +178,7 @@ Result<Store::Loaded> Store::LoadMachines() {
           loaded.unreadable.emplace_back(last, std::move(machine).error());
           continue;
         }
+        machine->enrolment.layers = std::move(layers[last]);
         LQ_ASSIGN_OR_RETURN(machine->memory.open_incidents,
                             CountOpen(connection, last, machine->enrolment.ek_fingerprint));
         loaded.machines.push_back(*std::move(machine));
@@ -166,20 +201,20 @@ Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment,
         return Conflict(
             "verifier.enrolled",
             fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
-      LQ_ASSIGN_OR_RETURN(auto removed,
-                          connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id}));
-      static_cast<void>(removed);
+      LQ_RETURN_IF_ERROR(Drop(connection, "DELETE FROM machines WHERE agent_id = ?", enrolment.id));
+      LQ_RETURN_IF_ERROR(
+          Drop(connection, "DELETE FROM machine_layers WHERE agent_id = ?", enrolment.id));
     }
     LQ_ASSIGN_OR_RETURN(generation, NextGeneration(connection));
     LQ_ASSIGN_OR_RETURN(
         auto inserted,
         connection.Execute(
-            "INSERT INTO machines (agent_id, generation, enrolment, policy_name, policy_hash, "
-            "ek_fingerprint, memory, boot_policy_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            {id, generation, StoreForm(enrolment), enrolment.policy_name, HashText(policy),
-             enrolment.ek_fingerprint, WriteMemory({}), enrolment.boot_policy_name}));
+            "INSERT INTO machines (agent_id, generation, enrolment, policy_hash, "
+            "ek_fingerprint, memory, boot_policy_name) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            {id, generation, StoreForm(enrolment), HashText(policy), enrolment.ek_fingerprint,
+             WriteMemory({}), enrolment.boot_policy_name}));
     static_cast<void>(inserted);
-    return {};
+    return WriteLayers(connection, enrolment);
   }));
   return generation;
 }
@@ -189,10 +224,11 @@ Status Store::RemoveMachine(const wire::AgentId& id) {
     LQ_ASSIGN_OR_RETURN(auto removed,
                         connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id.text()}));
     if (removed == 0) return NotFound("verifier.unknown_agent", "agent id not found");
+    LQ_RETURN_IF_ERROR(Drop(connection, "DELETE FROM machine_layers WHERE agent_id = ?", id));
     // Policies that only this machine had, under its own name, go with it, as with Keylime.
     LQ_RETURN_IF_ERROR(Drop(connection,
                             "DELETE FROM policy_names WHERE name = ? AND NOT EXISTS (SELECT 1 "
-                            "FROM machines WHERE policy_name = policy_names.name)",
+                            "FROM machine_layers WHERE policy_name = policy_names.name)",
                             id));
     LQ_RETURN_IF_ERROR(Drop(connection,
                             "DELETE FROM policy_versions WHERE name = ? AND NOT EXISTS (SELECT 1 "

@@ -50,9 +50,58 @@ Status AddVersion(Connection& connection, const StoredPolicy& policy, Time now) 
   return {};
 }
 
+Result<std::vector<Store::Rebound>> MoveMachines(Connection& connection,
+                                                 const std::vector<Store::Move>& moves) {
+  std::vector<Store::Rebound> rebound;
+  for (const Store::Move& move : moves) {
+    LQ_ASSIGN_OR_RETURN(auto changed,
+                        connection.Execute("UPDATE machines SET policy_hash = ? WHERE agent_id = ?",
+                                           {move.policy_hash.hex(), move.agent_id}));
+    static_cast<void>(changed);
+    LQ_ASSIGN_OR_RETURN(Store::Rebound one, Rebind(connection, move.agent_id));
+    rebound.push_back(std::move(one));
+  }
+  return rebound;
+}
+
 }  // namespace
 
-Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy, Time now) {
+Result<std::vector<Store::Follower>> Store::FindFollowers(std::string_view policy) {
+  std::vector<Follower> followers;
+  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
+    followers.clear();
+    // Page by page: a hundred thousand machines must not be one result.
+    for (bool more = true; more;) {
+      const std::size_t before = followers.size();
+      const std::string last = followers.empty() ? std::string() : followers.back().agent_id;
+      LQ_ASSIGN_OR_RETURN(
+          auto rows,
+          connection.Query(
+              "SELECT machine_layers.agent_id, machine_layers.policy_name, machines.policy_hash "
+              "FROM (SELECT DISTINCT agent_id FROM machine_layers WHERE policy_name = ? AND "
+              "agent_id > ? ORDER BY agent_id LIMIT 500) AS page JOIN machines ON "
+              "machines.agent_id = page.agent_id JOIN machine_layers ON machine_layers.agent_id = "
+              "page.agent_id ORDER BY machine_layers.agent_id, machine_layers.position",
+              {std::string(policy), last}));
+      for (const Row& row : rows) {
+        LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
+        if (followers.empty() || followers.back().agent_id != id) {
+          LQ_ASSIGN_OR_RETURN(std::string hash, row.Text(2));
+          followers.push_back(
+              {.agent_id = std::move(id), .layers = {}, .policy_hash = std::move(hash)});
+        }
+        LQ_ASSIGN_OR_RETURN(std::string name, row.Text(1));
+        followers.back().layers.push_back(std::move(name));
+      }
+      more = followers.size() > before;
+    }
+    return {};
+  }));
+  return followers;
+}
+
+Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
+                                                     const std::vector<Move>& moves, Time now) {
   std::vector<Rebound> rebound;
   LQ_RETURN_IF_ERROR(database_->Write(Patience(), [&](Connection& connection) -> Status {
     LQ_RETURN_IF_ERROR(StorePolicyBody(connection, policy));
@@ -68,23 +117,13 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
       static_cast<void>(inserted);
     }
     LQ_RETURN_IF_ERROR(AddVersion(connection, policy, now));
-    LQ_ASSIGN_OR_RETURN(
-        auto bound,
-        connection.Query("SELECT agent_id FROM machines WHERE policy_name = ? AND policy_hash <> ?",
-                         {policy.name, policy.hash.hex()}, kMaxRebound));
-    LQ_ASSIGN_OR_RETURN(
-        auto followed,
-        connection.Execute("UPDATE machines SET policy_hash = ? WHERE policy_name = ?",
-                           {policy.hash.hex(), policy.name}));
-    static_cast<void>(followed);
-    LQ_ASSIGN_OR_RETURN(rebound, Rebind(connection, bound));
-    // Content that no version and no machine refers to is dropped.
+    LQ_ASSIGN_OR_RETURN(rebound, MoveMachines(connection, moves));
+    // Content that no version refers to is dropped.
     LQ_ASSIGN_OR_RETURN(
         auto dropped,
         connection.Execute(
             "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND hash NOT "
-            "IN (SELECT hash FROM policy_versions) AND hash NOT IN (SELECT policy_hash FROM "
-            "machines)"));
+            "IN (SELECT hash FROM policy_versions)"));
     static_cast<void>(dropped);
     return {};
   }));

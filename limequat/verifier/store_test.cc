@@ -1,6 +1,7 @@
 #include "limequat/verifier/store.h"
 
 #include <future>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -44,6 +45,12 @@ class StoreTest : public ::testing::Test {
                              .clock = 99};
     memory.boots = 3;
     return memory;
+  }
+
+  Result<std::vector<Store::Rebound>> PutPolicy(const std::string& name, const std::string& body,
+                                                const std::vector<Store::Move>& moves = {}) {
+    return store_->PutPolicy(
+        {.name = name, .hash = crypto::Hash(kSha256, AsBytes(body)), .body = body}, moves, kNow);
   }
 
   Status RememberAs(std::int64_t generation, const crypto::Digest& policy_hash) {
@@ -116,18 +123,97 @@ TEST_F(StoreTest, Attack_A14_StaleMemoryIsNotWritten) {
 }
 
 TEST_F(StoreTest, Attack_A14_PushedPolicyMakesOlderVerdictsStale) {
-  enrolment_->policy_name = "base";
+  enrolment_->layers = {{.policy = "base"}};
   const std::int64_t generation = Put();
   const auto hash = crypto::Hash(kSha256, AsBytes("{}"));
-  const auto rebound = store_->PutPolicy({.name = "base", .hash = hash, .body = "{}"}, kNow);
+  const auto rebound = PutPolicy("base", "{}", {{.agent_id = "machine-1", .policy_hash = hash}});
   ASSERT_TRUE(rebound);
   ASSERT_EQ(rebound->size(), 1U);
   EXPECT_EQ(rebound->at(0).agent_id, "machine-1");
   EXPECT_EQ(IdOf(RememberAs(generation, no_policy_)), "verifier.stale");
   EXPECT_EQ(IdOf(RememberAs(rebound->at(0).generation, hash)), "ok");
   EXPECT_EQ(Loaded().machines[0].policy_hash, hash);
-  const auto again = store_->PutPolicy({.name = "base", .hash = hash, .body = "{}"}, kNow);
-  EXPECT_TRUE(again->empty()) << "the same content changes nobody";
+}
+
+TEST_F(StoreTest, LayersAreKeptInTheirOrder) {
+  enrolment_->layers = {{.policy = "zone"}, {.policy = "base"}, {.policy = "team"}};
+  Put();
+  enrolment_ = testing::MakeTestEnrolment("machine-2");
+  enrolment_->layers = {{.policy = "base"}};
+  Put();
+  Reopen();
+  const auto names = [](const std::vector<BoundLayer>& layers) {
+    std::string text;
+    for (const BoundLayer& layer : layers) text += layer.policy + " ";
+    return text;
+  };
+  EXPECT_EQ(names(Loaded().machines.at(0).enrolment.layers), "zone base team ");
+  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.layers), "base ");
+  enrolment_->layers = {{.policy = "team"}};
+  Put(true);
+  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.layers), "team ") << "replaced, not added";
+  ASSERT_TRUE(store_->RemoveMachine(enrolment_->id));
+  Put();
+  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.layers), "team ") << "gone with its machine";
+}
+
+TEST_F(StoreTest, FollowersAreFoundWithAllTheirLayers) {
+  enrolment_->layers = {{.policy = "base"}, {.policy = "team"}};
+  const auto hash = crypto::Hash(kSha256, AsBytes("both"));
+  ASSERT_TRUE(store_->PutMachine(*enrolment_, hash, false));
+  enrolment_ = testing::MakeTestEnrolment("machine-2");
+  enrolment_->layers = {{.policy = "team"}};
+  Put();
+  EXPECT_EQ(store_->FindFollowers("team")->size(), 2U);
+  const auto followers = store_->FindFollowers("base");
+  ASSERT_EQ(followers->size(), 1U);
+  EXPECT_EQ(followers->at(0).agent_id, "machine-1");
+  EXPECT_EQ(followers->at(0).layers, (std::vector<std::string>{"base", "team"}));
+  EXPECT_EQ(followers->at(0).policy_hash, hash.hex());
+  EXPECT_TRUE(store_->FindFollowers("bas")->empty());
+}
+
+TEST_F(StoreTest, MoreFollowersThanOnePageAreFoundOnceEach) {
+  enrolment_->layers = {{.policy = "base"}, {.policy = "team"}};
+  Put();
+  constexpr int kMore = 1200;  // two pages of 500, and some
+  ASSERT_TRUE(store_->database().Write({}, [](sql::Connection& connection) -> Status {
+    for (const char* copy :
+         {"INSERT INTO machines SELECT printf('m%05d', n), generation, enrolment, policy_hash, "
+          "ek_fingerprint, memory, boot_policy_name FROM machines, n",
+          "INSERT INTO machine_layers SELECT printf('m%05d', n), position, policy_name FROM "
+          "machine_layers, n"}) {
+      const auto copied = connection.Execute(
+          "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1200) " +
+          std::string(copy));
+      if (!copied) return copied.error();
+    }
+    return {};
+  }));
+  const auto followers = store_->FindFollowers("team");
+  ASSERT_EQ(followers->size(), static_cast<std::size_t>(kMore) + 1);
+  std::set<std::string> ids;
+  for (const Store::Follower& one : *followers) {
+    EXPECT_EQ(one.layers, (std::vector<std::string>{"base", "team"}));
+    ids.insert(one.agent_id);
+  }
+  EXPECT_EQ(ids.size(), followers->size());
+  const Store::Loaded loaded = Loaded();
+  ASSERT_EQ(loaded.machines.size(), followers->size());
+  for (const StoredMachine& machine : loaded.machines) {
+    ASSERT_EQ(machine.enrolment.layers.size(), 2U);
+    EXPECT_EQ(machine.enrolment.layers[0].policy, "base");
+  }
+}
+
+// A move of a machine that is not there would leave another policy in the database than the
+// one that the fleet goes by.
+TEST_F(StoreTest, AMoveOfNobodyRefusesThePolicy) {
+  const auto hash = crypto::Hash(kSha256, AsBytes("{}"));
+  const auto put = PutPolicy("base", "{}", {{.agent_id = "machine-1", .policy_hash = hash}});
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().id, "verifier.unknown_agent");
+  EXPECT_FALSE(store_->FindPolicy("base")->has_value());
 }
 
 TEST_F(StoreTest, Cve_2025_1057_OneBadRowHidesNobody) {
@@ -149,27 +235,36 @@ TEST_F(StoreTest, Cve_2025_1057_OneBadRowHidesNobody) {
 TEST_F(StoreTest, PolicyIsFoundByNameAndByContent) {
   const auto hash = crypto::Hash(kSha256, AsBytes("{}"));
   EXPECT_FALSE(store_->FindPolicy("base")->has_value());
-  ASSERT_TRUE(store_->PutPolicy({.name = "base", .hash = hash, .body = "{}"}, kNow));
+  ASSERT_TRUE(PutPolicy("base", "{}"));
   EXPECT_EQ((*store_->FindPolicy("base"))->body, "{}");
   EXPECT_EQ((*store_->FindPolicyByHash(hash))->body, "{}");
   EXPECT_EQ(store_->ListPolicies()->at(0).name, "base");
 }
 
 TEST_F(StoreTest, PolicyOfOneMachineGoesWithIt) {
-  enrolment_->policy_name = "machine-1";
-  ASSERT_TRUE(store_->PutPolicy(
-      {.name = "machine-1", .hash = crypto::Hash(kSha256, AsBytes("{}")), .body = "{}"}, kNow));
+  enrolment_->layers = {{.policy = "machine-1"}};
+  ASSERT_TRUE(PutPolicy("machine-1", "{}"));
   Put();
   ASSERT_TRUE(store_->RemoveMachine(enrolment_->id));
   EXPECT_TRUE(store_->ListPolicies()->empty());
   EXPECT_TRUE(store_->ListPolicyVersions("machine-1")->empty());
 }
 
+TEST_F(StoreTest, PolicyOfOneMachineStaysWhileAnotherHasItAsALayer) {
+  ASSERT_TRUE(PutPolicy("machine-1", "{}"));
+  enrolment_->layers = {{.policy = "machine-1"}};
+  Put();
+  const auto first = enrolment_->id;
+  enrolment_ = testing::MakeTestEnrolment("machine-2");
+  enrolment_->layers = {{.policy = "base"}, {.policy = "machine-1"}};
+  Put();
+  ASSERT_TRUE(store_->RemoveMachine(first));
+  EXPECT_EQ(store_->ListPolicies()->size(), 1U);
+  EXPECT_EQ(store_->ListPolicyVersions("machine-1")->size(), 1U);
+}
+
 TEST_F(StoreTest, PoliciesHaveVersionsUpToTheirBound) {
-  const auto put = [&](const std::string& body) {
-    ASSERT_TRUE(store_->PutPolicy(
-        {.name = "base", .hash = crypto::Hash(kSha256, AsBytes(body)), .body = body}, kNow));
-  };
+  const auto put = [&](const std::string& body) { ASSERT_TRUE(PutPolicy("base", body)); };
   EXPECT_TRUE(store_->ListPolicyVersions("base")->empty());
   for (int i = 1; i <= kVersionsKept + 2; ++i) put(std::to_string(i));
   put(std::to_string(kVersionsKept + 2));  // what it is already

@@ -48,7 +48,32 @@ std::string BaselineOf(const MachineState& state) {
 
 std::string PolicyOf(const Enrolment& enrolment) {
   if (!enrolment.reference.policy) return "none";
-  return fmt::format("{} ({})", enrolment.policy_name, enrolment.PolicyHash().hex().substr(0, 12));
+  std::string names;
+  for (const BoundLayer& layer : enrolment.layers)
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", layer.policy);
+  return fmt::format("{} ({})", names, enrolment.PolicyHash().hex().substr(0, 12));
+}
+
+std::optional<std::string> TextOf(const std::optional<Time>& time) {
+  if (!time) return std::nullopt;
+  return FormatRfc3339(*time);
+}
+
+std::vector<wire::LayerView> LayersOf(const Enrolment& enrolment, Time now) {
+  std::vector<wire::LayerView> views;
+  if (!enrolment.reference.policy) return views;
+  const policy::PolicyAt policy(*enrolment.reference.policy, now);
+  const auto& layers = policy.set().layers();
+  for (std::size_t i = 0; i < layers.size() && i < enrolment.layers.size(); ++i) {
+    const policy::PolicyWindow& window = layers[i].policy->window();
+    views.push_back({.name = enrolment.layers[i].policy,
+                     .version = enrolment.layers[i].version,
+                     .sha256 = layers[i].policy->hash().hex(),
+                     .effective_from = TextOf(window.effective_from),
+                     .retire_after = TextOf(window.retire_after),
+                     .state = std::string(policy::StateOf(layers[i], policy))});
+  }
+  return views;
 }
 
 std::string BootPolicyOf(const Enrolment& enrolment) {
@@ -89,6 +114,7 @@ wire::MachineView ViewOf(const MachineState& state, const Pace& pace, Time now) 
   view.identity = enrolment.identity;
   view.baseline = BaselineOf(state);
   view.policy = PolicyOf(enrolment);
+  view.layers = LayersOf(enrolment, now);
   view.boot_policy = BootPolicyOf(enrolment);
   view.address = fmt::format("{}:{}", enrolment.host, enrolment.port);
   if (state.verified_evidence) {

@@ -24,7 +24,7 @@ std::shared_ptr<const policy::PolicySet> SomePolicy() {
 class ViewsTest : public ::testing::Test {
  protected:
   ViewsTest() {
-    enrolment_->policy_name = "base";
+    enrolment_->layers = {{.policy = "base", .version = 3}};
     enrolment_->reference.policy = SomePolicy();
     Enrolled();
   }
@@ -77,6 +77,36 @@ class ViewsTest : public ::testing::Test {
 
 // --- our own view -------------------------------------------------------------------
 
+TEST_F(ViewsTest, EachLayerHasItsWindowAndItsState) {
+  const auto windowed = [](std::string_view window) {
+    appraise::testing::FakeMachine machine;
+    machine.Run("/usr/bin/b", "b");
+    std::string text = machine.PolicyText();
+    const std::size_t meta = text.find(R"("generator")");
+    EXPECT_NE(meta, std::string::npos) << text;
+    return *policy::RuntimePolicy::Parse(text.insert(meta, window));
+  };
+  const std::string past = FormatRfc3339(kStart - seconds(1));
+  const std::string future = FormatRfc3339(kStart + seconds(60));
+  enrolment_->layers = {{.policy = "base", .version = 3},
+                        {.policy = "old", .version = 1},
+                        {.policy = "next", .version = 2}};
+  enrolment_->reference.policy = *policy::PolicySet::Compose(
+      {{.name = "base", .policy = SomePolicy()->layers()[0].policy},
+       {.name = "old", .policy = windowed("\"retire_after\":\"" + past + "\",")},
+       {.name = "next", .policy = windowed("\"effective_from\":\"" + future + "\",")}});
+  Enrolled();
+  const wire::MachineView view = ViewOf(state_, Pace(), kStart);
+  EXPECT_EQ(view.policy, "base, old, next (" + enrolment_->PolicyHash().hex().substr(0, 12) + ")");
+  ASSERT_EQ(view.layers.size(), 3U);
+  EXPECT_EQ(view.layers[0].state, "in effect");
+  EXPECT_EQ(view.layers[0].retire_after, std::nullopt);
+  EXPECT_EQ(view.layers[1].state, "retired");
+  EXPECT_EQ(view.layers[1].retire_after, past);
+  EXPECT_EQ(view.layers[2].state, "not yet");
+  EXPECT_EQ(view.layers[2].effective_from, future);
+}
+
 TEST_F(ViewsTest, MachineThatPasses) {
   Good();
   state_.memory.baseline = appraise::BootBaseline{.pcrs = {}, .approved = true};
@@ -88,6 +118,11 @@ TEST_F(ViewsTest, MachineThatPasses) {
   EXPECT_EQ(view.identity, "verified");
   EXPECT_EQ(view.baseline, "approved");
   EXPECT_EQ(view.policy, "base (" + enrolment_->PolicyHash().hex().substr(0, 12) + ")");
+  ASSERT_EQ(view.layers.size(), 1U);
+  EXPECT_EQ(view.layers[0].name, "base");
+  EXPECT_EQ(view.layers[0].version, 3);
+  EXPECT_EQ(view.layers[0].sha256, enrolment_->PolicyHash().hex());
+  EXPECT_EQ(view.layers[0].state, "in effect");
   EXPECT_EQ(view.address, "127.0.0.1:9002");
   EXPECT_EQ(view.evidence_time, FormatRfc3339(kStart + seconds(2)));
   ASSERT_TRUE(view.evidence_age_seconds.has_value());

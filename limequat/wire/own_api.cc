@@ -32,9 +32,53 @@ void CheckTime(json::ObjectReader& in, std::string_view name,
   if (text && in.status() && !ParseRfc3339(*text)) in.Fail(name, "not a time of RFC 3339");
 }
 
+// `policy_names`, or `policy_name` as callers have it that know of one layer only.
+std::vector<std::string> PolicyNames(json::ObjectReader& in) {
+  std::vector<std::string> names =
+      in.OptionalStrings("policy_names").value_or(std::vector<std::string>());
+  const std::string one = in.OptionalString("policy_name").value_or("");
+  if (one.empty()) return names;
+  if (!names.empty()) in.Fail("policy_name", "given beside policy_names");
+  return {one};
+}
+
+json::Object WriteLayer(const LayerView& layer) {
+  return {{"name", layer.name},
+          {"version", layer.version},
+          {"sha256", layer.sha256},
+          {"effective_from", OrNull(layer.effective_from)},
+          {"retire_after", OrNull(layer.retire_after)},
+          {"state", layer.state}};
+}
+
+Result<std::vector<LayerView>> ReadLayers(const json::Value* value) {
+  std::vector<LayerView> layers;
+  // Verifiers of before had none.
+  if (value == nullptr) return layers;
+  const json::Array* array = value->as_array();
+  if (array == nullptr) return Malformed("wire.machine.layers", "layers: not a list");
+  for (const json::Value& one : *array) {
+    json::ObjectReader in(one, "layer");
+    LayerView layer;
+    layer.name = in.String("name");
+    layer.version = Count(in, "version");
+    layer.sha256 = in.String("sha256");
+    layer.effective_from = in.OptionalString("effective_from");
+    CheckTime(in, "effective_from", layer.effective_from);
+    layer.retire_after = in.OptionalString("retire_after");
+    CheckTime(in, "retire_after", layer.retire_after);
+    layer.state = in.String("state");
+    LQ_RETURN_IF_ERROR(MemberStatus(in, "wire.machine"));
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
 }  // namespace
 
 std::string WriteOwnEnrolment(const OwnEnrolment& enrolment) {
+  json::Array names;
+  for (const std::string& name : enrolment.policy_names) names.emplace_back(name);
   return json::Serialize(
       json::Object{{"enrolment", enrolment.enrolment},
                    {"identity", enrolment.identity},
@@ -44,7 +88,7 @@ std::string WriteOwnEnrolment(const OwnEnrolment& enrolment) {
                    {"approve_current_boot", enrolment.approve_current_boot},
                    {"waive_sha1", enrolment.waive_sha1},
                    {"waive_boot_aggregate_bank", enrolment.waive_boot_aggregate_bank},
-                   {"policy_name", enrolment.policy_name},
+                   {"policy_names", std::move(names)},
                    {"boot_reference_name", enrolment.boot_reference_name},
                    {"boot_policy", enrolment.boot_policy},
                    {"model", enrolment.model}});
@@ -74,7 +118,7 @@ Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body) {
   enrolment.waive_sha1 = in.OptionalBool("waive_sha1").value_or(false);
   enrolment.waive_boot_aggregate_bank =
       in.OptionalBool("waive_boot_aggregate_bank").value_or(false);
-  enrolment.policy_name = in.OptionalString("policy_name").value_or("");
+  enrolment.policy_names = PolicyNames(in);
   enrolment.boot_reference_name = in.OptionalString("boot_reference_name").value_or("");
   enrolment.boot_policy = in.OptionalString("boot_policy").value_or("");
   enrolment.model = in.OptionalString("model").value_or("");
@@ -85,6 +129,8 @@ Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body) {
 }
 
 json::Object WriteMachineView(const MachineView& view) {
+  json::Array layers;
+  for (const LayerView& layer : view.layers) layers.push_back(WriteLayer(layer));
   return {{"agent_id", view.agent_id},
           {"integrity", view.integrity},
           {"trusted", view.trusted},
@@ -92,6 +138,7 @@ json::Object WriteMachineView(const MachineView& view) {
           {"identity", view.identity},
           {"baseline", view.baseline},
           {"policy", view.policy},
+          {"layers", std::move(layers)},
           {"boot_policy", view.boot_policy},
           {"address", view.address},
           {"evidence_time", OrNull(view.evidence_time)},
@@ -140,6 +187,7 @@ Result<MachineView> ParseMachineView(const json::Value& document) {
   json::ObjectReader in(document, "machine");
   MachineView view = ReadMachineView(in);
   LQ_RETURN_IF_ERROR(MemberStatus(in, "wire.machine"));
+  LQ_ASSIGN_OR_RETURN(view.layers, ReadLayers(in.Any("layers")));
   return view;
 }
 

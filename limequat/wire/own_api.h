@@ -24,7 +24,9 @@ struct OwnEnrolment {
   bool approve_current_boot = false;  // the first verified PCRs 0-9 become the approved baseline
   bool waive_sha1 = false;
   bool waive_boot_aggregate_bank = false;
-  std::string policy_name;  // a policy pushed before; or empty
+  // Policies that were pushed before, the machine's layers in their order; or none. Read also
+  // as `policy_name`, the text of one.
+  std::vector<std::string> policy_names;
   // A reference for measured boot that was pushed before; or empty: `enrolment` has one, or
   // there is none. The policy that goes by it; empty: the verifier's usual one. What the
   // machine is, for reference values that are for models; empty: nobody says.
@@ -35,6 +37,17 @@ struct OwnEnrolment {
 std::string WriteOwnEnrolment(const OwnEnrolment& enrolment);
 Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body);
 
+// One layer of a machine's policy.
+struct LayerView {
+  std::string name;
+  std::int64_t version = 0;  // of the name, as GET /api/v1/policies/{name}/versions counts
+  std::string sha256;
+  std::optional<std::string> effective_from;
+  std::optional<std::string> retire_after;
+  // "in effect", "not yet", "retired" (for what is first seen now), "says nothing".
+  std::string state;
+};
+
 // One machine of GET /api/v1/agents and GET /api/v1/agents/{id}.
 struct MachineView {
   std::string agent_id;
@@ -42,9 +55,10 @@ struct MachineView {
   std::string integrity;
   bool trusted = false;  // integrity passes and no incident is open
   std::int64_t open_incidents = 0;
-  std::string identity;              // "verified", "unverified", "waived", "asserted by CLIENT"
-  std::string baseline;              // "approved", "unapproved", "by boot policy", "none"
-  std::string policy;                // name, and the beginning of its hash
+  std::string identity;  // "verified", "unverified", "waived", "asserted by CLIENT"
+  std::string baseline;  // "approved", "unapproved", "by boot policy", "none"
+  std::string policy;    // names of its layers, and the beginning of the hash of them together
+  std::vector<LayerView> layers;     // in their order
   std::string boot_policy = "none";  // the same of measured boot: "example: NAME (HASH)"
   std::string address;               // "ip:port"
   std::optional<std::string> evidence_time;

@@ -16,7 +16,7 @@ OwnEnrolment SomeEnrolment() {
           .approve_current_boot = true,
           .waive_sha1 = true,
           .waive_boot_aggregate_bank = true,
-          .policy_name = "p",
+          .policy_names = {"base", "team"},
           .boot_reference_name = "b",
           .boot_policy = "example",
           .model = "R640"};
@@ -47,10 +47,25 @@ TEST(OwnEnrolmentTest, IsReadBack) {
   EXPECT_TRUE(parsed->approve_current_boot);
   EXPECT_TRUE(parsed->waive_sha1);
   EXPECT_TRUE(parsed->waive_boot_aggregate_bank);
-  EXPECT_EQ(parsed->policy_name, "p");
+  EXPECT_EQ(parsed->policy_names, (std::vector<std::string>{"base", "team"}));
   EXPECT_EQ(parsed->boot_reference_name, "b");
   EXPECT_EQ(parsed->boot_policy, "example");
   EXPECT_EQ(parsed->model, "R640");
+}
+
+TEST(OwnEnrolmentTest, OnePolicyMayBeNamedAsBefore) {
+  json::Object document;
+  for (const auto& [name, value] : EnrolmentDocument()) {
+    if (name != "policy_names") document.Set(name, value);
+  }
+  EXPECT_TRUE(ParseOwnEnrolment(json::Serialize(document))->policy_names.empty());
+  document.Set("policy_name", "");
+  EXPECT_TRUE(ParseOwnEnrolment(json::Serialize(document))->policy_names.empty());
+  document.Set("policy_name", "p");
+  EXPECT_EQ(ParseOwnEnrolment(json::Serialize(document))->policy_names,
+            std::vector<std::string>{"p"});
+  document.Set("policy_names", json::Array{"q"});
+  EXPECT_EQ(ReadsEnrolment(json::Serialize(document)), Parses::kNo) << "which of them?";
 }
 
 TEST(OwnEnrolmentTest, NothingIsWaivedUnlessItIsSaid) {
@@ -78,7 +93,7 @@ TEST(OwnEnrolmentTest, EveryMemberHasItsType) {
        {"approve_current_boot", false, {"null"}},
        {"waive_sha1", false, {"null"}},
        {"waive_boot_aggregate_bank", false, {"null"}},
-       {"policy_name", false, {"null"}},
+       {"policy_names", false, {"null"}},
        {"boot_reference_name", false, {"null"}},
        {"boot_policy", false, {"null"}},
        {"model", false, {"null"}}},
@@ -101,7 +116,19 @@ MachineView SomeMachine() {
           .open_incidents = 2,
           .identity = "verified",
           .baseline = "approved",
-          .policy = "p 1234",
+          .policy = "base, team (1234)",
+          .layers = {{.name = "base",
+                      .version = 3,
+                      .sha256 = std::string(64, 'a'),
+                      .effective_from = std::nullopt,
+                      .retire_after = std::nullopt,
+                      .state = "in effect"},
+                     {.name = "team",
+                      .version = 1,
+                      .sha256 = std::string(64, 'b'),
+                      .effective_from = "2026-11-25T09:00:00Z",
+                      .retire_after = "2026-12-25T09:00:00Z",
+                      .state = "retired"}},
           .address = "127.0.0.1:9002",
           .evidence_time = "2026-11-25T09:00:00Z",
           .evidence_age_seconds = 1.5,

@@ -1,0 +1,128 @@
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "limequat/base/escape.h"
+#include "limequat/base/result_macros.h"
+#include "limequat/telemetry/log.h"
+#include "limequat/verifier/clock.h"
+#include "limequat/verifier/driver.h"
+#include "limequat/verifier/fleet.h"
+
+// Runtime policies of the fleet: which machines are held to which.
+
+namespace limequat::verifier {
+
+Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& choices) {
+  Layering layering(parts_.store, parts_.policies);
+  std::vector<std::string> names;
+  std::vector<std::pair<const PolicyChoice*, std::shared_ptr<const policy::RuntimePolicy>>> sent;
+  for (const PolicyChoice& choice : choices) {
+    names.push_back(choice.name);
+    if (!choice.body) continue;
+    LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(*choice.body));
+    LQ_RETURN_IF_ERROR(CheckIsFor(policy->name(), choice.name));
+    LQ_RETURN_IF_ERROR(CheckPinnedKey(choice.name, *choice.body));
+    LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.ListPolicyVersions(choice.name));
+    if (!stored.empty() && stored.front().hash != policy->hash())
+      return Conflict("verifier.policy_exists",
+                      fmt::format("IMA policy with name {} already exists. Please use a different "
+                                  "name or delete the allowlist from the verifier.",
+                                  EscapeForDisplay(choice.name, 128)));
+    LQ_RETURN_IF_ERROR(layering.Assume(choice.name, policy));
+    sent.emplace_back(&choice, std::move(policy));
+  }
+  LQ_ASSIGN_OR_RETURN(Layered bound, layering.Of(names));
+  for (const auto& [choice, policy] : sent) {
+    LQ_ASSIGN_OR_RETURN(auto rebound, PushPolicyLocked(choice->name, *choice->body, policy));
+    static_cast<void>(rebound);
+  }
+  enrolment.layers = std::move(bound.layers);
+  enrolment.reference.policy = std::move(bound.set);
+  return {};
+}
+
+Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body) {
+  const std::lock_guard administration(administration_);
+  LQ_ASSIGN_OR_RETURN(const auto policy, parts_.policies.Get(body));
+  LQ_RETURN_IF_ERROR(CheckSuccession(name, *policy));
+  return PushPolicyLocked(name, body, policy);
+}
+
+Status Fleet::CheckIsFor(std::string_view made_for, std::string_view name) {
+  if (made_for.empty() || made_for == name) return {};
+  return Untrusted("verifier.policy_name",
+                   fmt::format("the policy was made for the name {}, not {}",
+                               EscapeForDisplay(made_for, 128), EscapeForDisplay(name, 128)));
+}
+
+Error Fleet::NoLaterRelease(std::string_view name, std::uint64_t present) {
+  return Conflict("verifier.policy_release",
+                  fmt::format("the present policy {} is release {} of it; the next one must be "
+                              "labelled so too, with a higher number",
+                              EscapeForDisplay(name, 128), present));
+}
+
+// A policy that says for which name it was made, and in which order its versions came,
+// is held to it (attack A11): an old one that was signed once does not come back.
+Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy& next) {
+  LQ_RETURN_IF_ERROR(CheckIsFor(next.name(), name));
+  LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindPolicy(name));
+  if (!stored || stored->hash == next.hash()) return {};
+  LQ_ASSIGN_OR_RETURN(const auto present, parts_.policies.GetStored(stored->body));
+  if (present->name().empty()) return {};
+  if (!next.name().empty() && next.release() > present->release()) return {};
+  return NoLaterRelease(name, present->release());
+}
+
+// Every machine with a layer of this name, and what it is held to from now on. Whoever is
+// asked at all must follow: one that cannot refuses the whole change.
+Result<std::vector<Fleet::Move>> Fleet::MovesLocked(std::string_view name, Layering& layering) {
+  LQ_ASSIGN_OR_RETURN(const auto followers, parts_.store.FindFollowers(name));
+  std::vector<Move> moves;
+  for (const Store::Follower& follower : followers) {
+    auto machine = FindMachine(follower.agent_id);
+    auto layered = layering.Of(follower.layers);
+    // Another layer of it is lost: it was left out at start, and hinders nobody.
+    if (!layered && machine == nullptr) {
+      telemetry::LogError("verifier.machine_unreadable", layered.error(),
+                          {{"agent", follower.agent_id}});
+      continue;
+    }
+    if (!layered) return std::move(layered).error().In(follower.agent_id);
+    if (layered->set->hash().hex() == follower.policy_hash) continue;
+    moves.push_back({.agent_id = follower.agent_id,
+                     .machine = std::move(machine),
+                     .layered = *std::move(layered)});
+  }
+  return moves;
+}
+
+Result<std::size_t> Fleet::PushPolicyLocked(
+    std::string_view name, std::string_view body,
+    const std::shared_ptr<const policy::RuntimePolicy>& policy) {
+  LQ_RETURN_IF_ERROR(CheckPinnedKey(name, body));
+  const Time now = Now();
+  Layering layering(parts_.store, parts_.policies);
+  LQ_RETURN_IF_ERROR(layering.Assume(name, policy));
+  LQ_ASSIGN_OR_RETURN(const std::vector<Move> moves, MovesLocked(name, layering));
+  std::vector<Store::Move> stored;
+  for (const Move& move : moves) {
+    stored.push_back({.agent_id = move.agent_id, .policy_hash = move.layered.set->hash()});
+  }
+  LQ_ASSIGN_OR_RETURN(auto rebound, parts_.store.PutPolicy({.name = std::string(name),
+                                                            .hash = policy->hash(),
+                                                            .body = std::string(body)},
+                                                           stored, now));
+  for (std::size_t i = 0; i < moves.size(); ++i) {
+    if (moves[i].machine == nullptr) continue;
+    moves[i].machine->Change(rebound[i].generation, now,
+                             [layered = moves[i].layered](Enrolment& enrolment) {
+                               enrolment.layers = layered.layers;
+                               enrolment.reference.policy = layered.set;
+                             });
+  }
+  return rebound.size();
+}
+
+}  // namespace limequat::verifier
