@@ -37,6 +37,7 @@ std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts) {
   AddMachineRoutes(*router, parts);
   AddPolicyRoutes(*router, parts);
   AddBootPolicyRoutes(*router, parts);
+  AddKeylimePolicyRoutes(*router, parts);
   AddKeylimeBootRoutes(*router, parts);
   AddIncidentRoutes(*router, parts);
   return router;

@@ -76,21 +76,6 @@ Result<Response> Show(const ApiParts& parts, const Request& request) {
   return KeylimeReply(200, "Success", wire::WriteAgentStatus(FullStatus(*state, parts)));
 }
 
-// Keylime's answers to policies that nobody vouches for (5.7).
-std::optional<Response> SignatureError(const Error& error) {
-  if (error.id == "policy.signature.present")
-    return KeylimeReply(400, "Runtime policy is not signed!");
-  if (error.code != ErrorCode::kUntrusted) return std::nullopt;
-  if (error.id == "policy.signature.key") {
-    return KeylimeReply(401,
-                        "Runtime policy signature verification required but no key was given!");
-  }
-  if (error.id == "policy.signature") {
-    return KeylimeReply(401, "Runtime policy failed DSSE signature verification!");
-  }
-  return std::nullopt;
-}
-
 // Lets the policy of an enrolment in, sent along or named; nullptr for none. A key in
 // the request is compared with both.
 Result<std::shared_ptr<const policy::RuntimePolicy>> AdmitPolicy(
@@ -187,6 +172,20 @@ Response KeylimeReply(int code, std::string status, json::Value results) {
   return http::Reply(
       code, wire::WriteEnvelope(
                 {.code = code, .status = std::move(status), .results = std::move(results)}));
+}
+
+std::optional<Response> SignatureError(const Error& error) {
+  if (error.id == "policy.signature.present")
+    return KeylimeReply(400, "Runtime policy is not signed!");
+  if (error.code != ErrorCode::kUntrusted) return std::nullopt;
+  if (error.id == "policy.signature.key") {
+    return KeylimeReply(401,
+                        "Runtime policy signature verification required but no key was given!");
+  }
+  if (error.id == "policy.signature") {
+    return KeylimeReply(401, "Runtime policy failed DSSE signature verification!");
+  }
+  return std::nullopt;
 }
 
 bool KnownVersion(const Request& request) {

@@ -84,21 +84,23 @@ class Fleet {
   // Stores the policy under its name and appraises the whole list of every machine that has
   // it as a layer again. kMalformed and kUntrusted as in Enrol, also of the layers of any
   // such machine; kConflict ("verifier.policy_release") if the present policy says which
-  // release it is and the next one is no later one. Nothing is changed then. The number of
-  // machines.
-  Result<std::size_t> PushPolicy(std::string_view name, std::string_view body);
+  // release it is and the next one is no later one, ("verifier.policy_exists") for
+  // Push::kNew and a name that exists; kNotFound ("verifier.unknown_policy") for
+  // Push::kChange and one that does not. Nothing is changed then. The number of machines.
+  enum class Push { kNew, kChange, kEither };
+  Result<std::size_t> PushPolicy(std::string_view name, std::string_view body,
+                                 Push push = Push::kEither);
   // From now on every runtime policy that comes under this name, in whatever way, must be
   // signed with the key `pem`, besides what this verifier's configuration asks for (attack
   // A11); the present one stays as it is. Nothing takes the key away: whoever may push must
   // not choose whose signature that needs. The key's identifier (policy::KeyIdOf).
   // kMalformed ("verifier.policy_key") for what is no such key, kConflict if there is another.
   Result<std::string> PinPolicyKey(std::string_view name, std::string_view pem);
+  // Removes the name and every version of it; a key it is pinned to stays. kNotFound ("verifier.unknown_policy"),
+  // kConflict ("verifier.policy_in_use") while any machine has it as a layer.
+  Status RemovePolicy(std::string_view name);
   // The same for a reference state of measured boot, or for reference values, whose release
   // rises with each content: every machine bound to it is asked to show its boot in full.
-  // kConflict ("verifier.policy_exists") for Push::kNew and a name
-  // that exists, kNotFound ("verifier.unknown_policy") for Push::kChange and one that does
-  // not.
-  enum class Push { kNew, kChange, kEither };
   Result<std::size_t> PushBootPolicy(std::string_view name, std::string_view body, Push push);
   // kNotFound ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use").
   Status RemoveBootPolicy(std::string_view name);

@@ -42,11 +42,28 @@ Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& 
   return {};
 }
 
-Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body) {
+Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body, Push push) {
   const std::lock_guard administration(administration_);
+  LQ_ASSIGN_OR_RETURN(const auto versions, parts_.store.ListPolicyVersions(name));
+  if (push == Push::kNew && !versions.empty()) {
+    return Conflict(
+        "verifier.policy_exists",
+        fmt::format("Runtime policy with name {} already exists", EscapeForDisplay(name, 128)));
+  }
+  if (push == Push::kChange && versions.empty()) {
+    return NotFound(
+        "verifier.unknown_policy",
+        fmt::format("Runtime policy with name {} does not already exist, use POST to create",
+                    EscapeForDisplay(name, 128)));
+  }
   LQ_ASSIGN_OR_RETURN(const auto policy, parts_.policies.Get(body));
   LQ_RETURN_IF_ERROR(CheckSuccession(name, *policy));
   return PushPolicyLocked(name, body, policy);
+}
+
+Status Fleet::RemovePolicy(std::string_view name) {
+  const std::lock_guard administration(administration_);
+  return parts_.store.RemovePolicy(name);
 }
 
 Status Fleet::CheckIsFor(std::string_view made_for, std::string_view name) {

@@ -108,6 +108,10 @@ class Store {
   };
   Result<std::vector<Rebound>> PutPolicy(const StoredPolicy& policy, const std::vector<Move>& moves,
                                          Time now);
+  // Removes a name, its versions and the content that nothing else refers to. kNotFound
+  // ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use") with one of the
+  // machines in its message.
+  Status RemovePolicy(std::string_view name);
   // nullopt if the name is unknown.
   Result<std::optional<StoredPolicy>> FindPolicy(std::string_view name);
   Result<std::optional<StoredPolicy>> FindPolicyByHash(const crypto::Digest& hash);

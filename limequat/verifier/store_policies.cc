@@ -1,5 +1,7 @@
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "limequat/base/result_macros.h"
 #include "limequat/verifier/store.h"
 #include "limequat/verifier/store_internal.h"
@@ -46,6 +48,17 @@ Status AddVersion(Connection& connection, const StoredPolicy& policy, Time now) 
       auto dropped, connection.Execute("DELETE FROM policy_versions WHERE name = ? AND number <= ?",
                                        {policy.name, number - kVersionsKept}));
   static_cast<void>(inserted);
+  static_cast<void>(dropped);
+  return {};
+}
+
+// Content that no version refers to is dropped.
+Status DropUnused(Connection& connection) {
+  LQ_ASSIGN_OR_RETURN(
+      auto dropped,
+      connection.Execute(
+          "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND hash NOT "
+          "IN (SELECT hash FROM policy_versions)"));
   static_cast<void>(dropped);
   return {};
 }
@@ -118,16 +131,32 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
     }
     LQ_RETURN_IF_ERROR(AddVersion(connection, policy, now));
     LQ_ASSIGN_OR_RETURN(rebound, MoveMachines(connection, moves));
-    // Content that no version refers to is dropped.
-    LQ_ASSIGN_OR_RETURN(
-        auto dropped,
-        connection.Execute(
-            "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND hash NOT "
-            "IN (SELECT hash FROM policy_versions)"));
-    static_cast<void>(dropped);
-    return {};
+    return DropUnused(connection);
   }));
   return rebound;
+}
+
+Status Store::RemovePolicy(std::string_view name) {
+  return database_->Write(Patience(), [&](Connection& connection) -> Status {
+    const std::string text(name);
+    LQ_ASSIGN_OR_RETURN(
+        auto users,
+        connection.Query("SELECT agent_id FROM machine_layers WHERE policy_name = ? LIMIT 1",
+                         {text}));
+    if (!users.empty()) {
+      LQ_ASSIGN_OR_RETURN(const std::string user, users[0].Text(0));
+      return Conflict(
+          "verifier.policy_in_use",
+          fmt::format("Can't delete allowlist as it's currently in use by agent {}", user));
+    }
+    LQ_ASSIGN_OR_RETURN(auto removed,
+                        connection.Execute("DELETE FROM policy_names WHERE name = ?", {text}));
+    if (removed == 0) return NotFound("verifier.unknown_policy", "no policy has this name");
+    LQ_ASSIGN_OR_RETURN(auto versions,
+                        connection.Execute("DELETE FROM policy_versions WHERE name = ?", {text}));
+    static_cast<void>(versions);
+    return DropUnused(connection);
+  });
 }
 
 Result<std::optional<StoredPolicy>> Store::FindPolicy(std::string_view name) {

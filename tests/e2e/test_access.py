@@ -19,7 +19,9 @@ class AccessTest(LabTest):
                 ("GET", "/api/v1/boot-policies"), ("GET", "/api/v1/boot-policies/base"), ("PUT", "/api/v1/boot-policies/base"),
                 ("GET", "/v2.6/mbpolicies"), ("GET", "/v2.6/mbpolicies/base"), ("POST", "/v2.6/mbpolicies/base"),
                 ("PUT", "/v2.6/mbpolicies/base"), ("DELETE", "/v2.6/mbpolicies/base"), ("GET", "/api/v1/policies/base/versions"),
-                ("POST", "/api/v1/policies/base/rollback"), ("PUT", "/api/v1/policies/base/key")]
+                ("POST", "/api/v1/policies/base/rollback"), ("PUT", "/api/v1/policies/base/key"), ("GET", "/v2.6/allowlists"),
+                ("GET", "/v2.6/allowlists/base"), ("POST", "/v2.6/allowlists/base"), ("PUT", "/v2.6/allowlists/base"),
+                ("DELETE", "/v2.6/allowlists/base")]
     REGISTRAR = [("GET", "/v2.6/agents"), ("GET", "/v2.6/agents/light-1"), ("DELETE", "/v2.6/agents/light-1"), ("GET", "/api/v1/agents/light-1")]
 
     def stranger(self, authority, usage="clientAuth"):

@@ -253,6 +253,33 @@ class MeasuredBoot:
         self.assertIn("scrtm_and_bios", self.tenant.check("showmbpolicy", "--mb-policy-name", "interop"))
 
 
+class RuntimePolicies:
+    """Mixed in: the tenant keeps a runtime policy under a name of its own, and enrols the machine again under it."""
+
+    def test_5_tenant_keeps_runtime_policies(self):
+        named = ("--runtime-policy-name", "interop")
+        sent = (*named, "--runtime-policy", self.machine.write_runtime_policy())
+        self.assertEqual(self.tenant.run("updateruntimepolicy", *sent)[0], 1)
+        self.tenant.check("addruntimepolicy", *sent)
+        self.assertEqual(self.tenant.run("addruntimepolicy", *sent)[0], 1)
+        self.tenant.check("updateruntimepolicy", *sent)
+        self.assertIn("interop", self.tenant.check("listruntimepolicy"))
+        self.assertIn("boot_aggregate", self.tenant.check("showruntimepolicy", *named))
+        self.tenant.check("delete", "-u", AGENT_ID)
+        self.tenant.check("add", "-u", AGENT_ID, "-t", "127.0.0.1", "-tp", self.relay.port, *named)
+        status = self.wait_for_attestations(2, "the machine attests under a policy by its name")
+        self.assertEqual(status["attestation_status"], "PASS")
+        self.assertEqual(status["has_runtime_policy"], 1)
+        self.tenant.run("deleteruntimepolicy", *named)
+        self.assertIn("interop", self.tenant.check("listruntimepolicy"), "a machine is held to it")
+        self.tenant.check("delete", "-u", AGENT_ID)
+        self.tenant.check("deleteruntimepolicy", *named)
+        self.assertNotIn("interop", self.tenant.check("listruntimepolicy"))
+        self.tenant.check("add", "-u", AGENT_ID, "-t", "127.0.0.1", "-tp", self.relay.port,
+                          "--runtime-policy", self.machine.write_runtime_policy())
+        self.wait_for_attestations(2, "the machine attests under the policy that came along")
+
+
 class RestartedAgent:
     """Mixed into a scenario whose agent keeps its keys."""
 

@@ -5,7 +5,8 @@ import scenario
 
 class KeylimeTenantAtLimequat(
         scenario.LimequatSite, scenario.WatchedPolling, scenario.TenantCommands, scenario.RestartedAgent,
-        scenario.SignedPolicy, scenario.MeasuredBoot, scenario.AgentScenario):
+        scenario.SignedPolicy, scenario.MeasuredBoot, scenario.RuntimePolicies,
+        scenario.AgentScenario):
     programs = ("limequat", "limequat-agent", "limequat-registrar", "limequat-verifier")
 
     @classmethod
