@@ -15,6 +15,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
+#include "limequat/ima/keyring.h"
 #include "limequat/ima/replay.h"
 #include "limequat/policy/policy_set.h"
 #include "limequat/tpm/attest.h"
@@ -59,6 +60,9 @@ struct Reference {
   std::shared_ptr<const BootCriteria> boot = nullptr;  // null: the baseline alone
   // Not asked about while a boot policy compares: that says what is good instead.
   std::optional<BootBaseline> baseline;
+  // Keys that vouch for files in place of the policies' `verification-keys`, as Keylime's
+  // enrolments have them; null: those of the policies.
+  std::shared_ptr<const ima::Keyring> verification_keys = nullptr;
   // Expected values by PCR from Keylime's tpm_policy: any one of the list is good.
   std::vector<std::pair<std::uint32_t, std::vector<std::string>>> pcr_policy;
   // Further PCRs that the enrolment asked for (Keylime's mask).

@@ -169,7 +169,7 @@ class PolicyOfEntries {
  public:
   explicit PolicyOfEntries(const Case& about) : about_(about) {
     if (about.reference.policy == nullptr) return;
-    policy_.emplace(*about.reference.policy, about.now);
+    Emplace(about.now);
     if (policy_->says_nothing()) policy_.reset();
     if (!policy_ || !policy_->set().retires() || about.before == nullptr) return;
     times_ = about.before->first_verified.get();
@@ -177,13 +177,16 @@ class PolicyOfEntries {
   // Null without a policy, or with one that says nothing.
   const policy::PolicyAt* For(std::uint64_t index) {
     if (!policy_) return nullptr;
-    if (times_ != nullptr) {
-      policy_.emplace(*about_.reference.policy, about_.now, times_->Of(index, about_.now));
-    }
+    if (times_ != nullptr) Emplace(times_->Of(index, about_.now));
     return &*policy_;
   }
 
  private:
+  void Emplace(Time first_verified) {
+    policy_.emplace(*about_.reference.policy, about_.now, first_verified);
+    policy_->UseKeys(about_.reference.verification_keys.get());
+  }
+
   const Case& about_;
   std::optional<policy::PolicyAt> policy_;
   const FirstVerified* times_ = nullptr;  // null: now, of every entry

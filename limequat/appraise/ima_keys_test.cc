@@ -1,5 +1,6 @@
 // Signatures of files, keys of keyrings and other measured buffers against a policy.
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,11 @@ class KeysTest : public ::testing::Test {
   void TrustKeyring(std::string_view name) {
     Policy("keyrings", json::Object{{std::string(name), json::Array{DigestOf(KeyBlob()).hex()}}});
   }
+  static std::shared_ptr<const ima::Keyring> KeyringOf(const FileSigner& signer) {
+    ima::Keyring keys;
+    EXPECT_TRUE(keys.Add(signer.key(), "enrolment"));
+    return std::make_shared<const ima::Keyring>(std::move(keys));
+  }
   Bytes KeyBlob() const { return signer_.key().key.ToSpkiDer(); }
 
   void RunSigned(std::string_view path, std::string_view content) {
@@ -104,6 +110,26 @@ TEST_F(KeysTest, SignedFileThatIsNotListed) {
   TrustSigner();
   EXPECT_EQ(Checks(Appraised()), Names{});
   EXPECT_TRUE(Passes(AttestFull(machine_, MakeReference())));
+}
+
+// Keys of an enrolment stand in place of the policy's, as with Keylime.
+TEST_F(KeysTest, KeysOfTheEnrolment) {
+  RunSigned("/usr/bin/new", "new 1");
+  Reference reference = MakeReference();
+  EXPECT_TRUE(FailsOnlyFor(AttestFull(machine_, reference), "ima.path"));
+  reference.verification_keys = KeyringOf(signer_);
+  EXPECT_TRUE(Passes(AttestFull(machine_, reference)));
+}
+
+TEST_F(KeysTest, KeysOfTheEnrolmentReplaceThoseOfThePolicy) {
+  RunSigned("/usr/bin/new", "new 1");
+  TrustSigner();
+  Reference reference = MakeReference();
+  reference.verification_keys =
+      KeyringOf(FileSigner(crypto::PrivateKey::GenerateEc(crypto::Curve::kP256)));
+  EXPECT_FALSE(Passes(AttestFull(machine_, reference)));
+  reference.verification_keys = std::make_shared<const ima::Keyring>();
+  EXPECT_TRUE(FailsOnlyFor(AttestFull(machine_, reference), "ima.path"));
 }
 
 TEST_F(KeysTest, SignatureOfAnotherContent) {

@@ -249,6 +249,10 @@ ParameterValues PolicyAt::command_line() const {
 
 std::vector<const ima::Keyring*> PolicyAt::VerificationKeys() const {
   std::vector<const ima::Keyring*> keyrings;
+  if (keys_ != nullptr) {
+    if (!keys_->empty()) keyrings.push_back(keys_);
+    return keyrings;
+  }
   for (const Counting& each : set_->counting_) {
     const ima::Keyring& keys = each.layer->policy->verification_keys();
     if (Accepts(each) && !keys.empty()) keyrings.push_back(&keys);

@@ -113,6 +113,10 @@ class PolicyAt {
   PolicyAt(const PolicySet& set, Time now, Time first_verified)
       : set_(&set), now_(now), first_verified_(first_verified < now ? first_verified : now) {}
 
+  // Keys that vouch for files in place of those of the layers, also if there are none among
+  // them; null: those of the layers. They must outlive this.
+  void UseKeys(const ima::Keyring* keys) { keys_ = keys; }
+
   const PolicySet& set() const { return *set_; }
   Time now() const { return now_; }
   Time first_verified() const { return first_verified_; }
@@ -168,6 +172,7 @@ class PolicyAt {
   const PolicySet* set_;
   Time now_;
   Time first_verified_;
+  const ima::Keyring* keys_ = nullptr;
 };
 
 // What `layer`, one of the set's, does at these moments: "in effect", "not yet", "retired" (for

@@ -19,9 +19,8 @@ std::string Body(std::string_view policy) {
 class KeylimePoliciesTest : public ApiTest {
  protected:
   KeylimePoliciesTest() {
-    agent_.Change([](appraise::testing::FakeMachine& machine) {
-      machine.Run("/usr/bin/a", "content");
-    });
+    agent_.Change(
+        [](appraise::testing::FakeMachine& machine) { machine.Run("/usr/bin/a", "content"); });
   }
 
   AgentPeer agent_{verifiers_};
@@ -123,8 +122,8 @@ TEST_F(KeylimePoliciesTest, PolicyInUseStays) {
   ASSERT_TRUE(EnrolWith("m2", other, Fleet::PolicyChoice{.name = "web", .body = {}}));
   const ApiAnswer refused = Delete("/v2.6/allowlists/web");
   EXPECT_EQ(refused.status, 409);
-  EXPECT_TRUE(refused.Text({"status"}).starts_with(
-      "Can't delete allowlist as it's currently in use by agent m"))
+  EXPECT_TRUE(refused.Text({"status"})
+                  .starts_with("Can't delete allowlist as it's currently in use by agent m"))
       << refused.body;
   EXPECT_EQ(Get("/v2.6/allowlists/web").status, 200);
   ASSERT_EQ(Delete("/v2.6/agents/m1").status, 200);

@@ -10,6 +10,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/json/reader.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/verification_keys.h"
 #include "limequat/wire/version.h"
 
 namespace limequat::verifier {
@@ -30,12 +31,13 @@ Status CheckHost(std::string_view host) {
   return {};
 }
 
-Status RefuseWhatCannotBeEvaluated(const wire::EnrolRequest& request) {
-  if (!request.ima_sign_verification_keys.empty()) {
-    return Unsupported("verifier.enrol.verification_keys",
-                       "keys for IMA signatures are not supported by this version");
-  }
-  return {};
+// Keylime's keys for IMA signatures, nullptr if nothing was sent. A text that cannot be read
+// is refused: Keylime goes on without keys then.
+Result<std::shared_ptr<const ima::Keyring>> VerificationKeysOf(std::string_view text) {
+  if (text.empty()) return std::shared_ptr<const ima::Keyring>();
+  auto keys = policy::ParseVerificationKeys(text, "enrolment");
+  if (!keys) return Malformed("verifier.enrol.verification_keys", keys.error().message);
+  return std::make_shared<const ima::Keyring>(*std::move(keys));
 }
 
 std::vector<crypto::HashAlgorithm> KnownHashes(const std::vector<std::string>& names, bool sha1) {
@@ -73,7 +75,7 @@ crypto::Digest Enrolment::PolicyHash() const {
 
 Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolRequest& request,
                                 const EnrolmentExtras& extras) {
-  LQ_RETURN_IF_ERROR(RefuseWhatCannotBeEvaluated(request));
+  LQ_ASSIGN_OR_RETURN(auto keys, VerificationKeysOf(request.ima_sign_verification_keys));
   if (!request.ip || !request.port) {
     return Malformed(
         "verifier.enrol.address",
@@ -112,6 +114,7 @@ Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolReques
                                        .policy = nullptr,
                                        .boot = nullptr,
                                        .baseline = {},
+                                       .verification_keys = std::move(keys),
                                        .pcr_policy = request.tpm_policy.pcrs,
                                        .requested = tpm::PcrSet(request.tpm_policy.mask) -
                                                     tpm::PcrSet::Of(appraise::kTransportKeyPcr),
@@ -123,6 +126,7 @@ Result<Enrolment> MakeEnrolment(const wire::AgentId& id, const wire::EnrolReques
       .identity = extras.identity,
       .ek_fingerprint = extras.ek_fingerprint,
       .approve_first_boot = extras.approve_first_boot,
+      .verification_keys = request.ima_sign_verification_keys,
       .tpm_policy = request.tpm_policy,
       .metadata = request.metadata,
       .accept_hash_algs = request.accept_hash_algs,
@@ -151,6 +155,8 @@ std::string StoreForm(const Enrolment& enrolment) {
   if (enrolment.boot_policy)
     document.Set("boot_policy", policy::BootPolicyName(*enrolment.boot_policy));
   if (!enrolment.model.empty()) document.Set("model", enrolment.model);
+  if (!enrolment.verification_keys.empty())
+    document.Set("verification_keys", enrolment.verification_keys);
   return json::Serialize(document);
 }
 
@@ -169,6 +175,7 @@ Result<Enrolment> FromStoreForm(const wire::AgentId& id, std::int64_t generation
   request.accept_enc_algs = in.Strings("accept_enc_algs");
   request.accept_sign_algs = in.Strings("accept_sign_algs");
   request.transport_certificate = in.OptionalString("transport_certificate");
+  request.ima_sign_verification_keys = in.OptionalString("verification_keys").value_or("");
   EnrolmentExtras extras;
   extras.identity = in.String("identity");
   extras.ek_fingerprint = in.String("ek_fingerprint");

@@ -52,6 +52,7 @@ struct Enrolment {
   bool approve_first_boot = false;
 
   // Kept as received, for Keylime's status answer.
+  std::string verification_keys = {};  // `reference.verification_keys` is made of it
   wire::TpmPolicy tpm_policy;
   std::string metadata;
   std::vector<std::string> accept_hash_algs;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "limequat/base/encoding.h"
+#include "limequat/json/value.h"
 #include "limequat/verifier/testing.h"
 
 namespace limequat::verifier {
@@ -94,10 +96,36 @@ TEST(EnrolmentTest, Attack_A08_Sha1NeedsAWaiverNotAList) {
   EXPECT_EQ(Make(request)->reference.accepted_hashes, std::vector{crypto::HashAlgorithm::kSha256});
 }
 
-TEST(EnrolmentTest, WhatCannotBeEvaluatedIsRefused) {
+// Keylime goes on without any key if it cannot read them.
+TEST(EnrolmentTest, KeysForSignaturesAreReadOrRefused) {
   wire::EnrolRequest request = MakeEnrolRequest();
+  EXPECT_EQ(Make(request)->reference.verification_keys, nullptr);
+  for (const char* bad : {"{", "[]", "{}", "x", R"({"pubkeys": ["AAAA"], "keyids": [0]})"}) {
+    request.ima_sign_verification_keys = bad;
+    EXPECT_EQ(IdOf(Make(request)), "verifier.enrol.verification_keys") << bad;
+  }
+  // A keyring without keys is one: nobody vouches, whatever the policy has.
   request.ima_sign_verification_keys = R"({"pubkeys": [], "keyids": []})";
-  EXPECT_EQ(IdOf(Make(request)), "verifier.enrol.verification_keys");
+  ASSERT_NE(Make(request)->reference.verification_keys, nullptr);
+  EXPECT_TRUE(Make(request)->reference.verification_keys->empty());
+}
+
+TEST(EnrolmentTest, KeysForSignaturesAreStored) {
+  wire::EnrolRequest request = MakeEnrolRequest();
+  const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key();
+  request.ima_sign_verification_keys = json::Serialize(json::Object{
+      {"pubkeys", json::Array{Base64Encode(key.ToSpkiDer())}}, {"keyids", json::Array{0}}});
+  const auto enrolment = Make(request);
+  ASSERT_TRUE(enrolment);
+  const auto loaded = FromStoreForm(enrolment->id, 1, StoreForm(*enrolment));
+  ASSERT_TRUE(loaded);
+  ASSERT_NE(loaded->reference.verification_keys, nullptr);
+  ASSERT_EQ(loaded->reference.verification_keys->size(), 1U);
+  EXPECT_EQ(loaded->reference.verification_keys->members()[0].key.key, key);
+}
+
+TEST(EnrolmentTest, WhatSaysNothingOfTheBootIsNone) {
+  wire::EnrolRequest request;
   for (const char* empty : {"{}", "null"}) {
     request = MakeEnrolRequest();
     request.mb_policy = empty;

@@ -96,10 +96,11 @@ class Fleet {
   // not choose whose signature that needs. The key's identifier (policy::KeyIdOf).
   // kMalformed ("verifier.policy_key") for what is no such key, kConflict if there is another.
   Result<std::string> PinPolicyKey(std::string_view name, std::string_view pem);
-  // Removes the name and every version of it; a key it is pinned to stays. kNotFound ("verifier.unknown_policy"),
-  // kConflict ("verifier.policy_in_use") while any machine has it as a layer.
+  // Removes the name and every version of it; a key it is pinned to stays. kNotFound
+  // ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use") while any machine has it
+  // as a layer.
   Status RemovePolicy(std::string_view name);
-  // The same for a reference state of measured boot, or for reference values, whose release
+  // As PushPolicy, for a reference state of measured boot, or for reference values, whose release
   // rises with each content: every machine bound to it is asked to show its boot in full.
   Result<std::size_t> PushBootPolicy(std::string_view name, std::string_view body, Push push);
   // kNotFound ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use").
