@@ -117,8 +117,8 @@ class LabTest(unittest.TestCase):
         site = cls.lab.site()
         log = cls.lab.folder / f"{name}.log"
         cls.lab.processes.start(name, [BINARIES / f"limequat-{name}", "--config", site.folder / name / f"limequat-{name}.toml"], log)
-        port = site.ports.verifier if name == "verifier" else site.ports.registrar
-        cls.wait(lambda: answers(port), f"the {name} listens", lambda: log.read_text()[-2000:])
+        ports = [site.ports.verifier] if name == "verifier" else [site.ports.registrar, site.ports.registrar_tls]
+        cls.wait(lambda: all(answers(port) for port in ports), f"the {name} listens", lambda: log.read_text()[-2000:])
 
     @classmethod
     def kill(cls, process: str) -> None:

@@ -30,7 +30,9 @@ class LayersTest(LabTest):
         return next((f for f in current["findings"] if f["check"] == check), None)
 
     def explained(self):
-        return json.loads(self.command("explain", "light-1").stdout)
+        done = self.command("explain", "light-1")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
 
     def test_layers_from_enrolment_to_the_end_of_a_window(self):
         root = self.lab.root_of(self.lab.machine("light-1")).folder
