@@ -103,6 +103,28 @@ TEST_F(KeylimePoliciesTest, Attack_A11_PinnedNameStaysPinned) {
   EXPECT_TRUE(store().ListPolicies()->empty());
 }
 
+std::string Labelled(std::string_view file, std::uint64_t release) {
+  return *policy::LabelPolicy(PolicyListing(file),
+                              {.name = "web", .release = release, .window = {}});
+}
+
+// What was signed once does not come back by way of a removal, whoever sends it.
+TEST_F(KeylimePoliciesTest, Attack_A11_RemovalForgetsNoRelease) {
+  ASSERT_EQ(Post("/v2.6/allowlists/web", Body(Labelled("/usr/bin/a", 2))).status, 201);
+  ASSERT_EQ(Delete("/v2.6/allowlists/web").status, 204);
+  for (const std::string& old : {Labelled("/usr/bin/b", 1), Labelled("/usr/bin/b", 2),
+                                 Labelled("/usr/bin/a", 2), PolicyListing("/usr/bin/b")}) {
+    EXPECT_EQ(Post("/v2.6/allowlists/web", Body(old)).status, 409) << old;
+    EXPECT_EQ(Put("/api/v1/policies/web", old).Error(), "409 verifier.policy_release") << old;
+    EXPECT_FALSE(EnrolWith("m1", agent_, Fleet::PolicyChoice{.name = "web", .body = old})) << old;
+  }
+  EXPECT_TRUE(store().ListPolicies()->empty());
+  ASSERT_EQ(Post("/v2.6/allowlists/web", Body(Labelled("/usr/bin/b", 3))).status, 201);
+  ASSERT_EQ(Delete("/v2.6/allowlists/web").status, 204);
+  EXPECT_EQ(Post("/v2.6/allowlists/web", Body(Labelled("/usr/bin/c", 3))).status, 409);
+  EXPECT_EQ(Post("/v2.6/allowlists/other", Body(PolicyListing("/usr/bin/b"))).status, 201);
+}
+
 TEST_F(KeylimePoliciesTest, MachinesFollowTheName) {
   ASSERT_EQ(Post("/v2.6/allowlists/web", Body(agent_.PolicyText())).status, 201);
   wire::EnrolRequest request = RequestFor(agent_);

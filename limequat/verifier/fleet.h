@@ -135,7 +135,10 @@ class Fleet {
                              std::string_view body);
   // Whether a policy that was made for `made_for` ("": for any name) may have this one.
   static Status CheckIsFor(std::string_view made_for, std::string_view name);
-  static Error NoLaterRelease(std::string_view name, std::uint64_t present);
+  // Whether content labelled `next` may come after what was labelled `before`, present or
+  // removed.
+  static Status CheckFollows(std::string_view name, const std::optional<PolicyLabel>& before,
+                             const std::optional<PolicyLabel>& next);
   // If the name is pinned to a key: the errors of PolicyShelf::VerifySender with it.
   Status CheckPinnedKey(std::string_view name, std::string_view body);
   // fleet_layers.cc

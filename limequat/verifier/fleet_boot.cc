@@ -13,6 +13,16 @@
 
 namespace limequat::verifier {
 
+namespace {
+
+std::optional<PolicyLabel> LabelOf(const appraise::BootCriteria& criteria) {
+  const policy::BootValues* values = criteria.values();
+  if (values == nullptr) return std::nullopt;
+  return PolicyLabel{.made_for = values->name, .release = values->release};
+}
+
+}  // namespace
+
 // The one way in for a reference that somebody sends: where policies must be signed, it must
 // be, too, and as what it is: no signed runtime policy is one.
 Status Fleet::AdmitBootReference(std::string_view body) {
@@ -28,17 +38,17 @@ Status Fleet::AdmitBootReference(std::string_view body) {
 Status Fleet::CheckBootSuccession(std::string_view name,
                                   const std::optional<Store::BootPolicy>& stored,
                                   std::string_view body) {
-  using policy::BootPolicy;
-  LQ_ASSIGN_OR_RETURN(const auto next, parts_.boots.Get(BootPolicy::kExample, body));
-  const policy::BootValues* values = next->values();
-  if (values != nullptr) LQ_RETURN_IF_ERROR(CheckIsFor(values->name, name));
-  if (!stored) return {};
-  LQ_ASSIGN_OR_RETURN(const auto present, parts_.boots.Get(BootPolicy::kExample, stored->body));
-  if (present->values() == nullptr || present->hash() == next->hash()) return {};
-  const policy::BootValues& before = *present->values();
-  const bool is_named = values != nullptr && (before.name.empty() || !values->name.empty());
-  if (is_named && values->release > before.release) return {};
-  return NoLaterRelease(name, before.release);
+  LQ_ASSIGN_OR_RETURN(const auto next, parts_.boots.Get(policy::BootPolicy::kExample, body));
+  const auto label = LabelOf(*next);
+  if (label) LQ_RETURN_IF_ERROR(CheckIsFor(label->made_for, name));
+  if (!stored) {
+    LQ_ASSIGN_OR_RETURN(const auto removed, parts_.store.FindRemovedBootPolicy(name));
+    return CheckFollows(name, removed, label);
+  }
+  LQ_ASSIGN_OR_RETURN(const auto present,
+                      parts_.boots.Get(policy::BootPolicy::kExample, stored->body));
+  if (present->hash() == next->hash()) return {};
+  return CheckFollows(name, LabelOf(*present), label);
 }
 
 Status Fleet::BindBootLocked(Enrolment& enrolment, const std::optional<PolicyChoice>& choice) {
@@ -128,7 +138,11 @@ Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_vie
 
 Status Fleet::RemoveBootPolicy(std::string_view name) {
   const std::lock_guard administration(administration_);
-  return parts_.store.RemoveBootPolicy(name);
+  LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindBootPolicy(name));
+  if (!stored) return NotFound("verifier.unknown_policy", "no measured-boot policy has this name");
+  LQ_ASSIGN_OR_RETURN(const auto present,
+                      parts_.boots.Get(policy::BootPolicy::kExample, stored->body));
+  return parts_.store.RemoveBootPolicy(name, LabelOf(*present));
 }
 
 }  // namespace limequat::verifier

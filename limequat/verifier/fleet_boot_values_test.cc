@@ -171,6 +171,19 @@ TEST_F(FleetBootValuesTest, Attack_A11_AReleaseRisesWithEveryContent) {
   EXPECT_EQ(Pushed(Values(4)), "ok");
 }
 
+TEST_F(FleetBootValuesTest, Attack_A11_RemovalForgetsNoRelease) {
+  ASSERT_EQ(Pushed(Values(2)), "ok");
+  ASSERT_EQ(IdOf(fleet().RemoveBootPolicy("fleet")), "ok");
+  EXPECT_EQ(Pushed(Values(1)), "verifier.policy_release");
+  EXPECT_EQ(Pushed(Values(2)), "verifier.policy_release");
+  EXPECT_EQ(Pushed(json::Serialize(policy::testing::Reference())), "verifier.policy_release");
+  EXPECT_EQ(IdOf(fleet().Enrol(EnrolmentOf("m1", agent_), {},
+                               Choice{.name = "fleet", .body = Values(1)})),
+            "verifier.policy_release");
+  EXPECT_EQ(fleet().size(), 0U);
+  EXPECT_EQ(Pushed(Values(3)), "ok");
+}
+
 TEST_F(FleetBootValuesTest, ReferenceStatesAreReplacedByValues) {
   ASSERT_EQ(Pushed(json::Serialize(policy::testing::Reference())), "ok");
   EXPECT_EQ(Pushed(Values(1)), "ok");

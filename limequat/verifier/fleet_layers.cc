@@ -13,6 +13,16 @@
 
 namespace limequat::verifier {
 
+namespace {
+
+// A release without a name is no order of versions: Keylime's tools write 0.
+std::optional<PolicyLabel> LabelOf(const policy::RuntimePolicy& policy) {
+  if (policy.name().empty()) return std::nullopt;
+  return PolicyLabel{.made_for = policy.name(), .release = policy.release()};
+}
+
+}  // namespace
+
 Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& choices) {
   Layering layering(parts_.store, parts_.policies);
   std::vector<std::string> names;
@@ -24,6 +34,7 @@ Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& 
     LQ_RETURN_IF_ERROR(CheckIsFor(policy->name(), choice.name));
     LQ_RETURN_IF_ERROR(CheckPinnedKey(choice.name, *choice.body));
     LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.ListPolicyVersions(choice.name));
+    if (stored.empty()) LQ_RETURN_IF_ERROR(CheckSuccession(choice.name, *policy));
     if (!stored.empty() && stored.front().hash != policy->hash())
       return Conflict("verifier.policy_exists",
                       fmt::format("IMA policy with name {} already exists. Please use a different "
@@ -63,7 +74,10 @@ Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view bo
 
 Status Fleet::RemovePolicy(std::string_view name) {
   const std::lock_guard administration(administration_);
-  return parts_.store.RemovePolicy(name);
+  LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindPolicy(name));
+  if (!stored) return NotFound("verifier.unknown_policy", "no policy has this name");
+  LQ_ASSIGN_OR_RETURN(const auto present, parts_.policies.GetStored(stored->body));
+  return parts_.store.RemovePolicy(name, LabelOf(*present));
 }
 
 Status Fleet::CheckIsFor(std::string_view made_for, std::string_view name) {
@@ -73,23 +87,29 @@ Status Fleet::CheckIsFor(std::string_view made_for, std::string_view name) {
                                EscapeForDisplay(made_for, 128), EscapeForDisplay(name, 128)));
 }
 
-Error Fleet::NoLaterRelease(std::string_view name, std::uint64_t present) {
+// Of a policy that says for which name it was made, and in which order its versions came, an
+// old one that was signed once does not come back (attack A11).
+Status Fleet::CheckFollows(std::string_view name, const std::optional<PolicyLabel>& before,
+                           const std::optional<PolicyLabel>& next) {
+  if (!before) return {};
+  const bool is_named = next && (before->made_for.empty() || !next->made_for.empty());
+  if (is_named && next->release > before->release) return {};
   return Conflict("verifier.policy_release",
-                  fmt::format("the present policy {} is release {} of it; the next one must be "
-                              "labelled so too, with a higher number",
-                              EscapeForDisplay(name, 128), present));
+                  fmt::format("the policy {} is, or was when it was removed, release {} of it; the "
+                              "next one must be labelled so too, with a higher number",
+                              EscapeForDisplay(name, 128), before->release));
 }
 
-// A policy that says for which name it was made, and in which order its versions came,
-// is held to it (attack A11): an old one that was signed once does not come back.
 Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy& next) {
   LQ_RETURN_IF_ERROR(CheckIsFor(next.name(), name));
   LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindPolicy(name));
-  if (!stored || stored->hash == next.hash()) return {};
+  if (!stored) {
+    LQ_ASSIGN_OR_RETURN(const auto removed, parts_.store.FindRemovedPolicy(name));
+    return CheckFollows(name, removed, LabelOf(next));
+  }
+  if (stored->hash == next.hash()) return {};
   LQ_ASSIGN_OR_RETURN(const auto present, parts_.policies.GetStored(stored->body));
-  if (present->name().empty()) return {};
-  if (!next.name().empty() && next.release() > present->release()) return {};
-  return NoLaterRelease(name, present->release());
+  return CheckFollows(name, LabelOf(*present), LabelOf(next));
 }
 
 // Every machine with a layer of this name, and what it is held to from now on. Whoever is

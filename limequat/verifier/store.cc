@@ -98,7 +98,17 @@ const sql::Migration kLayers{
         "CREATE INDEX machines_by_boot_policy ON machines (boot_policy_name)",
     }};
 
-const std::array kMigrations = {kFirst, kPolicyVersions, kBootPolicies, kPolicyKeys, kLayers};
+const sql::Migration kRemovedPolicies{
+    .version = 6,
+    .name = "labels of removed policies",
+    .statements = {
+        "CREATE TABLE removed_policies (kind VARCHAR(16) NOT NULL, name VARCHAR(255) NOT NULL, "
+        "made_for VARCHAR(255) NOT NULL, release_number BIGINT NOT NULL, "
+        "PRIMARY KEY (kind, name))",
+    }};
+
+const std::array kMigrations = {kFirst,      kPolicyVersions, kBootPolicies,
+                                kPolicyKeys, kLayers,         kRemovedPolicies};
 
 }  // namespace
 

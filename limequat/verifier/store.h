@@ -60,6 +60,12 @@ struct Failure {
   std::string document;  // appraise::ToJson of the appraisal, whole
 };
 
+// What a policy says of itself: the name it is for, "" for any, and which release it is.
+struct PolicyLabel {
+  std::string made_for;
+  std::uint64_t release = 0;
+};
+
 // What the verifier keeps: machines, policies by content, incidents, the last
 // failures of each machine, notices that wait for delivery. Every verdict is
 // computed; none is stored. Thread-safe. Errors are those of sql.
@@ -108,10 +114,14 @@ class Store {
   };
   Result<std::vector<Rebound>> PutPolicy(const StoredPolicy& policy, const std::vector<Move>& moves,
                                          Time now);
-  // Removes a name, its versions and the content that nothing else refers to. kNotFound
+  // Removes a name, its versions and the content that nothing else refers to; `label` of the
+  // last one is kept, so that no older one comes back (attack A11). kNotFound
   // ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use") with one of the
   // machines in its message.
-  Status RemovePolicy(std::string_view name);
+  Status RemovePolicy(std::string_view name, const std::optional<PolicyLabel>& label);
+  // Of the policy that had this name and was removed; nullopt if there was none, or it had
+  // no label.
+  Result<std::optional<PolicyLabel>> FindRemovedPolicy(std::string_view name);
   // nullopt if the name is unknown.
   Result<std::optional<StoredPolicy>> FindPolicy(std::string_view name);
   Result<std::optional<StoredPolicy>> FindPolicyByHash(const crypto::Digest& hash);
@@ -141,8 +151,9 @@ class Store {
   Result<std::optional<BootPolicy>> FindBootPolicy(std::string_view name);
   // Names and hashes, without bodies.
   Result<std::vector<BootPolicy>> ListBootPolicies();
-  // kNotFound ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use").
-  Status RemoveBootPolicy(std::string_view name);
+  // As RemovePolicy and FindRemovedPolicy.
+  Status RemoveBootPolicy(std::string_view name, const std::optional<PolicyLabel>& label);
+  Result<std::optional<PolicyLabel>> FindRemovedBootPolicy(std::string_view name);
 
   // --- failures and incidents ---
   // How many incidents of the machine are open. Called on the writer's thread, in

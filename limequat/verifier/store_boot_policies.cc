@@ -84,7 +84,7 @@ Result<std::vector<Store::BootPolicy>> Store::ListBootPolicies() {
   return policies;
 }
 
-Status Store::RemoveBootPolicy(std::string_view name) {
+Status Store::RemoveBootPolicy(std::string_view name, const std::optional<PolicyLabel>& label) {
   return database_->Write(Patience(), [&](Connection& connection) -> Status {
     LQ_ASSIGN_OR_RETURN(
         auto users,
@@ -101,7 +101,7 @@ Status Store::RemoveBootPolicy(std::string_view name) {
     if (removed == 0) {
       return NotFound("verifier.unknown_policy", "no measured-boot policy has this name");
     }
-    return {};
+    return KeepLabel(connection, PolicyKind::kBoot, std::string(name), label);
   });
 }
 

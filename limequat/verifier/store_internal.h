@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,11 @@ Result<Store::Rebound> Rebind(sql::Connection& connection, std::string agent_id)
 // changed.
 Result<std::vector<Store::Rebound>> Rebind(sql::Connection& connection,
                                            const std::vector<sql::Row>& bound);
+
+// Keeps the label of a policy that is being removed, in place of one that was kept before.
+enum class PolicyKind : std::uint8_t { kRuntime, kBoot };
+Status KeepLabel(sql::Connection& connection, PolicyKind kind, const std::string& name,
+                 const std::optional<PolicyLabel>& label);
 
 // How many incidents of the machine are open, under its name or its EK ("": unknown).
 Result<std::int64_t> CountOpen(sql::Connection& connection, std::string_view agent_id,

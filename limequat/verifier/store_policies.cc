@@ -136,7 +136,7 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
   return rebound;
 }
 
-Status Store::RemovePolicy(std::string_view name) {
+Status Store::RemovePolicy(std::string_view name, const std::optional<PolicyLabel>& label) {
   return database_->Write(Patience(), [&](Connection& connection) -> Status {
     const std::string text(name);
     LQ_ASSIGN_OR_RETURN(
@@ -155,6 +155,7 @@ Status Store::RemovePolicy(std::string_view name) {
     LQ_ASSIGN_OR_RETURN(auto versions,
                         connection.Execute("DELETE FROM policy_versions WHERE name = ?", {text}));
     static_cast<void>(versions);
+    LQ_RETURN_IF_ERROR(KeepLabel(connection, PolicyKind::kRuntime, text, label));
     return DropUnused(connection);
   });
 }
