@@ -49,10 +49,10 @@ Result<std::shared_ptr<const BootCriteria>> BootCriteria::Create(BootPolicy poli
 crypto::Digest BootCriteria::HashOf(BootPolicy policy, std::string_view reference,
                                     std::string_view model) {
   crypto::Hasher hasher(crypto::HashAlgorithm::kSha256);
-  // No policy's name has this byte, and the model's has its length in front.
+  // No policy's name has this byte, and the model's has its length in front, also if it has
+  // none: or else a reference could begin like a model.
   hasher.Update(AsBytes(std::string(policy::BootPolicyName(policy)) + '\n'));
-  if (!model.empty())
-    hasher.Update(AsBytes(std::to_string(model.size()) + ' ' + std::string(model) + '\n'));
+  hasher.Update(AsBytes(std::to_string(model.size()) + ' ' + std::string(model) + '\n'));
   hasher.Update(AsBytes(reference));
   return hasher.Finish();
 }

@@ -24,6 +24,12 @@ TEST(BootCriteria, HashIsOfPolicyAndReference) {
   EXPECT_FALSE(one->hash().IsZero());
 }
 
+// Else a text that was never read would be taken for one that was.
+TEST(BootCriteria, HashTellsAModelFromAReferenceThatBeginsLikeOne) {
+  EXPECT_NE(BootCriteria::HashOf(BootPolicy::kExample, "3 abc\n{}", ""),
+            BootCriteria::HashOf(BootPolicy::kExample, "{}", "abc"));
+}
+
 TEST(BootCriteria, WhatLooksAndWhatCompares) {
   struct Case {
     BootPolicy policy;
