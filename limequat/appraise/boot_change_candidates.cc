@@ -147,6 +147,7 @@ void AddGrubCommands(const eventlog::VerifiedLog& log, const Object& reference, 
   const eventlog::BootChainReading reading = eventlog::ReadBootChain(log);
   Array shown;
   for (const eventlog::MeasuredText& command : reading.chain.grub_commands) {
+    if (shown.size() > kMaxBootAdditions) break;  // too many to be proposed
     const Value text(AsText(command.text));
     if (IsUtf8(AsText(command.text)) && !Lists(shown, text)) shown.push_back(text);
   }
