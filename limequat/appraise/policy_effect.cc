@@ -85,7 +85,9 @@ PolicyEffect CompareAppraisals(const Appraisal& now, const Appraisal& then) {
 Result<Appraisal> AppraiseForSimulation(ByteView list, ima::Format format,
                                         const policy::PolicyAt& policy,
                                         const std::optional<PcrClaim>& pcr) {
-  LQ_ASSIGN_OR_RETURN(Appraisal appraisal, AppraiseImaList(list, format, policy, pcr));
+  policy::PolicyAt asked = policy;
+  if (!pcr || !pcr->boot) asked.LeaveOutCommandLine();
+  LQ_ASSIGN_OR_RETURN(Appraisal appraisal, AppraiseImaList(list, format, asked, pcr));
   std::erase_if(appraisal.findings, [](const Finding& finding) {
     return finding.check == "ima.boot_aggregate" && finding.outcome == Outcome::kNotEvaluated;
   });

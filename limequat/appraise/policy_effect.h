@@ -45,10 +45,11 @@ struct PolicyEffect {
 PolicyEffect CompareAppraisals(const Appraisal& now, const Appraisal& then);
 
 // A list as AppraiseImaList appraises it, but for `ima.boot_aggregate` that is not
-// evaluated: a verifier computes it from the quote that there is none of here. It would
-// fail every list under every policy and hide what a draft changes. Nothing else is left
-// out; the result says what a policy would do, never that a machine is good. Hostile
-// input; errors of AppraiseImaList.
+// evaluated, and for the command line that a layer needs (`ima.coverage`) unless `pcr` has
+// a boot: a verifier has them from the quote and the event log, of which there is none here.
+// They would fail every list and hide what a draft changes. Nothing else is left out; the result
+// says what a policy would do, never that a machine is good. Hostile input; errors of
+// AppraiseImaList.
 Result<Appraisal> AppraiseForSimulation(ByteView list, ima::Format format,
                                         const policy::PolicyAt& policy,
                                         const std::optional<PcrClaim>& pcr);

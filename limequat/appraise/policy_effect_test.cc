@@ -97,6 +97,22 @@ TEST_F(SimulationTest, BootAggregateThatNobodyCanComputeFailsNoList) {
   EXPECT_EQ(Simulated(machine_.PolicyText({})).verdict(), Verdict::kPass);
 }
 
+// It would fail every list, under the policy of now and under the draft, and hide what the
+// draft breaks.
+TEST_F(SimulationTest, CommandLineThatNobodyCanSeeFailsNoList) {
+  const auto needs = [&](std::string_view coverage) {
+    std::string policy = machine_.PolicyText({});
+    policy.insert(policy.find("\"dm_policy\""), "\"coverage\":{" + std::string(coverage) + "},");
+    return policy;
+  };
+  const std::string_view line = R"("command_line":{"ima_policy":["tcb"]})";
+  EXPECT_EQ(Simulated(needs(line)).verdict(), Verdict::kPass);
+  const std::string entry = R"("entries":{"ima_policy":[")" + std::string(64, '1') + R"("]})";
+  const Appraisal appraisal = Simulated(needs(std::string(line) + "," + entry));
+  EXPECT_EQ(appraisal.verdict(), Verdict::kFail) << "what the list can show is looked at";
+  EXPECT_NE(FindCheck(appraisal.findings, "ima.coverage"), nullptr);
+}
+
 TEST_F(SimulationTest, NothingElseIsLeftOut) {
   const std::string policy = machine_.PolicyText({});
   machine_.Run("/usr/bin/unknown", "unknown 1");

@@ -40,6 +40,9 @@ struct Policies {
   Time at{};
   Time first_seen{};
 
+  bool NeedCommandLine() const {
+    return draft->needs_command_line() || (current != nullptr && current->needs_command_line());
+  }
   policy::PolicyAt At(const policy::PolicySet& set) const { return {set, at, first_seen}; }
 };
 
@@ -197,6 +200,9 @@ Result<Ending> PolicySimulate::Run(Console& console) const {
   if (!why.empty()) document.Set("unpoliced_because", why);
   LQ_RETURN_IF_ERROR(
       console.Show(document, [&] { return simulation.Render(console.look(), all); }));
+  if (policies.NeedCommandLine()) {
+    console.Note("limequat: a layer needs a kernel command line, which no list shows: left out");
+  }
   for (const std::string& note : simulation.Problems(all)) console.Note("limequat: " + note);
   if (simulation.evaluated() == 0) return Ending::kMalformed;
   return simulation.harms() ? Ending::kNotTrustworthy : Ending::kDone;

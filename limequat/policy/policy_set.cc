@@ -237,6 +237,7 @@ PathAnswer PolicyAt::LookCoverage(std::string_view name, ByteView digest) const 
 
 ParameterValues PolicyAt::command_line() const {
   ParameterValues needed;
+  if (!looks_at_command_line_) return needed;
   for (const Counting& each : set_->counting_) {
     if (!InEffect(each)) continue;
     for (const auto& [name, values] : each.layer->policy->command_line()) {

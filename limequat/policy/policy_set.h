@@ -116,6 +116,9 @@ class PolicyAt {
   // Keys that vouch for files in place of those of the layers, also if there are none among
   // them; null: those of the layers. They must outlive this.
   void UseKeys(const ima::Keyring* keys) { keys_ = keys; }
+  // From now on no layer needs a kernel command line: for evidence that cannot show one, where
+  // nothing is decided by the answer (appraise::AppraiseForSimulation).
+  void LeaveOutCommandLine() { looks_at_command_line_ = false; }
 
   const PolicySet& set() const { return *set_; }
   Time now() const { return now_; }
@@ -173,6 +176,7 @@ class PolicyAt {
   Time now_;
   Time first_verified_;
   const ima::Keyring* keys_ = nullptr;
+  bool looks_at_command_line_ = true;
 };
 
 // What `layer`, one of the set's, does at these moments: "in effect", "not yet", "retired" (for

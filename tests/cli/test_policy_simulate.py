@@ -58,6 +58,17 @@ class SimulateTest(PolicyFileTest):
                      f"path /bin/b  {digest_of(b'/bin/b')}", "nothing was changed"):
             self.assertIn(part, text)
 
+    def test_command_line_that_a_layer_needs_hides_nothing(self) -> None:
+        def needing(digests: dict[str, list[str]]) -> Any:
+            made = policy(digests)
+            made["ima"]["coverage"] = {"command_line": {"ima_policy": ["tcb"]}}
+            return made
+        draft = self.write("draft.json", needing({**listed(b"/bin/a"), "/bin/b": [_ONE]}))
+        done = self.simulate(draft, against=(self.write("now.json", needing(listed(*_NAMES))),))
+        self.assertEqual(done.status, 1, done.err)
+        self.assertEqual(self.effects(done), {"web-1": "newly_failing", "web-2": "stays_failing", "web-3": "stays_passing"})
+        self.assertIn("a layer needs a kernel command line, which no list shows: left out", done.err)
+
     def test_who_would_newly_pass(self) -> None:
         done = self.simulate(self.write("draft.json", policy(listed(*_NAMES, b"/bin/c"))), against=(self.current,))
         self.assertEqual((done.status, self.effects(done)["web-2"]), (0, "newly_passing"), done.err)
