@@ -141,6 +141,23 @@ TEST(BootValuesAppraisal, Attack_A07_NoKeyHidesACommandLine) {
   EXPECT_THAT(Objections(hidden), Has("boot.addition: "));
 }
 
+// GRUB leaves out "!" when it looks for the command, and takes a file that is a list of blocks.
+TEST(BootValuesAppraisal, Attack_A07_NoNameHidesACommandLine) {
+  for (const char* command : {"! linux /vmlinuz init=/bin/sh", "! ! linux /vmlinuz init=/bin/sh",
+                              "/vmlinuz init=/bin/sh"}) {
+    EXPECT_THAT(Objections(Boot().Grub("grub_cmd", command)), Has("'/vmlinuz init=/bin/sh'"));
+  }
+  for (const char* text :
+       {"8192+20000 root=/dev/sda1", "time linux echo init=/bin/sh", "vmlinuz"}) {
+    EXPECT_THAT(Objections(Boot().Grub("grub_cmd", text)),
+                Has("boot.command_line: the kernel was started with '" + std::string(text)));
+  }
+  EXPECT_THAT(Objections(Boot().Grub("grub_cmd", "! linux echo init=/bin/sh")),
+              Has("boot.command_line: the kernel was started with 'echo init=/bin/sh'"));
+  EXPECT_THAT(Objections(Boot().Grub("grub_cmd", "! [ -s x ]").Grub("grub_cmd", "chainloader /x")),
+              IsEmpty());
+}
+
 TEST(BootValuesAppraisal, ACommandLineMustHaveBeenMeasured) {
   Boot boot;
   for (int i = 0; i < 5; ++i) boot.Remove(8, 0);

@@ -1,7 +1,7 @@
 // What a log shows, for the appraisal by reference values.
 
 #include <algorithm>
-#include <array>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -22,9 +22,6 @@ using eventlog::kGrubPcr;
 using eventlog::kLoaderPcr;
 using eventlog::MeasuredText;
 
-constexpr std::array<std::string_view, 4> kLoadCommands = {"linux", "linux16", "linuxefi",
-                                                           "linuxboot"};
-
 bool IsWide(ByteView measured) {
   return measured.size() % 2 == 0 && measured.size() >= 2 && measured[1] == 0;
 }
@@ -38,12 +35,6 @@ std::string TextOf(ByteView measured) {
   return text;
 }
 
-// GRUB measures commands and command lines into one PCR, and what tells them apart is not
-// measured. No command begins so, and every kernel's file does (grub_file_open).
-bool BeginsWithFile(std::string_view text) {
-  return text.starts_with('/') || text.starts_with('(');
-}
-
 void AddLine(std::uint32_t pcr, const MeasuredText& measured, std::string text,
              crypto::HashAlgorithm bank, BootEvidence& out) {
   out.lines.push_back({.pcr = pcr,
@@ -53,16 +44,21 @@ void AddLine(std::uint32_t pcr, const MeasuredText& measured, std::string text,
                        .is_wide = IsWide(measured.text)});
 }
 
+// What begins with no command that is known counts as a line: it is to be listed.
 void TakeCommand(const MeasuredText& command, crypto::HashAlgorithm bank, BootEvidence& out) {
   const std::string_view text = AsText(command.text);
-  const std::size_t space = text.find(' ');
-  if (BeginsWithFile(text)) {
-    AddLine(kGrubPcr, command, std::string(text), bank, out);
-  } else if (std::ranges::find(kLoadCommands, text.substr(0, space)) != kLoadCommands.end()) {
-    AddLine(kGrubPcr, command,
-            std::string(space == std::string_view::npos ? "" : text.substr(space + 1)), bank, out);
-  } else {
-    out.commands.push_back(command);
+  switch (GrubTextOf(text)) {
+    case GrubText::kHarmless:
+    case GrubText::kCommand:
+      out.commands.push_back(command);
+      break;
+    case GrubText::kLoadsKernel:
+      AddLine(kGrubPcr, command, std::string(KernelOf(text)), bank, out);
+      break;
+    case GrubText::kLine:
+    case GrubText::kUnknown:
+      AddLine(kGrubPcr, command, std::string(text), bank, out);
+      break;
   }
 }
 
@@ -108,15 +104,20 @@ BootEvidence ReadEvidence(const eventlog::VerifiedLog& log) {
   out.has_grub = !out.chain.grub_commands.empty();
   for (const MeasuredText& command : out.chain.grub_commands) {
     TakeCommand(command, log.bank(), out);
+    out.grub_texts.push_back(command);
   }
-  for (const MeasuredText& line : out.chain.kernel_command_lines) {
-    AddLine(out.has_grub ? kGrubPcr : kCommandLinePcr, line, TextOf(line.text), log.bank(), out);
-  }
+  std::set<std::uint64_t> of_grub;
   eventlog::VerifiedEvents events = log.events();
   for (auto event = events.Next(); event; event = events.Next()) {
+    if (event->pcr() == kGrubPcr) of_grub.insert(event->index());
     if (event->pcr() == kLoaderPcr && eventlog::SeparatorOf(*event)) {
       out.loader_separator = event->index();
     }
+  }
+  for (const MeasuredText& line : out.chain.kernel_command_lines) {
+    if (of_grub.contains(line.event)) out.grub_texts.push_back(line);
+    AddLine(of_grub.contains(line.event) ? kGrubPcr : kCommandLinePcr, line, TextOf(line.text),
+            log.bank(), out);
   }
   return out;
 }

@@ -1,10 +1,9 @@
 #include "limequat/policy/command_line_coverage.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <optional>
 #include <set>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -18,11 +17,8 @@ namespace {
 
 constexpr std::size_t kShown = 128;
 
-// Commands of GRUB after which another program than the kernel of `linux` may run. `reboot` and
-// its like begin a new boot.
-constexpr std::array<std::string_view, 9> kOtherStarters = {
-    "chainloader", "exit",        "multiboot",    "multiboot2", "xen_hypervisor",
-    "xnu_kernel",  "appleloader", "xnu_kernel64", "kfreebsd"};
+// What the kernel's EFI stub measures into PCR 9: its options, then the initrd.
+constexpr std::size_t kStubEvents = 2;
 
 bool IsPlain(char c) { return c >= ' ' && c <= '~'; }
 
@@ -64,24 +60,34 @@ std::string WhyUnreadable(std::string_view line) {
   return {};
 }
 
-std::string_view FirstWord(std::string_view text) { return text.substr(0, text.find(' ')); }
-
-// Commands that GRUB measured are texts without NUL; systemd-boot's command line is one with.
-std::string WhyNoCommand(std::string_view text) {
+// Texts that GRUB measured have no NUL; systemd-boot's command line has one.
+std::string ObjectToText(std::string_view text, GrubText kind, const ParameterValues& needed) {
   if (text.find('\0') != std::string_view::npos) return "PCR 8 has a text that is not of GRUB";
-  if (std::ranges::find(kOtherStarters, FirstWord(text)) == kOtherStarters.end()) return {};
+  // GRUB measures "FILE ARGUMENTS", and gives the kernel "BOOT_IMAGE=FILE ARGUMENTS".
+  switch (kind) {
+    case GrubText::kHarmless:
+      return {};
+    case GrubText::kLoadsKernel:
+      return ObjectToCommandLine(fmt::format("BOOT_IMAGE={}", KernelOf(text)), needed);
+    case GrubText::kLine:
+      return ObjectToCommandLine(fmt::format("BOOT_IMAGE={}", text), needed);
+    case GrubText::kCommand:
+    case GrubText::kUnknown:
+      break;
+  }
   return fmt::format("GRUB ran '{}', which may have started something else than its kernel",
                      EscapeForDisplay(text, kShown));
 }
 
-// What the PCR was extended with first. PCRs 8 and 9 have no separators: what looks like one may
-// be an empty command line.
-std::optional<crypto::Digest> FirstOf(const eventlog::VerifiedLog& log, std::uint32_t pcr) {
+// What a PCR was extended with, in its order. PCRs 8 and 9 have no separators: what looks like one
+// may be an empty command line.
+std::vector<crypto::Digest> DigestsOf(const eventlog::VerifiedLog& log, std::uint32_t pcr) {
+  std::vector<crypto::Digest> digests;
   eventlog::VerifiedEvents events = log.events();
   for (auto event = events.Next(); event; event = events.Next()) {
-    if (event->pcr() == pcr) return event->digest();
+    if (event->pcr() == pcr) digests.push_back(event->digest());
   }
-  return std::nullopt;
+  return digests;
 }
 
 std::string ObjectToGrub(const BootEvidence& evidence, const ParameterValues& needed) {
@@ -89,29 +95,42 @@ std::string ObjectToGrub(const BootEvidence& evidence, const ParameterValues& ne
     return fmt::format("the log does not show what event {} measured, which may be a command line",
                        evidence.chain.unexplained.front().event);
   }
-  for (const auto* texts : {&evidence.chain.grub_commands, &evidence.chain.kernel_command_lines}) {
-    for (const eventlog::MeasuredText& text : *texts) {
-      if (std::string why = WhyNoCommand(AsText(text.text)); !why.empty()) return why;
-    }
+  const auto is_other = [](const MeasuredLine& line) { return line.pcr != eventlog::kGrubPcr; };
+  if (std::ranges::any_of(evidence.lines, is_other)) {
+    return "PCR 12 has a command line, which is not of GRUB";
   }
-  for (const MeasuredLine& line : evidence.lines) {
-    if (std::string why = ObjectToCommandLine(line.text, needed); !why.empty()) return why;
+  bool has_line = false;
+  for (const eventlog::MeasuredText& measured : evidence.grub_texts) {
+    const std::string_view text = AsText(measured.text);
+    const GrubText kind = GrubTextOf(text);
+    if (std::string why = ObjectToText(text, kind, needed); !why.empty()) return why;
+    has_line = has_line || kind == GrubText::kLine;
   }
-  return evidence.lines.empty() ? "GRUB measured no command line" : "";
+  return has_line ? "" : "GRUB measured no command line";
 }
 
 // Text of eight bits that the digest is of would not be what the stub made of it: it reads UTF-16.
+// A stub that measures the initrd alone (Linux 5.17 to 6.0) has one event, of a content that is
+// anybody's choice.
 std::string ObjectToStub(const eventlog::VerifiedLog& log, const BootEvidence& evidence,
                          const ParameterValues& needed) {
   constexpr const char* kNoText =
       "no log shows the text of the command line that the kernel's EFI "
       "stub measured into PCR 9 (it may be inside of its image)";
-  const std::optional<crypto::Digest> options = FirstOf(log, eventlog::kFilePcr);
-  if (!options) return "nothing measured a command line into PCR 8 or 9";
+  const std::vector<crypto::Digest> measured = DigestsOf(log, eventlog::kFilePcr);
+  if (measured.empty()) return "nothing measured a command line into PCR 8 or 9";
   const auto line = std::ranges::find_if(evidence.lines, [&](const MeasuredLine& one) {
-    return one.digest == *options && crypto::Hash(log.bank(), LoadOptions(one.text)) == *options;
+    return one.digest == measured.front() &&
+           crypto::Hash(log.bank(), LoadOptions(one.text)) == measured.front();
   });
-  return line == evidence.lines.end() ? kNoText : ObjectToCommandLine(line->text, needed);
+  if (line == evidence.lines.end()) return kNoText;
+  if (measured.size() != kStubEvents) {
+    return fmt::format(
+        "PCR 9 has {} events, not a command line and an initrd: which of them the "
+        "kernel's EFI stub measured as its command line is not known",
+        measured.size());
+  }
+  return ObjectToCommandLine(line->text, needed);
 }
 
 }  // namespace
@@ -134,6 +153,9 @@ std::string ObjectToCommandLine(std::string_view line, const ParameterValues& ne
     if (one == "--" || one == "\"--\"") is_for_init = true;
     std::string name = NameOf(one);
     if (name == "bootconfig") return "the initrd may add to the command line (bootconfig)";
+    if (name == "initcall_blacklist") {
+      return "the kernel was told to leave out parts of itself (initcall_blacklist)";
+    }
     if (!IsImaParameter(name)) continue;
     const auto good = needed.find(name);
     if (good == needed.end() || !good->second.contains(std::string(ValueOf(one)))) {
@@ -155,8 +177,8 @@ std::string ObjectToBoot(const eventlog::VerifiedLog& log, const ParameterValues
     }
   }
   const BootEvidence evidence = ReadEvidence(log);
-  return FirstOf(log, eventlog::kGrubPcr) ? ObjectToGrub(evidence, needed)
-                                          : ObjectToStub(log, evidence, needed);
+  return DigestsOf(log, eventlog::kGrubPcr).empty() ? ObjectToStub(log, evidence, needed)
+                                                    : ObjectToGrub(evidence, needed);
 }
 
 }  // namespace limequat::policy

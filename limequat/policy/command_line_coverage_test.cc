@@ -74,6 +74,10 @@ TEST(CommandLineCoverage, Attack_A02_WhatElseIsSaidOfImaMustBeListed) {
 TEST(CommandLineCoverage, Attack_A02_WhatKernelsReadDifferently) {
   const std::string good = "ima_policy=tcb";
   EXPECT_THAT(ObjectToCommandLine("ro bootconfig " + good, kTcb), HasSubstr("bootconfig"));
+  for (const char* other : {"initcall_blacklist=init_ima", "initcall-blacklist=x,init_ima",
+                            "\"initcall_blacklist=x\"", "initcall_blacklist"}) {
+    EXPECT_THAT(ObjectToCommandLine(good + " " + other, kTcb), HasSubstr("initcall_blacklist"));
+  }
   for (const char c : {'\0', '\n', '\t', '\x7f', '\xa0'}) {
     EXPECT_THAT(ObjectToCommandLine("ro" + std::string(1, c) + " " + good, kTcb),
                 HasSubstr("characters"));
@@ -152,7 +156,63 @@ TEST(CommandLineCoverage, Attack_A02_AnotherProgramAfterTheGoodLine) {
                   HasSubstr("GRUB ran"));
     }
   }
-  EXPECT_EQ(ObjectionTo(WithGrub().Grub("grub_cmd", "exitx")), "");
+}
+
+// GRUB measures `! command` as a whole, and runs the command.
+TEST(CommandLineCoverage, Attack_A02_ACommandBehindAnInversion) {
+  for (const char* command : {"! chainloader /x.efi", "! exit", "! ! exit", "! linux /v ro",
+                              "! linux 8192+20000 root=/dev/sda1"}) {
+    EXPECT_NE(ObjectionTo(WithGrub().Grub("grub_cmd", command)), "") << command;
+  }
+  EXPECT_EQ(ObjectionTo(WithGrub().Grub("grub_cmd", "! [ x = y ]")), "");
+  EXPECT_EQ(ObjectionTo(WithGrub().Grub("grub_cmd", "! linux /v ima_policy=tcb")), "");
+}
+
+// No command is known to be harmless because nobody knows it.
+TEST(CommandLineCoverage, Attack_A02_OnlyKnownCommandsAreHarmless) {
+  for (const char* command :
+       {"", " ", "exitx", "!", "!exit", "! ", "time chainloader /x.efi", "xen_hypervisor /xen",
+        "acpi /t", "devicetree /t", "normal_exit", "lua /x", "write_byte 1 2", "legacy_kernel /v",
+        "1a=b", "a-b=c", "=", "ima_policy"}) {
+    EXPECT_THAT(ObjectionTo(WithGrub().Grub("grub_cmd", command)), HasSubstr("GRUB ran"))
+        << command;
+  }
+  for (const char* command :
+       {"recordfail", "menuentry_id_option=--id", "font=a b", "[ -s /grubenv ]", "boot"}) {
+    EXPECT_EQ(ObjectionTo(WithGrub().Grub("grub_cmd", command)), "") << command;
+  }
+}
+
+// The file of a kernel is a list of blocks, or any name on a network.
+TEST(CommandLineCoverage, Attack_A02_AKernelWhoseNameIsNoPath) {
+  for (const char* line : {"8192+20000 root=/dev/sda1", "8192+20000 ima_policy=tcb", "8192+20000",
+                           "vmlinuz ima_policy=tcb", "\"/v\" ima_policy=tcb"}) {
+    for (const char* key : {"grub_cmd", "kernel_cmdline"}) {
+      EXPECT_THAT(ObjectionTo(WithGrub().Grub(key, line)), HasSubstr("GRUB ran")) << line;
+    }
+  }
+}
+
+// It is a file that is named first, never a parameter, whatever the log calls the texts.
+TEST(CommandLineCoverage, Attack_A02_AKernelFileThatIsNamedLikeAParameter) {
+  for (const char* key : {"grub_cmd", "kernel_cmdline"}) {
+    Boot boot = WithGrub().Grub(key, "linux ima_policy=tcb ro").Grub(key, "ima_policy=tcb ro");
+    EXPECT_THAT(ObjectionTo(boot), HasSubstr("without ima_policy")) << key;
+  }
+  const std::string file = "/v" + std::string(kMaxKernelCommandLine - 28, 'x');
+  EXPECT_EQ(ObjectionTo(WithGrub(file + " ima_policy=tcb")), "");
+  EXPECT_THAT(ObjectionTo(WithGrub(file + "x ima_policy=tcb")), HasSubstr("2048 bytes"));
+}
+
+// A command that did not load its kernel measured no line of its own; PCR 12 is open to anybody.
+TEST(CommandLineCoverage, Attack_A02_ALineThatGrubDidNotStart) {
+  Boot boot = WithGrub();
+  boot.Remove(8, 2);
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("no command line"));
+  boot.Grub("kernel_cmdline", "echo /vmlinuz ima_policy=tcb");
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("no command line"));
+  boot.Add(12, EventType::kIpl, "/vmlinuz ima_policy=tcb");
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("PCR 12"));
 }
 
 // What systemd-boot before version 251 measured into PCR 8, called a command of GRUB.
@@ -205,6 +265,19 @@ TEST(CommandLineCoverage, Attack_A02_AnInitrdThatLooksLikeALine) {
   boot.At(9, 1).measured = ToBytes(Wide("ro ima_policy=tcb"));
   boot.Add(12, EventType::kIpl, Wide("ro ima_policy=tcb"));
   EXPECT_THAT(ObjectionTo(boot), HasSubstr("without ima_policy"));
+}
+
+// Linux 5.17 to 6.0 measures the initrd alone, which comes first then.
+TEST(CommandLineCoverage, Attack_A02_AStubThatMeasuresOnlyTheInitrd) {
+  Boot boot = WithStub("ro");
+  boot.Remove(9, 0);
+  boot.At(9, 0).measured = ToBytes(Wide("ro ima_policy=tcb"));
+  boot.Add(12, EventType::kIpl, Wide("ro ima_policy=tcb"));
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("PCR 9 has 1 events"));
+  // Another kernel, which was started when this one gave up.
+  boot.Add(9, EventType::kEventTag, "options", Wide("ro"));
+  boot.Add(9, EventType::kEventTag, "initrd", "initrd");
+  EXPECT_THAT(ObjectionTo(boot), HasSubstr("PCR 9 has 3 events"));
 }
 
 // Options that are the bytes of a separator: the kernel was started with nothing.
