@@ -177,8 +177,8 @@ TEST(CommandLineCoverage, Attack_A02_OnlyKnownCommandsAreHarmless) {
     EXPECT_THAT(ObjectionTo(WithGrub().Grub("grub_cmd", command)), HasSubstr("GRUB ran"))
         << command;
   }
-  for (const char* command :
-       {"recordfail", "menuentry_id_option=--id", "font=a b", "[ -s /grubenv ]", "boot"}) {
+  for (const char* command : {"recordfail", "gptpriority hd0 2 prioA", "menuentry_id_option=--id",
+                              "font=a b", "[ -s /grubenv ]", "boot"}) {
     EXPECT_EQ(ObjectionTo(WithGrub().Grub("grub_cmd", command)), "") << command;
   }
 }

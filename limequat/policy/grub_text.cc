@@ -55,6 +55,7 @@ constexpr std::array kHarmless = std::to_array<std::string_view>({
     "search.part_uuid",
     "probe",
     "gptprio.next",
+    "gptpriority",
     "load_env",
     "save_env",
     "list_env",
