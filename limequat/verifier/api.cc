@@ -28,6 +28,15 @@ http::Response OwnError(int status, const Error& error) {
   return http::Reply(status, json::Serialize(document));
 }
 
+http::Access Operators() { return http::Access::Roles({std::string(kOperatorRole)}); }
+
+http::RouteOptions Administration() { return {.lane = http::Lane::kAdministration}; }
+
+http::RouteOptions Upload(std::size_t max_body) {
+  constexpr int kUploadsAtOnce = 8;
+  return {.lane = http::Lane::kAdministration, .max_body = max_body, .max_running = kUploadsAtOnce};
+}
+
 std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts) {
   auto router = std::make_shared<http::Router>();
   router->OnRefusal([](const http::Request& request, int status, const Error& why) {

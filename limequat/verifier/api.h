@@ -34,6 +34,12 @@ inline constexpr std::size_t kMaxPolicyBody = 100U << 20U;  // Keylime's default
 // Every route of the verifier: Keylime's API v2 and our own /api/v1.
 std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts);
 
+// What the routes for operators share: who may use them, and how much they may take. Uploads
+// have bodies of up to `max_body` bytes, and few run at one time.
+http::Access Operators();
+http::RouteOptions Administration();
+http::RouteOptions Upload(std::size_t max_body);
+
 // Parts of MakeRouter, each in its own file.
 void AddKeylimeRoutes(http::Router& router, const ApiParts& parts);
 void AddMachineRoutes(http::Router& router, const ApiParts& parts);

@@ -57,18 +57,15 @@ Status CheckSaysSomething(BootShelf& boots, std::string_view reference) {
 }
 
 void AddBootPolicyRoutes(http::Router& router, const ApiParts& parts) {
-  using http::Access;
   using http::Method;
-  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{
-      .lane = http::Lane::kAdministration, .max_body = kMaxBody, .max_running = 8};
-  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+  const http::RouteOptions ordinary = Administration();
+  const http::RouteOptions upload = Upload(kMaxBody);
 
-  router.Add(Method::kGet, "/api/v1/boot-policies", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/boot-policies", Operators(), ordinary,
              [parts](const Request&, Context&) { return List(parts); });
-  router.Add(Method::kGet, "/api/v1/boot-policies/{name}", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/boot-policies/{name}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Show(parts, request); });
-  router.Add(Method::kPut, "/api/v1/boot-policies/{name}", operators(), upload,
+  router.Add(Method::kPut, "/api/v1/boot-policies/{name}", Operators(), upload,
              [parts](const Request& request, Context&) { return Push(parts, request); });
 }
 

@@ -72,15 +72,13 @@ Result<Response> Close(const ApiParts& parts, const Request& request, Context& c
 }  // namespace
 
 void AddIncidentRoutes(http::Router& router, const ApiParts& parts) {
-  using http::Access;
   using http::Method;
-  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+  const http::RouteOptions ordinary = Administration();
 
-  router.Add(Method::kGet, "/api/v1/incidents", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/incidents", Operators(), ordinary,
              [parts](const Request& request, Context&) { return List(parts, request); });
   router.Add(
-      Method::kPost, "/api/v1/incidents/{number}/close", operators(), ordinary,
+      Method::kPost, "/api/v1/incidents/{number}/close", Operators(), ordinary,
       [parts](const Request& request, Context& context) { return Close(parts, request, context); });
 }
 

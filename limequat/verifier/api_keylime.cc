@@ -198,24 +198,22 @@ Response UnknownVersion() { return http::Reply(404, "", "text/html; charset=UTF-
 void AddKeylimeRoutes(http::Router& router, const ApiParts& parts) {
   using http::Access;
   using http::Method;
-  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{
-      .lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
-  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+  const http::RouteOptions ordinary = Administration();
+  const http::RouteOptions upload = Upload(kMaxPolicyBody);
 
   router.Add(Method::kGet, "/version",
              Access::Public("names the API versions, nothing about machines"),
              {.lane = http::Lane::kHealth}, [](const Request&, Context&) -> Result<Response> {
                return KeylimeReply(200, "Success", wire::WriteServerVersions());
              });
-  router.Add(Method::kGet, "/{version}/agents", operators(), ordinary,
+  router.Add(Method::kGet, "/{version}/agents", Operators(), ordinary,
              [parts](const Request& request, Context&) { return List(parts, request); });
-  router.Add(Method::kGet, "/{version}/agents/{id}", operators(), ordinary,
+  router.Add(Method::kGet, "/{version}/agents/{id}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Show(parts, request); });
   router.Add(
-      Method::kPost, "/{version}/agents/{id}", operators(), upload,
+      Method::kPost, "/{version}/agents/{id}", Operators(), upload,
       [parts](const Request& request, Context& context) { return Enrol(parts, request, context); });
-  router.Add(Method::kDelete, "/{version}/agents/{id}", operators(), ordinary,
+  router.Add(Method::kDelete, "/{version}/agents/{id}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Remove(parts, request); });
 }
 

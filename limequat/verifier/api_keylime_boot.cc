@@ -86,26 +86,23 @@ Result<Response> Remove(const ApiParts& parts, const Request& request) {
 }  // namespace
 
 void AddKeylimeBootRoutes(http::Router& router, const ApiParts& parts) {
-  using http::Access;
   using http::Method;
-  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{
-      .lane = http::Lane::kAdministration, .max_body = kMaxBody, .max_running = 8};
-  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+  const http::RouteOptions ordinary = Administration();
+  const http::RouteOptions upload = Upload(kMaxBody);
 
-  router.Add(Method::kGet, "/{version}/mbpolicies", operators(), ordinary,
+  router.Add(Method::kGet, "/{version}/mbpolicies", Operators(), ordinary,
              [parts](const Request& request, Context&) { return List(parts, request); });
-  router.Add(Method::kGet, "/{version}/mbpolicies/{name}", operators(), ordinary,
+  router.Add(Method::kGet, "/{version}/mbpolicies/{name}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Show(parts, request); });
-  router.Add(Method::kPost, "/{version}/mbpolicies/{name}", operators(), upload,
+  router.Add(Method::kPost, "/{version}/mbpolicies/{name}", Operators(), upload,
              [parts](const Request& request, Context&) {
                return Push(parts, request, Fleet::Push::kNew);
              });
-  router.Add(Method::kPut, "/{version}/mbpolicies/{name}", operators(), upload,
+  router.Add(Method::kPut, "/{version}/mbpolicies/{name}", Operators(), upload,
              [parts](const Request& request, Context&) {
                return Push(parts, request, Fleet::Push::kChange);
              });
-  router.Add(Method::kDelete, "/{version}/mbpolicies/{name}", operators(), ordinary,
+  router.Add(Method::kDelete, "/{version}/mbpolicies/{name}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Remove(parts, request); });
 }
 

@@ -102,26 +102,23 @@ Result<Response> Remove(const ApiParts& parts, const Request& request) {
 }  // namespace
 
 void AddKeylimePolicyRoutes(http::Router& router, const ApiParts& parts) {
-  using http::Access;
   using http::Method;
-  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{
-      .lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
-  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+  const http::RouteOptions ordinary = Administration();
+  const http::RouteOptions upload = Upload(kMaxPolicyBody);
 
-  router.Add(Method::kGet, "/{version}/allowlists", operators(), ordinary,
+  router.Add(Method::kGet, "/{version}/allowlists", Operators(), ordinary,
              [parts](const Request& request, Context&) { return List(parts, request); });
-  router.Add(Method::kGet, "/{version}/allowlists/{name}", operators(), ordinary,
+  router.Add(Method::kGet, "/{version}/allowlists/{name}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Show(parts, request); });
-  router.Add(Method::kPost, "/{version}/allowlists/{name}", operators(), upload,
+  router.Add(Method::kPost, "/{version}/allowlists/{name}", Operators(), upload,
              [parts](const Request& request, Context&) {
                return Push(parts, request, Fleet::Push::kNew);
              });
-  router.Add(Method::kPut, "/{version}/allowlists/{name}", operators(), upload,
+  router.Add(Method::kPut, "/{version}/allowlists/{name}", Operators(), upload,
              [parts](const Request& request, Context&) {
                return Push(parts, request, Fleet::Push::kChange);
              });
-  router.Add(Method::kDelete, "/{version}/allowlists/{name}", operators(), ordinary,
+  router.Add(Method::kDelete, "/{version}/allowlists/{name}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Remove(parts, request); });
 }
 

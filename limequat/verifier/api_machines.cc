@@ -181,28 +181,26 @@ Result<Response> Health(const ApiParts& parts) {
 void AddMachineRoutes(http::Router& router, const ApiParts& parts) {
   using http::Access;
   using http::Method;
-  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{
-      .lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
-  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+  const http::RouteOptions ordinary = Administration();
+  const http::RouteOptions upload = Upload(kMaxPolicyBody);
 
   router.Add(Method::kGet, "/api/v1/health",
              Access::Public("says whether the verifier works and how many machines it has"),
              {.lane = http::Lane::kHealth},
              [parts](const Request&, Context&) { return Health(parts); });
-  router.Add(Method::kGet, "/api/v1/agents", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/agents", Operators(), ordinary,
              [parts](const Request&, Context&) -> Result<Response> {
                Response response;
                response.body = ListBody(parts);
                return response;
              });
-  router.Add(Method::kGet, "/api/v1/agents/{id}", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/agents/{id}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return ShowOne(parts, request); });
-  router.Add(Method::kPost, "/api/v1/agents/{id}", operators(), upload,
+  router.Add(Method::kPost, "/api/v1/agents/{id}", Operators(), upload,
              [parts](const Request& request, Context&) { return Enrol(parts, request); });
-  router.Add(Method::kDelete, "/api/v1/agents/{id}", operators(), ordinary,
+  router.Add(Method::kDelete, "/api/v1/agents/{id}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Remove(parts, request); });
-  router.Add(Method::kGet, "/api/v1/agents/{id}/findings", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/agents/{id}/findings", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Findings(parts, request); });
 }
 

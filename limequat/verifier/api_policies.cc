@@ -123,27 +123,24 @@ Status CheckSaysSomething(const policy::RuntimePolicy& policy) {
 }
 
 void AddPolicyRoutes(http::Router& router, const ApiParts& parts) {
-  using http::Access;
   using http::Method;
-  const http::RouteOptions ordinary{.lane = http::Lane::kAdministration};
-  const http::RouteOptions upload{
-      .lane = http::Lane::kAdministration, .max_body = kMaxPolicyBody, .max_running = 8};
-  const auto operators = [] { return Access::Roles({std::string(kOperatorRole)}); };
+  const http::RouteOptions ordinary = Administration();
+  const http::RouteOptions upload = Upload(kMaxPolicyBody);
 
-  router.Add(Method::kGet, "/api/v1/policies", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/policies", Operators(), ordinary,
              [parts](const Request&, Context&) { return List(parts); });
-  router.Add(Method::kGet, "/api/v1/policies/{name}", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/policies/{name}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Show(parts, request); });
-  router.Add(Method::kGet, "/api/v1/policies/{name}/versions", operators(), ordinary,
+  router.Add(Method::kGet, "/api/v1/policies/{name}/versions", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Versions(parts, request); });
-  router.Add(Method::kPost, "/api/v1/policies/{name}/rollback", operators(), ordinary,
+  router.Add(Method::kPost, "/api/v1/policies/{name}/rollback", Operators(), ordinary,
              [parts](const Request& request, Context& context) {
                return Rollback(parts, request, context);
              });
   router.Add(
-      Method::kPut, "/api/v1/policies/{name}/key", operators(), ordinary,
+      Method::kPut, "/api/v1/policies/{name}/key", Operators(), ordinary,
       [parts](const Request& request, Context& context) { return Pin(parts, request, context); });
-  router.Add(Method::kPut, "/api/v1/policies/{name}", operators(), upload,
+  router.Add(Method::kPut, "/api/v1/policies/{name}", Operators(), upload,
              [parts](const Request& request, Context&) { return Push(parts, request); });
 }
 
