@@ -12,7 +12,7 @@ namespace {
 
 std::uint64_t ObjectionsOf(const Appraisal& appraisal) {
   std::uint64_t count = appraisal.not_shown;
-  for (const Finding& finding : appraisal.findings) count += finding.passed() ? 0 : 1;
+  for (const Finding& finding : appraisal.findings) count += finding.passed() ? 0U : 1U;
   return count;
 }
 

@@ -14,7 +14,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::Hex256;
-using ::testing::IsEmpty;
 using testing::NamedHex;
 using testing::Values;
 using testing::ValuesKernel;
