@@ -103,9 +103,9 @@ TEST_F(KeylimePoliciesTest, Attack_A11_PinnedNameStaysPinned) {
   EXPECT_TRUE(store().ListPolicies()->empty());
 }
 
-std::string Labelled(std::string_view file, std::uint64_t release) {
+std::string Labelled(std::string_view file, std::uint64_t release, std::string_view name = "web") {
   return *policy::LabelPolicy(PolicyListing(file),
-                              {.name = "web", .release = release, .window = {}});
+                              {.name = std::string(name), .release = release, .window = {}});
 }
 
 // What was signed once does not come back by way of a removal, whoever sends it.
@@ -123,6 +123,21 @@ TEST_F(KeylimePoliciesTest, Attack_A11_RemovalForgetsNoRelease) {
   ASSERT_EQ(Delete("/v2.6/allowlists/web").status, 204);
   EXPECT_EQ(Post("/v2.6/allowlists/web", Body(Labelled("/usr/bin/c", 3))).status, 409);
   EXPECT_EQ(Post("/v2.6/allowlists/other", Body(PolicyListing("/usr/bin/b"))).status, 201);
+}
+
+// A machine takes the policy of its own name with it. The tenant updates a machine by removing
+// and adding it, so that what goes may come back, and nothing older.
+TEST_F(KeylimePoliciesTest, Attack_A11_AMachinesRemovalForgetsNoRelease) {
+  const auto enrol = [&](const std::string& body) {
+    return EnrolWith("m1", agent_, Fleet::PolicyChoice{.name = "m1", .body = body});
+  };
+  const std::string present = Labelled("/usr/bin/a", 2, "m1");
+  ASSERT_TRUE(enrol(present));
+  ASSERT_EQ(Delete("/v2.6/agents/m1").status, 200);
+  ASSERT_TRUE(store().ListPolicies()->empty());
+  EXPECT_FALSE(enrol(Labelled("/usr/bin/a", 1, "m1")));
+  EXPECT_FALSE(enrol(PolicyListing("/usr/bin/a")));
+  EXPECT_TRUE(enrol(present));
 }
 
 TEST_F(KeylimePoliciesTest, MachinesFollowTheName) {

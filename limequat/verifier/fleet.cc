@@ -121,7 +121,18 @@ Status Fleet::Remove(const wire::AgentId& id) {
     }
   }
   if (machine) machine->StopAndWait();
-  return parts_.store.RemoveMachine(id);
+  return parts_.store.RemoveMachine(id, OwnLabelsOf(id));
+}
+
+// Of what may go with the machine. Keylime's tenant updates by removing and adding: the release
+// that goes may come back, and no older one (attack A11). What cannot be read hinders no removal.
+OwnPolicyLabels Fleet::OwnLabelsOf(const wire::AgentId& id) {
+  const auto before = [](Result<std::optional<PolicyLabel>> label) -> std::optional<PolicyLabel> {
+    if (!label || !*label || (*label)->release == 0) return std::nullopt;
+    --(*label)->release;
+    return **std::move(label);
+  };
+  return {.runtime = before(PresentLabel(id.text())), .boot = before(PresentBootLabel(id.text()))};
 }
 
 void Fleet::RecountIncidents(std::string_view agent_id, std::string_view ek_fingerprint) {

@@ -135,6 +135,10 @@ class Fleet {
                              std::string_view body);
   // Whether a policy that was made for `made_for` ("": for any name) may have this one.
   static Status CheckIsFor(std::string_view made_for, std::string_view name);
+  // The label of the policy that has this name; nullopt if none has, or it has no label.
+  Result<std::optional<PolicyLabel>> PresentLabel(std::string_view name);
+  Result<std::optional<PolicyLabel>> PresentBootLabel(std::string_view name);
+  OwnPolicyLabels OwnLabelsOf(const wire::AgentId& id);
   // Whether content labelled `next` may come after what was labelled `before`, present or
   // removed.
   static Status CheckFollows(std::string_view name, const std::optional<PolicyLabel>& before,

@@ -42,7 +42,8 @@ Status Fleet::CheckBootSuccession(std::string_view name,
   const auto label = LabelOf(*next);
   if (label) LQ_RETURN_IF_ERROR(CheckIsFor(label->made_for, name));
   if (!stored) {
-    LQ_ASSIGN_OR_RETURN(const auto removed, parts_.store.FindRemovedBootPolicy(name));
+    LQ_ASSIGN_OR_RETURN(const auto removed,
+                        parts_.store.FindRemovedPolicy(PolicyNames::kBoot, name));
     return CheckFollows(name, removed, label);
   }
   LQ_ASSIGN_OR_RETURN(const auto present,
@@ -138,11 +139,16 @@ Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_vie
 
 Status Fleet::RemoveBootPolicy(std::string_view name) {
   const std::lock_guard administration(administration_);
+  LQ_ASSIGN_OR_RETURN(const auto label, PresentBootLabel(name));
+  return parts_.store.RemoveBootPolicy(name, label);
+}
+
+Result<std::optional<PolicyLabel>> Fleet::PresentBootLabel(std::string_view name) {
   LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindBootPolicy(name));
-  if (!stored) return NotFound("verifier.unknown_policy", "no measured-boot policy has this name");
+  if (!stored) return std::optional<PolicyLabel>();
   LQ_ASSIGN_OR_RETURN(const auto present,
                       parts_.boots.Get(policy::BootPolicy::kExample, stored->body));
-  return parts_.store.RemoveBootPolicy(name, LabelOf(*present));
+  return LabelOf(*present);
 }
 
 }  // namespace limequat::verifier

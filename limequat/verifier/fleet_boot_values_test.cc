@@ -184,6 +184,18 @@ TEST_F(FleetBootValuesTest, Attack_A11_RemovalForgetsNoRelease) {
   EXPECT_EQ(Pushed(Values(3)), "ok");
 }
 
+TEST_F(FleetBootValuesTest, Attack_A11_AMachinesRemovalForgetsNoRelease) {
+  const auto enrol = [&](std::uint64_t release) {
+    return IdOf(fleet().Enrol(EnrolmentOf("fleet", agent_), {},
+                              Choice{.name = "fleet", .body = Values(release)}));
+  };
+  ASSERT_EQ(enrol(2), "ok");
+  ASSERT_EQ(IdOf(fleet().Remove(*wire::AgentId::Parse("fleet"))), "ok");
+  ASSERT_FALSE(store().FindBootPolicy("fleet")->has_value());
+  EXPECT_EQ(enrol(1), "verifier.policy_release");
+  EXPECT_EQ(enrol(2), "ok");
+}
+
 TEST_F(FleetBootValuesTest, ReferenceStatesAreReplacedByValues) {
   ASSERT_EQ(Pushed(json::Serialize(policy::testing::Reference())), "ok");
   EXPECT_EQ(Pushed(Values(1)), "ok");

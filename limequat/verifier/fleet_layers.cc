@@ -74,10 +74,15 @@ Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view bo
 
 Status Fleet::RemovePolicy(std::string_view name) {
   const std::lock_guard administration(administration_);
+  LQ_ASSIGN_OR_RETURN(const auto label, PresentLabel(name));
+  return parts_.store.RemovePolicy(name, label);
+}
+
+Result<std::optional<PolicyLabel>> Fleet::PresentLabel(std::string_view name) {
   LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindPolicy(name));
-  if (!stored) return NotFound("verifier.unknown_policy", "no policy has this name");
+  if (!stored) return std::optional<PolicyLabel>();
   LQ_ASSIGN_OR_RETURN(const auto present, parts_.policies.GetStored(stored->body));
-  return parts_.store.RemovePolicy(name, LabelOf(*present));
+  return LabelOf(*present);
 }
 
 Status Fleet::CheckIsFor(std::string_view made_for, std::string_view name) {
@@ -104,7 +109,8 @@ Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy
   LQ_RETURN_IF_ERROR(CheckIsFor(next.name(), name));
   LQ_ASSIGN_OR_RETURN(const auto stored, parts_.store.FindPolicy(name));
   if (!stored) {
-    LQ_ASSIGN_OR_RETURN(const auto removed, parts_.store.FindRemovedPolicy(name));
+    LQ_ASSIGN_OR_RETURN(const auto removed,
+                        parts_.store.FindRemovedPolicy(PolicyNames::kRuntime, name));
     return CheckFollows(name, removed, LabelOf(next));
   }
   if (stored->hash == next.hash()) return {};

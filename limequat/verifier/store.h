@@ -66,6 +66,15 @@ struct PolicyLabel {
   std::uint64_t release = 0;
 };
 
+// Runtime policies and boot references do not share their names.
+enum class PolicyNames : std::uint8_t { kRuntime, kBoot };
+
+// The labels of what may go with a machine, as it has its name.
+struct OwnPolicyLabels {
+  std::optional<PolicyLabel> runtime;
+  std::optional<PolicyLabel> boot;
+};
+
 // What the verifier keeps: machines, policies by content, incidents, the last
 // failures of each machine, notices that wait for delivery. Every verdict is
 // computed; none is stored. Thread-safe. Errors are those of sql.
@@ -86,8 +95,9 @@ class Store {
   // baseline are forgotten; incidents and failures stay (attack A19).
   Result<std::int64_t> PutMachine(const Enrolment& enrolment,
                                   const std::optional<crypto::Digest>& policy, bool replace);
-  // kNotFound ("verifier.unknown_agent").
-  Status RemoveMachine(const wire::AgentId& id);
+  // With it go its policies under its own name that nobody else has; their labels (`own`) are
+  // kept as RemovePolicy keeps them. kNotFound ("verifier.unknown_agent").
+  Status RemoveMachine(const wire::AgentId& id, const OwnPolicyLabels& own = {});
   // Writes `memory` if the machine still has this generation and policy (A14);
   // otherwise nothing happens, and `done` gets kConflict ("verifier.stale").
   void Remember(const wire::AgentId& id, const Remember& remember, sql::Database::Completion done);
@@ -119,9 +129,9 @@ class Store {
   // ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use") with one of the
   // machines in its message.
   Status RemovePolicy(std::string_view name, const std::optional<PolicyLabel>& label);
-  // Of the policy that had this name and was removed; nullopt if there was none, or it had
-  // no label.
-  Result<std::optional<PolicyLabel>> FindRemovedPolicy(std::string_view name);
+  // The label that was kept when a policy of this name was removed; nullopt if there was
+  // none, or it had no label.
+  Result<std::optional<PolicyLabel>> FindRemovedPolicy(PolicyNames names, std::string_view name);
   // nullopt if the name is unknown.
   Result<std::optional<StoredPolicy>> FindPolicy(std::string_view name);
   Result<std::optional<StoredPolicy>> FindPolicyByHash(const crypto::Digest& hash);
@@ -151,9 +161,8 @@ class Store {
   Result<std::optional<BootPolicy>> FindBootPolicy(std::string_view name);
   // Names and hashes, without bodies.
   Result<std::vector<BootPolicy>> ListBootPolicies();
-  // As RemovePolicy and FindRemovedPolicy.
+  // As RemovePolicy.
   Status RemoveBootPolicy(std::string_view name, const std::optional<PolicyLabel>& label);
-  Result<std::optional<PolicyLabel>> FindRemovedBootPolicy(std::string_view name);
 
   // --- failures and incidents ---
   // How many incidents of the machine are open. Called on the writer's thread, in

@@ -101,7 +101,7 @@ Status Store::RemoveBootPolicy(std::string_view name, const std::optional<Policy
     if (removed == 0) {
       return NotFound("verifier.unknown_policy", "no measured-boot policy has this name");
     }
-    return KeepLabel(connection, PolicyKind::kBoot, std::string(name), label);
+    return KeepLabel(connection, PolicyNames::kBoot, std::string(name), label);
   });
 }
 

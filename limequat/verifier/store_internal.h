@@ -44,8 +44,7 @@ Result<std::vector<Store::Rebound>> Rebind(sql::Connection& connection,
                                            const std::vector<sql::Row>& bound);
 
 // Keeps the label of a policy that is being removed, in place of one that was kept before.
-enum class PolicyKind : std::uint8_t { kRuntime, kBoot };
-Status KeepLabel(sql::Connection& connection, PolicyKind kind, const std::string& name,
+Status KeepLabel(sql::Connection& connection, PolicyNames names, const std::string& name,
                  const std::optional<PolicyLabel>& label);
 
 // How many incidents of the machine are open, under its name or its EK ("": unknown).

@@ -219,25 +219,32 @@ Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment,
   return generation;
 }
 
-Status Store::RemoveMachine(const wire::AgentId& id) {
+Status Store::RemoveMachine(const wire::AgentId& id, const OwnPolicyLabels& own) {
   return database_->Write(Patience(), [&](Connection& connection) -> Status {
     LQ_ASSIGN_OR_RETURN(auto removed,
                         connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id.text()}));
     if (removed == 0) return NotFound("verifier.unknown_agent", "agent id not found");
     LQ_RETURN_IF_ERROR(Drop(connection, "DELETE FROM machine_layers WHERE agent_id = ?", id));
     // Policies that only this machine had, under its own name, go with it, as with Keylime.
-    LQ_RETURN_IF_ERROR(Drop(connection,
-                            "DELETE FROM policy_names WHERE name = ? AND NOT EXISTS (SELECT 1 "
-                            "FROM machine_layers WHERE policy_name = policy_names.name)",
-                            id));
+    LQ_ASSIGN_OR_RETURN(
+        const auto policies,
+        connection.Execute("DELETE FROM policy_names WHERE name = ? AND NOT EXISTS (SELECT 1 "
+                           "FROM machine_layers WHERE policy_name = policy_names.name)",
+                           {id.text()}));
+    if (policies > 0)
+      LQ_RETURN_IF_ERROR(KeepLabel(connection, PolicyNames::kRuntime, id.text(), own.runtime));
     LQ_RETURN_IF_ERROR(Drop(connection,
                             "DELETE FROM policy_versions WHERE name = ? AND NOT EXISTS (SELECT 1 "
                             "FROM policy_names WHERE policy_names.name = policy_versions.name)",
                             id));
-    return Drop(connection,
-                "DELETE FROM boot_policies WHERE name = ? AND NOT EXISTS (SELECT 1 FROM machines "
-                "WHERE boot_policy_name = boot_policies.name)",
-                id);
+    LQ_ASSIGN_OR_RETURN(
+        const auto boots,
+        connection.Execute("DELETE FROM boot_policies WHERE name = ? AND NOT EXISTS (SELECT 1 FROM "
+                           "machines WHERE boot_policy_name = boot_policies.name)",
+                           {id.text()}));
+    if (boots > 0)
+      LQ_RETURN_IF_ERROR(KeepLabel(connection, PolicyNames::kBoot, id.text(), own.boot));
+    return {};
   });
 }
 

@@ -155,7 +155,7 @@ Status Store::RemovePolicy(std::string_view name, const std::optional<PolicyLabe
     LQ_ASSIGN_OR_RETURN(auto versions,
                         connection.Execute("DELETE FROM policy_versions WHERE name = ?", {text}));
     static_cast<void>(versions);
-    LQ_RETURN_IF_ERROR(KeepLabel(connection, PolicyKind::kRuntime, text, label));
+    LQ_RETURN_IF_ERROR(KeepLabel(connection, PolicyNames::kRuntime, text, label));
     return DropUnused(connection);
   });
 }

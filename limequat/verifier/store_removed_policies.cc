@@ -10,55 +10,41 @@ namespace {
 
 using sql::Connection;
 
-std::string KindName(PolicyKind kind) { return kind == PolicyKind::kBoot ? "boot" : "runtime"; }
-
-Result<std::optional<PolicyLabel>> FindLabel(Connection& connection, PolicyKind kind,
-                                             std::string_view name) {
-  LQ_ASSIGN_OR_RETURN(
-      const auto rows,
-      connection.Query(
-          "SELECT made_for, release_number FROM removed_policies WHERE kind = ? AND name = ?",
-          {KindName(kind), std::string(name)}));
-  if (rows.empty()) return std::optional<PolicyLabel>();
-  PolicyLabel label;
-  LQ_ASSIGN_OR_RETURN(label.made_for, rows[0].Text(0));
-  LQ_ASSIGN_OR_RETURN(const std::int64_t release, rows[0].Int(1));
-  label.release = static_cast<std::uint64_t>(release);
-  return std::optional(std::move(label));
-}
+std::string KindOf(PolicyNames names) { return names == PolicyNames::kBoot ? "boot" : "runtime"; }
 
 }  // namespace
 
-Status KeepLabel(Connection& connection, PolicyKind kind, const std::string& name,
+Status KeepLabel(Connection& connection, PolicyNames names, const std::string& name,
                  const std::optional<PolicyLabel>& label) {
   if (!label) return {};
   LQ_ASSIGN_OR_RETURN(const auto forgotten,
                       connection.Execute("DELETE FROM removed_policies WHERE kind = ? AND name = ?",
-                                         {KindName(kind), name}));
+                                         {KindOf(names), name}));
   LQ_ASSIGN_OR_RETURN(
       const auto kept,
       connection.Execute(
           "INSERT INTO removed_policies (kind, name, made_for, release_number) "
           "VALUES (?, ?, ?, ?)",
-          {KindName(kind), name, label->made_for, static_cast<std::int64_t>(label->release)}));
+          {KindOf(names), name, label->made_for, static_cast<std::int64_t>(label->release)}));
   static_cast<void>(forgotten);
   static_cast<void>(kept);
   return {};
 }
 
-Result<std::optional<PolicyLabel>> Store::FindRemovedPolicy(std::string_view name) {
+Result<std::optional<PolicyLabel>> Store::FindRemovedPolicy(PolicyNames names,
+                                                            std::string_view name) {
   std::optional<PolicyLabel> label;
   LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(label, FindLabel(connection, PolicyKind::kRuntime, name));
-    return {};
-  }));
-  return label;
-}
-
-Result<std::optional<PolicyLabel>> Store::FindRemovedBootPolicy(std::string_view name) {
-  std::optional<PolicyLabel> label;
-  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(label, FindLabel(connection, PolicyKind::kBoot, name));
+    LQ_ASSIGN_OR_RETURN(
+        const auto rows,
+        connection.Query(
+            "SELECT made_for, release_number FROM removed_policies WHERE kind = ? AND name = ?",
+            {KindOf(names), std::string(name)}));
+    if (rows.empty()) return {};
+    label.emplace();
+    LQ_ASSIGN_OR_RETURN(label->made_for, rows[0].Text(0));
+    LQ_ASSIGN_OR_RETURN(const std::int64_t release, rows[0].Int(1));
+    label->release = static_cast<std::uint64_t>(release);
     return {};
   }));
   return label;
