@@ -20,12 +20,7 @@ using policy::BootPolicy;
 using policy::testing::Boot;
 using Choice = Fleet::PolicyChoice;
 using Push = Fleet::Push;
-
-std::string IdOf(const Status& status) { return status ? "ok" : status.error().id; }
-template <class T>
-std::string IdOf(const Result<T>& result) {
-  return result ? "ok" : result.error().id;
-}
+using testing::IdOf;
 
 // Good for the boot of policy::testing::Boot.
 std::string Good() { return json::Serialize(policy::testing::Reference()); }

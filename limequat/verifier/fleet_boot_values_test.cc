@@ -21,12 +21,7 @@ using policy::kKeylimePayloadType;
 using policy::testing::Boot;
 using Choice = Fleet::PolicyChoice;
 using Push = Fleet::Push;
-
-std::string IdOf(const Status& status) { return status ? "ok" : status.error().id; }
-template <class T>
-std::string IdOf(const Result<T>& result) {
-  return result ? "ok" : result.error().id;
-}
+using testing::IdOf;
 
 constexpr std::string_view kNextLine = "/vmlinuz-next root=/dev/vda ro";
 

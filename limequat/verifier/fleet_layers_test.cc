@@ -14,13 +14,9 @@ namespace limequat::verifier {
 namespace {
 
 using Names = std::vector<std::string>;
+using testing::IdOf;
 
 constexpr std::string_view kTool = "/usr/bin/tool";
-
-template <class T>
-std::string IdOf(const Result<T>& result) {
-  return result ? "ok" : result.error().id;
-}
 
 // Lists `kTool`, until `retire_after` if that is not empty.
 std::string ToolPolicy(std::string_view content, const std::string& retire_after = "") {

@@ -10,8 +10,7 @@ namespace limequat::verifier {
 namespace {
 
 using Choice = Fleet::PolicyChoice;
-
-std::string IdOf(const Status& status) { return status ? "ok" : status.error().id; }
+using testing::IdOf;
 
 wire::AgentId Id(std::string_view text) { return *wire::AgentId::Parse(text); }
 

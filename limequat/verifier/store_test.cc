@@ -11,6 +11,8 @@
 namespace limequat::verifier {
 namespace {
 
+using testing::IdOf;
+
 const Time kNow = FromUnixSeconds(1'800'000'000);
 constexpr crypto::HashAlgorithm kSha256 = crypto::HashAlgorithm::kSha256;
 
@@ -74,7 +76,6 @@ class StoreTest : public ::testing::Test {
   }
 
   Store::Loaded Loaded() { return *store_->LoadMachines(); }
-  static std::string IdOf(const Status& status) { return status ? "ok" : status.error().id; }
 
   sql::TemporaryFolder folder_;
   std::shared_ptr<Enrolment> enrolment_ = testing::MakeTestEnrolment();

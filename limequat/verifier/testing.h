@@ -12,6 +12,13 @@
 
 namespace limequat::verifier::testing {
 
+// "ok", or the id of the error.
+inline std::string IdOf(const Status& status) { return status ? "ok" : status.error().id; }
+template <class T>
+std::string IdOf(const Result<T>& result) {
+  return result ? "ok" : result.error().id;
+}
+
 // TPM2B_PUBLIC of an ECDSA P-256 attestation key, or of one with other attributes.
 inline Bytes MakeAkTpm2b(std::uint32_t attributes = tpm::testing::kAkAttributes) {
   tpm::testing::Template area = tpm::testing::AkTemplate(tpm::AlgorithmId::kEcdsa);
