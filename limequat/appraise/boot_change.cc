@@ -24,7 +24,7 @@ Result<BootAppraisal> AppraiseWith(const BootCase& about, std::string_view refer
 
 json::Object WithAll(const json::Object& reference, const std::vector<Candidate>& candidates) {
   json::Object changed = reference;
-  for (const Candidate& candidate : candidates) changed = WithCandidate(changed, candidate);
+  for (const Candidate& candidate : candidates) AddCandidate(candidate, changed);
   return changed;
 }
 

@@ -197,12 +197,10 @@ std::vector<Candidate> OfState(const BootCase& about, const Object& reference) {
   return out.Take();
 }
 
-// `object` with `value` at the end of the list `name`.
-Object Appended(Object object, std::string_view name, const Value& value) {
+void Append(std::string_view name, const Value& value, Object& object) {
   Array list = ListAt(object, name);
   list.push_back(value);
   object.Set(name, std::move(list));
-  return object;
 }
 
 }  // namespace
@@ -219,20 +217,18 @@ std::vector<Candidate> CandidatesOf(const BootCase& about, const Object& referen
                                                : OfState(about, reference);
 }
 
-Object WithCandidate(const Object& reference, const Candidate& candidate) {
+void AddCandidate(const Candidate& candidate, Object& reference) {
   const ListPlace& place = candidate.place;
-  if (place.inner.empty()) return Appended(reference, place.member, candidate.value);
-  Object changed = reference;
+  if (place.inner.empty()) return Append(place.member, candidate.value, reference);
   if (!place.index) {
-    changed.Set(place.member,
-                Appended(ObjectAt(reference, place.member), place.inner, candidate.value));
-    return changed;
+    Object member = ObjectAt(reference, place.member);
+    Append(place.inner, candidate.value, member);
+    reference.Set(place.member, std::move(member));
+    return;
   }
   Array elements = ListAt(reference, place.member);
-  Value& element = elements.at(*place.index);
-  element = Appended(*element.as_object(), place.inner, candidate.value);
-  changed.Set(place.member, std::move(elements));
-  return changed;
+  Append(place.inner, candidate.value, *elements.at(*place.index).as_object());
+  reference.Set(place.member, std::move(elements));
 }
 
 }  // namespace limequat::appraise

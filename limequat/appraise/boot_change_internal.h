@@ -32,7 +32,7 @@ struct Candidate {
 std::vector<Candidate> CandidatesOf(const BootCase& about, const json::Object& reference,
                                     crypto::HashAlgorithm bank);
 
-// `reference` with the candidate's value at the end of its list.
-json::Object WithCandidate(const json::Object& reference, const Candidate& candidate);
+// Puts the candidate's value at the end of its list of `reference`.
+void AddCandidate(const Candidate& candidate, json::Object& reference);
 
 }  // namespace limequat::appraise
