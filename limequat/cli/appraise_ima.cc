@@ -1,6 +1,5 @@
 #include "limequat/cli/appraise_ima.h"
 
-#include <array>
 #include <utility>
 
 #include "limequat/appraise/ima_appraisal.h"
@@ -13,16 +12,10 @@
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
 #include "limequat/policy/policy_set.h"
-#include "limequat/tpm/pcr.h"
 
 namespace limequat::cli {
 
 namespace {
-
-using crypto::HashAlgorithm;
-// Those in which boot_aggregate binds PCRs 8 and 9, and SHA-1.
-constexpr std::array kPreferredBanks = {HashAlgorithm::kSha256, HashAlgorithm::kSha384,
-                                        HashAlgorithm::kSha512, HashAlgorithm::kSha1};
 
 // What the policy would have to list goes into the document and into its file.
 Status AddChange(const AppraiseIma& asked, const policy::PolicyAt& policy,
@@ -38,14 +31,6 @@ Status AddChange(const AppraiseIma& asked, const policy::PolicyAt& policy,
   return {};
 }
 
-// The bank of a quote's PCRs in which the list is replayed: the best that has PCR 10.
-Result<crypto::Digest> ImaPcrOf(const tpm::PcrValues& pcrs) {
-  for (const crypto::HashAlgorithm bank : kPreferredBanks) {
-    if (const crypto::Digest* value = pcrs.Find(bank, tpm::kImaPcr)) return *value;
-  }
-  return UsageError("--pcrs has no PCR 10: there is nothing to hold the list against");
-}
-
 // `log` keeps the event log that the claim points into.
 Result<std::optional<appraise::PcrClaim>> ReadClaim(const AppraiseIma& asked, std::string& log) {
   std::optional<appraise::PcrClaim> claim;
@@ -53,9 +38,12 @@ Result<std::optional<appraise::PcrClaim>> ReadClaim(const AppraiseIma& asked, st
   if (!asked.boot_log || !asked.pcrs) return claim;
   LQ_ASSIGN_OR_RETURN(tpm::PcrValues pcrs, ReadPcrValues(*asked.pcrs));
   LQ_ASSIGN_OR_RETURN(log, ReadInput(*asked.boot_log, kMaxLogInput));
-  LQ_ASSIGN_OR_RETURN(const crypto::Digest pcr, ImaPcrOf(pcrs));
+  const crypto::Digest* pcr = ImaPcrOf(pcrs);
+  if (pcr == nullptr) {
+    return UsageError("--pcrs has no PCR 10: there is nothing to hold the list against");
+  }
   claim = appraise::PcrClaim{
-      .value = pcr, .boot = appraise::BootClaim{.pcrs = std::move(pcrs), .log = AsBytes(log)}};
+      .value = *pcr, .boot = appraise::BootClaim{.pcrs = std::move(pcrs), .log = AsBytes(log)}};
   return claim;
 }
 

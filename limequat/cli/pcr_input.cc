@@ -28,4 +28,13 @@ Result<tpm::PcrValues> ReadPcrValues(const std::string& path) {
   return ParsePcrValues(content, {});
 }
 
+const crypto::Digest* ImaPcrOf(const tpm::PcrValues& pcrs) {
+  using crypto::HashAlgorithm;
+  for (const HashAlgorithm bank : {HashAlgorithm::kSha256, HashAlgorithm::kSha384,
+                                   HashAlgorithm::kSha512, HashAlgorithm::kSha1}) {
+    if (const crypto::Digest* value = pcrs.Find(bank, tpm::kImaPcr)) return value;
+  }
+  return nullptr;
+}
+
 }  // namespace limequat::cli

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "limequat/base/result.h"
+#include "limequat/crypto/digest.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::cli {
@@ -16,5 +17,10 @@ Result<tpm::PcrValues> ParsePcrValues(const std::string& content,
 // Those in a file, or of standard input for "-", which have to say themselves of which
 // PCRs they are. Errors of ReadInput, too.
 Result<tpm::PcrValues> ReadPcrValues(const std::string& path);
+
+// The value of PCR 10 by which a list is held against PCR values: of the first bank that has one
+// among SHA-256, -384 and -512, in which boot_aggregate binds PCRs 8 and 9, and SHA-1. nullptr
+// without one.
+const crypto::Digest* ImaPcrOf(const tpm::PcrValues& pcrs);
 
 }  // namespace limequat::cli

@@ -1,6 +1,5 @@
 #include "limequat/cli/policy_simulate.h"
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -29,9 +28,6 @@ namespace limequat::cli {
 namespace {
 
 constexpr std::size_t kFewFindings = 20;
-// Of a folder's PCR values, the bank that counts: the first of these that is there.
-constexpr std::array kBanks = {crypto::HashAlgorithm::kSha256, crypto::HashAlgorithm::kSha384,
-                               crypto::HashAlgorithm::kSha512, crypto::HashAlgorithm::kSha1};
 
 // Two sets of layers as they are in effect at one moment; no set: held to nothing.
 struct Policies {
@@ -75,10 +71,8 @@ Result<std::optional<appraise::PcrClaim>> ClaimOf(const MachineEvidence& machine
   if (!machine.pcrs) return std::optional<appraise::PcrClaim>();
   auto values = ReadPcrValues(*machine.pcrs);
   if (!values) return std::move(values).error().In(Shown(*machine.pcrs));
-  for (const crypto::HashAlgorithm bank : kBanks) {
-    if (const crypto::Digest* pcr = values->Find(bank, tpm::kImaPcr)) {
-      return std::optional(appraise::PcrClaim{.value = *pcr});
-    }
+  if (const crypto::Digest* pcr = ImaPcrOf(*values)) {
+    return std::optional(appraise::PcrClaim{.value = *pcr});
   }
   return Malformed("cli.evidence",
                    fmt::format("{} has no value of PCR {}", Shown(*machine.pcrs), tpm::kImaPcr));
