@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -11,6 +12,10 @@ import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tools" / "lab"))
+
+from limequat_lab.host import PORTS_VARIABLE, lab_ports  # noqa: E402
 
 MODULE_SECONDS = 600
 
@@ -53,11 +58,29 @@ def run_one(folder, module, summary):
         "skipped": [f"{test}: {reason}" for test, reason in result.skipped]}))
 
 
-def run_module(folder, module, scratch, output):
+def shares_of_ports(count):
+    """The ports that tests may listen on, in `count` ranges: modules that run side by side take none of each other's."""
+    ports, shares = lab_ports(), queue.SimpleQueue()
+    for number in range(count):
+        share = ports[number * len(ports) // count:(number + 1) * len(ports) // count]
+        shares.put(f"{share[0]}-{share[-1]}")
+    return shares
+
+
+def run_module(folder, module, scratch, output, shares):
     """Starts `run_one` and waits; prints what it said in one piece."""
+    share = shares.get()
+    try:
+        return run_with_ports(folder, module, scratch, output, share)
+    finally:
+        shares.put(share)
+
+
+def run_with_ports(folder, module, scratch, output, ports):
     summary = Path(scratch) / module
     child = subprocess.Popen([sys.executable, str(folder / "run"), "--one", module, str(summary)],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             env={**os.environ, PORTS_VARIABLE: ports})
     try:
         said, _ = child.communicate(timeout=MODULE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -89,9 +112,9 @@ def main(folder, jobs=1, may_be_absent=None):
     if unknown := sorted(set(modules) - set(known)):
         parser.error(f"no such module: {' '.join(unknown)}; there are {' '.join(known)}")
 
-    output = threading.Lock()
+    output, shares = threading.Lock(), shares_of_ports(arguments.jobs)
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(arguments.jobs) as pool:
-        found = list(pool.map(lambda module: run_module(folder, module, scratch, output), modules))
+        found = list(pool.map(lambda module: run_module(folder, module, scratch, output, shares), modules))
     return conclude(found, may_be_absent)
 
 

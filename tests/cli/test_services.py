@@ -6,7 +6,6 @@ import json
 import re
 import resource
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -16,16 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cli_testing import DATA, LIMEQUAT, CliTest
+from limequat_lab.host import FreePorts
 
 _SECONDS = 30
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class DescriptorsTest(CliTest):
@@ -33,7 +25,7 @@ class DescriptorsTest(CliTest):
         holder = tempfile.TemporaryDirectory(prefix="limequat-services-")
         self.addCleanup(holder.cleanup)
         self.site = Path(holder.name) / "site"
-        registrar, registrar_tls, self.verifier_port = free_ports(3)
+        registrar, registrar_tls, self.verifier_port = (FreePorts().take() for _ in range(3))
         self.assertEqual(self.run_limequat("init", "--all-in-one", self.site, "--lab", "--registrar-port", registrar,
                                            "--registrar-tls-port", registrar_tls, "--verifier-port", self.verifier_port).status, 0)
 
@@ -77,7 +69,7 @@ class DescriptorsTest(CliTest):
         context.load_cert_chain(self.site / "operator" / "operator.pem", self.site / "operator" / "operator.key")
         quote = DATA / "quote" / "vm_tcb-ng-61_rsassa-sha256_0_1_2_3_4_5_6_7_8_9_10"
         body = {
-            "cloudagent_ip": "127.0.0.1", "cloudagent_port": free_ports(1)[0], "tpm_policy": "{}", "metadata": "{}", "mb_policy": None,
+            "cloudagent_ip": "127.0.0.1", "cloudagent_port": FreePorts().take(), "tpm_policy": "{}", "metadata": "{}", "mb_policy": None,
             "mb_policy_name": "", "runtime_policy": "", "ima_sign_verification_keys": "", "revocation_key": "",
             "accept_tpm_hash_algs": ["sha256"], "accept_tpm_encryption_algs": ["rsa"], "accept_tpm_signing_algs": ["rsassa"],
             "ak_tpm": base64.b64encode((quote / "ak.tpm2b_public").read_bytes()).decode(),

@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 from authority import Authority
-from process import Service, Unavailable, free_port, wait_until
+from process import ROOT, Service, Unavailable, free_port, wait_until
 from wire import Endpoint
 
-ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.5
 CORPUS = ROOT.parent / "shared" / "corpus"
 

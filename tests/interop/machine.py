@@ -4,19 +4,15 @@ import atexit
 import hashlib
 import json
 import struct
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tools" / "lab"))
+from process import ROOT, Unavailable  # which finds the lab, too
 
-from limequat_lab import light, swtpm, tpm  # noqa: E402
-from limequat_lab.bootlog import parse_boot_log  # noqa: E402
-from limequat_lab.errors import UnavailableError  # noqa: E402
-from limequat_lab.host import FreePorts, find_program  # noqa: E402
-from limequat_lab.processes import Processes  # noqa: E402
-
-from process import Unavailable  # noqa: E402
+from limequat_lab import light, swtpm, tpm
+from limequat_lab.bootlog import parse_boot_log
+from limequat_lab.errors import UnavailableError
+from limequat_lab.host import FreePorts, find_program
+from limequat_lab.processes import Processes
 
 _SOFTWARE = ("init", "sh", "mount", "getty", "agent")
 

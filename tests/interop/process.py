@@ -2,12 +2,16 @@
 
 import atexit
 import os
-import random
 import signal
-import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools" / "lab"))
+
+from limequat_lab.host import FreePorts  # noqa: E402
 
 
 class Unavailable(Exception):
@@ -90,15 +94,8 @@ def stop_all(services):
 
 
 def free_port():
-    """A port that nobody listens on, below the range from which the kernel takes client ports."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+    """A port that nobody listens on and that no other test is given."""
+    return FreePorts().take()
 
 
 def wait_until(condition, what, timeout=20, services=()):

@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+import socket
 import subprocess
 import unittest
 
 from lab_testing import BOOT_LOG, IMA_LINES, PCRS, FolderTest, require_programs
 from limequat_lab import tamper
-from limequat_lab.errors import UsageError
-from limequat_lab.host import FreePorts
+from limequat_lab.errors import UnavailableError, UsageError
+from limequat_lab.host import LOOPBACK, FreePorts
 from limequat_lab.light import IMA_LIST, LightMachine, Settings
 from limequat_lab.processes import Processes, identify
 from limequat_lab.swtpm import Manufacturer
@@ -103,6 +104,17 @@ class LightMachineTest(FolderTest):
             again.stop()
             self.assertIsNone(identify(pid))
             self.assertFalse(machine.running)
+
+        with self.subTest("a port that somebody else took meanwhile is named"):
+            port = machine.settings.tpm_port + 1
+            with socket.create_server((LOOPBACK, port)), self.assertRaisesRegex(UnavailableError, f"on port {port}"):
+                machine.start()
+            self.assertFalse(machine.running)
+
+        with self.subTest("an emulator that ends at once is reported with its last words"):
+            (machine.folder / "tpm" / "tpm2-00.permall").write_bytes(b"no state")
+            with self.assertRaisesRegex(UnavailableError, "did not start: .*libtpms"):
+                machine.start()
 
         with self.subTest("the manufacturer's certificates are there for the registrar"):
             for certificate in self.manufacturer.trust_anchors().values():

@@ -1,16 +1,21 @@
 """Programs and ports of this computer."""
 
+import os
 import random
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from .errors import UnavailableError
 
 LOOPBACK = "127.0.0.1"
-_PORTS = (20000, 32000)
+PORTS_VARIABLE = "LIMEQUAT_LAB_PORTS"
+_OUTGOING_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_MOST_PORTS = 12000
+_FIRST_PORT = 1024  # those below are of the system
 _TRIES = 5000
 # Daemons and mkfs live in sbin, which is not in every user's PATH.
 _SEARCH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -58,25 +63,47 @@ def run_program(name: str, *arguments: str | Path, folder: Path | None = None) -
     return done.stdout
 
 
-class FreePorts:
-    """Chooses ports of the loopback on which nobody listens, none of them twice.
+def lab_ports() -> range:
+    """The ports that labs may listen on: what LIMEQUAT_LAB_PORTS says (`FIRST-LAST`), else all that are fit.
 
-    They lie below the range from which the kernel takes ports of outgoing connections, so that a
-    machine finds its port free again after a reboot.
+    Fit are those below the range from which the kernel takes ports of outgoing connections, so that
+    a machine finds its port free again after a reboot.  Programs that run side by side are given
+    ranges of their own: a port is free until somebody listens on it, which may be long after it was
+    chosen.  Raises UnavailableError if there are none.
     """
+    told = os.environ.get(PORTS_VARIABLE, "")
+    if told:
+        first, _, last = told.partition("-")
+        if not (first.isdecimal() and last.isdecimal() and _FIRST_PORT <= int(first) <= int(last) < 1 << 16):
+            raise UnavailableError(f"{PORTS_VARIABLE} is '{told}', not FIRST-LAST with ports from {_FIRST_PORT} on")
+        return range(int(first), int(last) + 1)
+    lowest = int(_OUTGOING_PORTS.read_text().split()[0])
+    if lowest <= _FIRST_PORT:
+        raise UnavailableError(f"{_OUTGOING_PORTS} leaves no ports below {lowest}; name some in {PORTS_VARIABLE}")
+    return range(max(_FIRST_PORT, lowest - _MOST_PORTS), lowest)
+
+
+class FreePorts:
+    """Chooses ports of `lab_ports` on which nobody listens, none of them twice in this process."""
+
+    _taken: ClassVar[set[int]] = set()
 
     def __init__(self) -> None:
-        self._taken: set[int] = set()
+        self._ports = lab_ports()
 
     def take(self, neighbours: int = 1) -> int:
         """The first of `neighbours` free ports in a row.  Raises UnavailableError if there are none."""
         for _ in range(_TRIES):
-            first = random.randrange(*_PORTS)
+            first = random.choice(self._ports)
             wanted = range(first, first + neighbours)
-            if self._taken.isdisjoint(wanted) and all(_is_free(port) for port in wanted):
+            if (
+                wanted[-1] in self._ports
+                and self._taken.isdisjoint(wanted)
+                and all(_is_free(port) for port in wanted)
+            ):
                 self._taken.update(wanted)
                 return first
-        raise UnavailableError(f"no free ports between {_PORTS[0]} and {_PORTS[1]}")
+        raise UnavailableError(f"no free ports between {self._ports[0]} and {self._ports[-1]}")
 
 
 def _is_free(port: int) -> bool:

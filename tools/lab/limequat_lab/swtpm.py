@@ -6,6 +6,7 @@ from pathlib import Path
 from .errors import UnavailableError
 from .host import LOOPBACK, accepts_connections, find_program, run_program
 from .processes import Processes, wait_until
+from .tpm import Tpm
 
 PCR_BANKS = ("sha1", "sha256")
 _START_SECONDS = 10.0
@@ -52,31 +53,39 @@ def start_for_guest(processes: Processes, name: str, folder: Path) -> None:
     Its socket is `swtpm.sock` in `folder`, and programs use it from there: an absolute path could
     be longer than a socket's may be.
     """
-    control = folder / "swtpm.sock"
+    control, log = folder / "swtpm.sock", folder / "swtpm.log"
     control.unlink(missing_ok=True)
     processes.start(
         name,
         [find_program("swtpm"), "socket", "--tpm2", "--tpmstate", "dir=tpm", "--terminate",
          "--ctrl", f"type=unixio,path={control.name}"],
-        folder / "swtpm.log",
+        log,
         folder,
     )
-    _wait_for(processes, name, control.exists)
+    _wait_for(processes, name, log, control.exists)
 
 
 def start_on_port(processes: Processes, name: str, folder: Path, port: int) -> None:
-    """Starts an emulator (state in folder/tpm) that takes commands on `port` and control on `port` + 1."""
+    """Starts an emulator (state in folder/tpm) that takes commands on `port` and control on `port` + 1.
+
+    Returns when it serves both.  Raises UnavailableError if it does not start, or if another program
+    listens there.
+    """
+    if taken := [one for one in (port, port + 1) if accepts_connections(one)]:
+        raise UnavailableError(f"the TPM emulator {name} cannot start: another program listens on port {taken[0]}")
+    log = folder / "swtpm.log"
     processes.start(
         name,
         [find_program("swtpm"), "socket", "--tpm2", "--tpmstate", "dir=tpm", "--flags", "not-need-init",
          "--server", f"type=tcp,port={port},bindaddr={LOOPBACK}",
          "--ctrl", f"type=tcp,port={port + 1},bindaddr={LOOPBACK}"],
-        folder / "swtpm.log",
+        log,
         folder,
     )
-    _wait_for(processes, name, lambda: accepts_connections(port + 1))
+    _wait_for(processes, name, log, Tpm(port).powered)
 
 
-def _wait_for(processes: Processes, name: str, ready: Callable[[], bool]) -> None:
+def _wait_for(processes: Processes, name: str, log: Path, ready: Callable[[], bool]) -> None:
     if not wait_until(lambda: ready() or not processes.pid(name), _START_SECONDS) or not processes.pid(name):
-        raise UnavailableError(f"the TPM emulator {name} did not start; see swtpm.log beside its state")
+        said = log.read_text(errors="replace").strip()[-500:] or "it said nothing"
+        raise UnavailableError(f"the TPM emulator {name} did not start: {said}")

@@ -25,7 +25,8 @@ _TRANSIENT_OBJECTS, _LOADED_SESSIONS = 0x80000000, 0x02000000  # the first handl
 _MOST_HANDLES = 64
 # TPM_RS_PW with an empty password: PCRs need an authorization session, and have no secret.
 _EMPTY_PASSWORD = struct.pack(">IHBH", 0x40000009, 0, 0, 0)
-_CONTROL_INIT = 2  # swtpm's PTM_INIT: power off and on
+# swtpm's control commands: what it can do; power off and on
+_CONTROL_GET_CAPABILITY, _CONTROL_INIT = 1, 2
 _TIMEOUT_SECONDS = 10.0
 
 
@@ -46,6 +47,14 @@ class Tpm:
 
     def __init__(self, port: int) -> None:
         self.port = port
+
+    def powered(self) -> bool:
+        """Whether the emulator serves: it listens on both ports before it has a TPM, and answers only then."""
+        try:
+            _exchange(self.port + 1, struct.pack(">I", _CONTROL_GET_CAPABILITY), 8)
+        except UnavailableError:
+            return False
+        return True
 
     def startup(self) -> None:
         """TPM2_Startup(CLEAR) (9.3)."""
