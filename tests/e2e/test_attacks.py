@@ -1,5 +1,6 @@
 """Ways to fool an attestation, tried on the whole: agent's key in the wrong hands, real quotes, real TPMs."""
 
+import json
 import sys
 import tomllib
 
@@ -99,3 +100,57 @@ class RebootTest(LabTest):
         shown = self.machine("light-1")
         self.assertFalse(shown["trusted"], "the incident is open")
         self.assertEqual(shown["boots"], 3)
+
+
+class CommandLineCoverageTest(LabTest):
+    """A policy that asks the kernel's measured command line whether IMA looks at everything (attack A02)."""
+
+    enrol = False
+    told, untold = "shim-grub-sb-6.1", "uki-sb-6.12"   # GRUB measures the command line; this UKI has it built in
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        policy = cls.folder / "policy.json"
+        cls.operator("policy", "create", "runtime", "--root", cls.lab.root_of(cls.lab.machine("light-1")).folder, "--output", policy)
+        content = json.loads(policy.read_text())
+        content["ima"]["coverage"] = {"command_line": {"ima_policy": ["tcb"]}}
+        policy.write_text(json.dumps(content))
+        cls.operator("policy", "push", "covered", policy)
+
+    def setUp(self):
+        self.boot(self.told)
+        self.operator("agent", "add", "light-1", "--policy", "covered", "--approve-current-boot")
+        self.addCleanup(self.operator, "agent", "remove", "light-1")
+        self.wait_for("light-1", "pass")
+
+    def boot(self, recording):
+        self.lab.machine("light-1").set_boot_log(self.log(recording))
+        self.lab.reboot("light-1")
+
+    @staticmethod
+    def log(recording):
+        return (REPOSITORY / "data" / "lab" / "boots" / recording / "eventlog").read_bytes()
+
+    def coverage(self):
+        current = json.loads(self.command("explain", "light-1").stdout)["current"]
+        return next((f for f in current["findings"] if f["check"] == "ima.coverage"), {})
+
+    def expect_unproven(self, why):
+        self.wait(lambda: why in self.coverage().get("detail", ""), f"coverage is unproven: {why}", self.coverage)
+        self.assertEqual(self.coverage()["outcome"], "not_evaluated")
+        self.assertEqual(self.machine("light-1")["integrity"], "fail")
+
+    def test_attack_a02_a_command_line_that_no_pcr_holds_proves_nothing(self):
+        self.boot(self.untold)
+        self.expect_unproven("it may be inside of its image")
+
+    def test_attack_a02_the_log_of_another_boot_proves_nothing(self):
+        machine = self.lab.machine("light-1")
+        agent, machine.settings.agent = machine.settings.agent, ""
+        machine.set_boot_log(self.log(self.untold))
+        machine.reboot()
+        machine.set_boot_log(self.log(self.told))   # of another boot than the TPM's
+        machine.settings.agent = agent
+        machine.start_agent()
+        self.expect_unproven("PCR 8 is not quoted, or the event log does not lead to it")

@@ -98,7 +98,7 @@ def free_port():
     return FreePorts().take()
 
 
-def wait_until(condition, what, timeout=20, services=()):
+def wait_until(condition, what, timeout=60, services=()):
     """Returns the first true result of `condition`; raises with `what` when time is up or a service ended."""
     end = time.monotonic() + timeout
     while True:
