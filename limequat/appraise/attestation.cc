@@ -84,6 +84,14 @@ bool Passed(const Appraisal& appraisal, std::string_view check) {
   return finding != nullptr && finding->passed();
 }
 
+// Whether nothing is wrong with the quote itself, the key that signed it and its TPM's counters.
+bool IsSound(const Appraisal& of_quote, const Appraisal& of_boot) {
+  return Passed(of_boot, "tpm.clock") &&
+         std::ranges::all_of(of_quote.findings, [](const Finding& finding) {
+           return finding.passed() || !finding.check.starts_with("tpm.");
+         });
+}
+
 // The failures of this boot: those known, and what was found now. A full answer was
 // appraised from the beginning and replaces them.
 void Remember(const Case& about, const Appraisal& found, BootProgress& progress) {
@@ -163,7 +171,9 @@ void AppraiseBoot(const Case& about, const Verified& it, Attestation& out) {
   const bool bank_is_good = Passed(out.appraisal, "tpm.quote.bank");
   if (about.challenge.full) {
     AppraiseBaseline(about, it.quote, found);
-    AppraiseBootPolicy(about, it.quote, found);
+    if (AppraiseBootPolicy(about, it.quote, found) && IsSound(out.appraisal, found)) {
+      out.boot_log_pcrs = BootLogPcrs(it.quote, about.bank);
+    }
     if (bank_is_good) out.boot_pcrs = BootPcrs(it.quote, about.bank);
   }
   if (bank_is_good) out.bank = about.bank;

@@ -135,6 +135,10 @@ struct Attestation {
   // there was none.
   std::optional<tpm::PcrValues> boot_pcrs;
   std::optional<crypto::HashAlgorithm> bank;
+  // Set if nothing is wrong with the quote and the answer's event log leads to every PCR that
+  // the boot policy needs, whatever the policy says of the boot: the signed values that the
+  // log is to be verified with again, without those that change while a machine runs.
+  std::optional<tpm::PcrValues> boot_log_pcrs = std::nullopt;
   // Whether entries behind the quoted ones exist: worth asking once more within the interval.
   bool list_is_ahead = false;
   // Whether this is another boot than `progress` was about.

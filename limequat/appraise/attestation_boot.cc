@@ -79,13 +79,18 @@ void AppraiseBaseline(const Case& about, const tpm::VerifiedQuote& quote, Apprai
   }
 }
 
-void AppraiseBootPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out) {
+bool AppraiseBootPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out) {
   const BootCriteria* criteria = about.reference.boot.get();
-  if (criteria == nullptr) return;
-  if (!criteria->looks()) return criteria->Appraise(nullptr, out);
+  if (criteria == nullptr) return false;
+  if (!criteria->looks()) {
+    criteria->Appraise(nullptr, out);
+    return false;
+  }
   eventlog::LogVerification verification = VerifyBootLog(about, quote, criteria->pcrs());
+  const bool verified = std::ranges::all_of(verification.findings, &Finding::passed);
   for (Finding& finding : verification.findings) Add(out, std::move(finding));
   criteria->Appraise(verification.log ? &*verification.log : nullptr, out);
+  return verified;
 }
 
 eventlog::LogVerification VerifyBootLog(const Case& about, const tpm::VerifiedQuote& quote,
@@ -112,6 +117,15 @@ tpm::PcrValues BootPcrs(const tpm::VerifiedQuote& quote, crypto::HashAlgorithm b
   tpm::PcrValues pcrs;
   for (const std::uint32_t pcr : kBootPcrs.ToList()) {
     if (const crypto::Digest* value = quote.Pcr(bank, pcr)) pcrs.Set(pcr, *value);
+  }
+  return pcrs;
+}
+
+tpm::PcrValues BootLogPcrs(const tpm::VerifiedQuote& quote, crypto::HashAlgorithm bank) {
+  const tpm::PcrSet changing = tpm::PcrSet::Of(tpm::kImaPcr) | tpm::PcrSet::Of(kTransportKeyPcr);
+  tpm::PcrValues pcrs;
+  for (const std::uint32_t pcr : (quote.pcrs().Numbers(bank) - changing).ToList()) {
+    pcrs.Set(pcr, *quote.Pcr(bank, pcr));
   }
   return pcrs;
 }

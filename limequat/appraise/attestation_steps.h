@@ -72,8 +72,9 @@ Finding CheckClock(const tpm::ClockInfo& now, const BootProgress* before);
 // compares stands in for it.
 void AppraiseBaseline(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
 // The event log against the quote ("eventlog.*"), and what it shows of the boot against
-// the boot policy ("boot.*"). Nothing without a boot policy.
-void AppraiseBootPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
+// the boot policy ("boot.*"). Nothing without a boot policy. Whether a log was looked at and
+// nothing is wrong with it: it leads to every PCR that the policy needs.
+bool AppraiseBootPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
 // The answer's event log against the quote: eventlog::VerifyLog, and "eventlog.readable" if it
 // cannot be read.
 eventlog::LogVerification VerifyBootLog(const Case& about, const tpm::VerifiedQuote& quote,
@@ -82,6 +83,9 @@ eventlog::LogVerification VerifyBootLog(const Case& about, const tpm::VerifiedQu
 void AppraisePcrPolicy(const Case& about, const tpm::VerifiedQuote& quote, Appraisal& out);
 // PCRs 0-9 of the machine's bank.
 tpm::PcrValues BootPcrs(const tpm::VerifiedQuote& quote, crypto::HashAlgorithm bank);
+// Every signed PCR of the machine's bank but those that change while a machine runs: IMA's and
+// that of the transport key.
+tpm::PcrValues BootLogPcrs(const tpm::VerifiedQuote& quote, crypto::HashAlgorithm bank);
 
 // --- attestation_ima.cc: the measurement list -------------------------------------
 
