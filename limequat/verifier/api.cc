@@ -44,6 +44,7 @@ std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts) {
   });
   AddKeylimeRoutes(*router, parts);
   AddMachineRoutes(*router, parts);
+  AddBootLogRoutes(*router, parts);
   AddPolicyRoutes(*router, parts);
   AddBootPolicyRoutes(*router, parts);
   AddKeylimePolicyRoutes(*router, parts);

@@ -43,6 +43,7 @@ http::RouteOptions Upload(std::size_t max_body);
 // Parts of MakeRouter, each in its own file.
 void AddKeylimeRoutes(http::Router& router, const ApiParts& parts);
 void AddMachineRoutes(http::Router& router, const ApiParts& parts);
+void AddBootLogRoutes(http::Router& router, const ApiParts& parts);
 void AddPolicyRoutes(http::Router& router, const ApiParts& parts);
 void AddBootPolicyRoutes(http::Router& router, const ApiParts& parts);
 void AddKeylimePolicyRoutes(http::Router& router, const ApiParts& parts);

@@ -53,6 +53,7 @@ TEST_F(ApiRoutesTest, Cve_2026_1709_TheTableOfRoutes) {
                   "GET /api/v1/agents/{id} roles: operator administration 65536",
                   "POST /api/v1/agents/{id} roles: operator administration 104857600",
                   "DELETE /api/v1/agents/{id} roles: operator administration 65536",
+                  "GET /api/v1/agents/{id}/boot-log roles: operator administration 65536",
                   "GET /api/v1/agents/{id}/findings roles: operator administration 65536",
                   "GET /api/v1/policies roles: operator administration 65536",
                   "GET /api/v1/policies/{name} roles: operator administration 65536",

@@ -45,24 +45,6 @@ Result<std::optional<Bytes>> BootLogOf(const Ask& ask, const wire::QuoteAnswer& 
   return std::optional<Bytes>(*std::move(log));
 }
 
-// From the bytes of an HTTP answer to an appraised attestation; pure apart from the time.
-Result<appraise::Attestation> Evaluate(const Ask& ask, std::string_view body) {
-  LQ_ASSIGN_OR_RETURN(wire::QuoteAnswer message, wire::ParseQuoteAnswer(body));
-  LQ_ASSIGN_OR_RETURN(tpm::QuoteString quote, tpm::ParseQuoteString(message.quote));
-  appraise::Answer answer{.quote = std::move(quote),
-                          .hash_alg = std::move(message.hash_alg),
-                          .enc_alg = std::move(message.enc_alg),
-                          .sign_alg = std::move(message.sign_alg),
-                          .transport_key_pem = std::move(message.pubkey),
-                          .ima_list = {},
-                          .ima_first = message.ima_measurement_list_entry};
-  if (message.ima_measurement_list) answer.ima_list = *message.ima_measurement_list;
-  LQ_ASSIGN_OR_RETURN(const std::optional<Bytes> boot_log, BootLogOf(ask, message));
-  if (boot_log) answer.boot_log = *boot_log;
-  return appraise::AppraiseAttestation(*ask.reference, ask.flight.challenge, answer,
-                                       ask.before.get(), Now());
-}
-
 // The reason in an error answer of an agent; it is the agent's text.
 std::string StatusText(const http::ClientResponse& response) {
   const auto envelope = wire::ParseEnvelope(response.body);
@@ -83,6 +65,35 @@ std::string NoticeDocument(const MachineState& state, const Notify& notify) {
 }
 
 }  // namespace
+
+struct Machine::Evaluated {
+  appraise::Attestation attestation;
+  std::shared_ptr<const BootEvidence> boot;
+};
+
+// From the bytes of an HTTP answer to an appraised attestation; pure apart from the time.
+Result<Machine::Evaluated> Machine::Evaluate(const Ask& ask, std::string_view body) {
+  LQ_ASSIGN_OR_RETURN(wire::QuoteAnswer message, wire::ParseQuoteAnswer(body));
+  LQ_ASSIGN_OR_RETURN(tpm::QuoteString quote, tpm::ParseQuoteString(message.quote));
+  appraise::Answer answer{.quote = std::move(quote),
+                          .hash_alg = std::move(message.hash_alg),
+                          .enc_alg = std::move(message.enc_alg),
+                          .sign_alg = std::move(message.sign_alg),
+                          .transport_key_pem = std::move(message.pubkey),
+                          .ima_list = {},
+                          .ima_first = message.ima_measurement_list_entry};
+  if (message.ima_measurement_list) answer.ima_list = *message.ima_measurement_list;
+  LQ_ASSIGN_OR_RETURN(std::optional<Bytes> boot_log, BootLogOf(ask, message));
+  if (boot_log) answer.boot_log = *boot_log;
+  LQ_ASSIGN_OR_RETURN(appraise::Attestation attestation,
+                      appraise::AppraiseAttestation(*ask.reference, ask.flight.challenge, answer,
+                                                    ask.before.get(), Now()));
+  std::shared_ptr<const BootEvidence> boot;
+  if (boot_log && attestation.boot_log_pcrs) {
+    boot = MakeBootEvidence(*std::move(boot_log), *std::move(attestation.boot_log_pcrs));
+  }
+  return Evaluated{.attestation = std::move(attestation), .boot = std::move(boot)};
+}
 
 Machine::Machine(FleetParts parts, const FleetOptions& options, MachineState state)
     : parts_(parts),
@@ -251,12 +262,18 @@ void Machine::Negotiated(const std::shared_ptr<const Ask>& ask,
   refuse(fmt::format("API version {} was agreed; asking again", version_.ToString()));
 }
 
-void Machine::Answer(const Ask& ask, Result<appraise::Attestation> attestation) {
+void Machine::Answer(const Ask& ask, Result<Evaluated> evaluated) {
   Answered answered{.now = Now(),
                     .generation = ask.flight.generation,
                     .policy_hash = ask.flight.policy_hash,
                     .nonce = ask.flight.challenge.nonce,
-                    .attestation = std::move(attestation)};
+                    .attestation = appraise::Attestation()};
+  if (evaluated) {
+    answered.attestation = std::move(evaluated->attestation);
+    answered.boot = std::move(evaluated->boot);
+  } else {
+    answered.attestation = std::move(evaluated).error();
+  }
   // Never inside another event: no answer comes while a question is being sent.
   strand_.Dispatch([self = shared_from_this(), answered = std::move(answered)]() mutable {
     self->Handle(std::move(answered));
@@ -295,6 +312,19 @@ void Machine::Perform(verifier::KeepFailure& failure) {
           telemetry::LogError("verifier.failure_not_kept", open.error(),
                               {{"agent", self->Snapshot()->enrolment->id.text()}});
         }
+      });
+}
+
+void Machine::Perform(verifier::KeepBootEvidence& keep) {
+  parts_.store.KeepBootEvidence(
+      state_.enrolment->id, keep,
+      [self = shared_from_this(), evidence = keep.evidence->id](const Status& status) {
+        if (status) return;
+        self->Post(BootNotKept{.id = evidence});
+        // Evidence of another enrolment is dropped by design (A14).
+        if (status.error().code == ErrorCode::kConflict) return;
+        telemetry::LogError("verifier.boot_not_kept", status.error(),
+                            {{"agent", self->Snapshot()->enrolment->id.text()}});
       });
 }
 

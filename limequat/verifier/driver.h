@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "limequat/http/client.h"
 #include "limequat/http/runtime.h"
@@ -42,6 +43,7 @@ class Machine : public std::enable_shared_from_this<Machine> {
   void Perform(PlanDue& plan);
   void Perform(Remember& remember);
   void Perform(KeepFailure& failure);
+  void Perform(KeepBootEvidence& keep);
   void Perform(Notify& notify);
 
   void Send(const std::shared_ptr<const Ask>& ask);
@@ -49,7 +51,10 @@ class Machine : public std::enable_shared_from_this<Machine> {
   void Negotiate(const std::shared_ptr<const Ask>& ask);
   void Negotiated(const std::shared_ptr<const Ask>& ask,
                   const Result<http::ClientResponse>& response);
-  void Answer(const Ask& ask, Result<appraise::Attestation> attestation);
+  // What an answer came to.
+  struct Evaluated;
+  static Result<Evaluated> Evaluate(const Ask& ask, std::string_view body);
+  void Answer(const Ask& ask, Result<Evaluated> evaluated);
 
   const FleetParts parts_;
   const FleetOptions& options_;

@@ -101,6 +101,11 @@ class Step {
     if (counted.open == 0 && state_.failing != true) state_.attestations_at_failure.reset();
   }
 
+  // The next full answer brings it again.
+  void On(BootNotKept& lost) {
+    if (state_.memory.boot_evidence == lost.id) state_.memory.boot_evidence.reset();
+  }
+
   void On(EnrolmentChanged& changed) {
     state_.enrolment = std::move(changed.enrolment);
     if (changed.forget_baseline) {
@@ -166,7 +171,17 @@ class Step {
       PlanNext(flight, answered.now);
       return;
     }
+    KeepBoot(std::move(answered.boot), flight);
     Accept(std::move(*answered.attestation), flight, answered.now);
+  }
+
+  // Nothing is written for a log that is kept already.
+  void KeepBoot(std::shared_ptr<const BootEvidence> boot, const Flight& flight) {
+    if (boot == nullptr || state_.memory.boot_evidence == boot->id) return;
+    state_.memory.boot_evidence = boot->id;
+    effects_.emplace_back(KeepBootEvidence{.generation = flight.generation,
+                                           .evidence = std::move(boot),
+                                           .verified = flight.challenge.nonce_issued});
   }
 
   void Accept(Attestation attestation, const Flight& flight, Time now) {

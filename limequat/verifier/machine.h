@@ -11,6 +11,7 @@
 #include "limequat/appraise/attestation.h"
 #include "limequat/base/time.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/verifier/boot_evidence.h"
 #include "limequat/verifier/enrolment.h"
 
 namespace limequat::verifier {
@@ -49,6 +50,8 @@ struct Memory {
   std::optional<BootRecord> boot;
   std::int64_t boots = 0;
   std::int64_t open_incidents = 0;
+  // BootEvidence::id of the evidence of a boot that is kept; absent: none is.
+  std::optional<crypto::Digest> boot_evidence;
 };
 
 enum class Integrity { kPending, kPass, kFail, kLate, kUnpoliced };
@@ -118,6 +121,8 @@ struct Answered {
   crypto::Digest policy_hash{crypto::HashAlgorithm::kSha256};
   Bytes nonce;
   Result<appraise::Attestation> attestation;
+  // Set if the answer brought an event log that verified.
+  std::shared_ptr<const BootEvidence> boot = nullptr;
 };
 // Another enrolment or another policy.
 struct EnrolmentChanged {
@@ -129,9 +134,13 @@ struct IncidentsCounted {
   Time now{};
   std::int64_t open = 0;
 };
+// Evidence of a boot could not be written.
+struct BootNotKept {
+  crypto::Digest id{crypto::HashAlgorithm::kSha256};  // BootEvidence::id
+};
 struct Removed {};
 
-using Event = std::variant<Due, Answered, EnrolmentChanged, IncidentsCounted, Removed>;
+using Event = std::variant<Due, Answered, EnrolmentChanged, IncidentsCounted, BootNotKept, Removed>;
 
 // --- effects ---
 
@@ -157,6 +166,14 @@ struct KeepFailure {
   std::shared_ptr<const appraise::Appraisal> appraisal;
   bool opens_incident = false;
 };
+// Keep this as the evidence of the machine's boot, in place of what was kept before, if the
+// generation is still this one: evidence of a TPM never becomes that of another one under the
+// same name. Come back with BootNotKept if it was not kept.
+struct KeepBootEvidence {
+  std::int64_t generation = 0;
+  std::shared_ptr<const BootEvidence> evidence;
+  Time verified{};
+};
 enum class Notice { kFailed, kRecovered, kLate };
 std::string_view NoticeName(Notice notice);  // "machine.failed", ...
 struct Notify {
@@ -165,7 +182,7 @@ struct Notify {
   std::shared_ptr<const appraise::Appraisal> appraisal;  // may be null for kLate
 };
 
-using Effect = std::variant<Ask, PlanDue, Remember, KeepFailure, Notify>;
+using Effect = std::variant<Ask, PlanDue, Remember, KeepFailure, KeepBootEvidence, Notify>;
 using Effects = std::vector<Effect>;
 
 // The state of a machine that was enrolled at `now` or loaded from the database.

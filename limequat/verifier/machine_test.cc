@@ -378,6 +378,48 @@ TEST_F(MachineTest, Attack_A01_BaselineIsNotReplacedByALaterBoot) {
   EXPECT_EQ(state_.memory.baseline->pcrs, BootPcrs());
 }
 
+TEST_F(MachineTest, EvidenceOfABootIsKeptOnce) {
+  const auto answer = [this](std::string_view log) {
+    const Ask ask = AskNow();
+    Answered answered = AnswerTo(ask, Good(ask));
+    answered.boot = MakeBootEvidence(ToBytes(log), BootPcrs());
+    return Give(std::move(answered));
+  };
+  const Effects first = answer("log");
+  ASSERT_NE(Only<KeepBootEvidence>(first), nullptr);
+  EXPECT_EQ(AsText(Only<KeepBootEvidence>(first)->evidence->log), "log");
+  EXPECT_EQ(Only<KeepBootEvidence>(first)->verified, kStart);
+  EXPECT_EQ(Only<KeepBootEvidence>(first)->generation, state_.enrolment->generation);
+  EXPECT_EQ(Only<KeepBootEvidence>(answer("log")), nullptr) << "kept already";
+  EXPECT_NE(Only<KeepBootEvidence>(answer("another")), nullptr);
+  Restart(state_.memory);
+  EXPECT_EQ(Only<KeepBootEvidence>(answer("another")), nullptr) << "so is what was loaded";
+}
+
+TEST_F(MachineTest, EvidenceThatWasNotWrittenIsKeptTheNextTime) {
+  const auto keeps = [this](std::string_view log) {
+    const Ask ask = AskNow();
+    Answered answered = AnswerTo(ask, Good(ask));
+    answered.boot = MakeBootEvidence(ToBytes(log), BootPcrs());
+    return Only<KeepBootEvidence>(Give(std::move(answered))) != nullptr;
+  };
+  ASSERT_TRUE(keeps("log"));
+  Give(BootNotKept{.id = MakeBootEvidence(ToBytes(std::string_view("older")), BootPcrs())->id});
+  EXPECT_FALSE(keeps("log")) << "what was lost is not this";
+  Give(BootNotKept{.id = *state_.memory.boot_evidence});
+  EXPECT_FALSE(state_.memory.boot_evidence.has_value());
+  EXPECT_TRUE(keeps("log"));
+}
+
+TEST_F(MachineTest, Attack_A14_EvidenceOfAStaleAnswerIsNotKept) {
+  const Ask ask = AskNow();
+  Answered stale = AnswerTo(ask, Good(ask));
+  stale.boot = MakeBootEvidence(ToBytes("log"), BootPcrs());
+  stale.generation += 1;
+  EXPECT_TRUE(Give(std::move(stale)).empty());
+  EXPECT_FALSE(state_.memory.boot_evidence.has_value());
+}
+
 TEST_F(MachineTest, UnchangedListWritesNothing) {
   const Ask first = AskNow();
   Give(AnswerTo(first, Good(first)));

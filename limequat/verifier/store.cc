@@ -107,8 +107,18 @@ const sql::Migration kRemovedPolicies{
         "PRIMARY KEY (kind, name))",
     }};
 
-const std::array kMigrations = {kFirst,      kPolicyVersions, kBootPolicies,
-                                kPolicyKeys, kLayers,         kRemovedPolicies};
+const sql::Migration kBootEvidence{
+    .version = 7,
+    .name = "evidence of boots",
+    .statements = {
+        "CREATE TABLE boot_logs (hash VARCHAR(64) NOT NULL PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE machine_boots (agent_id VARCHAR(128) NOT NULL PRIMARY KEY, "
+        "log_hash VARCHAR(64) NOT NULL, pcrs TEXT NOT NULL, verified_us BIGINT NOT NULL)",
+        "CREATE INDEX machine_boots_by_log ON machine_boots (log_hash)",
+    }};
+
+const std::array kMigrations = {kFirst,  kPolicyVersions,  kBootPolicies, kPolicyKeys,
+                                kLayers, kRemovedPolicies, kBootEvidence};
 
 }  // namespace
 

@@ -92,7 +92,8 @@ class Store {
   Result<Loaded> LoadMachines();
   // Adds the machine, or replaces the enrolment if `replace`; the generation it got.
   // kConflict ("verifier.enrolled") if it exists and `replace` is not set. Bank and
-  // baseline are forgotten; incidents and failures stay (attack A19).
+  // baseline are forgotten, and so is the evidence of a boot; incidents and failures stay (attack
+  // A19).
   Result<std::int64_t> PutMachine(const Enrolment& enrolment,
                                   const std::optional<crypto::Digest>& policy, bool replace);
   // With it go its policies under its own name that nobody else has; their labels (`own`) are
@@ -147,6 +148,21 @@ class Store {
   Status AddPolicyKey(std::string_view name, std::string_view key, Time now);
   // nullopt if the name has none.
   Result<std::optional<std::string>> FindPolicyKey(std::string_view name);
+
+  // --- evidence of boots ---
+  // Keeps it as the machine's newest, in place of the one before. A log is stored once, however
+  // many machines have it, and goes with the last of them. Writes of one machine are done in
+  // the order of the calls; `done` gets kConflict ("verifier.stale"), and nothing happens, if the
+  // machine is gone or has another generation (A14): evidence of a machine never becomes that of
+  // another one of its name.
+  void KeepBootEvidence(const wire::AgentId& id, const KeepBootEvidence& keep,
+                        sql::Database::Completion done);
+  struct KeptBoot {
+    std::shared_ptr<const BootEvidence> evidence;
+    Time verified{};  // when this evidence was first verified
+  };
+  // nullopt if there is none.
+  Result<std::optional<KeptBoot>> FindBootEvidence(std::string_view agent_id);
 
   // --- measured-boot policies ---
   struct BootPolicy {

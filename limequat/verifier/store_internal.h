@@ -47,6 +47,9 @@ Result<std::vector<Store::Rebound>> Rebind(sql::Connection& connection,
 Status KeepLabel(sql::Connection& connection, PolicyNames names, const std::string& name,
                  const std::optional<PolicyLabel>& label);
 
+// Forgets the evidence of the machine's boot, if there is any.
+Status ForgetBootEvidence(sql::Connection& connection, const std::string& agent_id);
+
 // How many incidents of the machine are open, under its name or its EK ("": unknown).
 Result<std::int64_t> CountOpen(sql::Connection& connection, std::string_view agent_id,
                                std::string_view ek);

@@ -132,6 +132,18 @@ Status WriteLayers(Connection& connection, const Enrolment& enrolment) {
   return {};
 }
 
+Result<std::optional<crypto::Digest>> ReadBootEvidenceId(const Row& row) {
+  LQ_ASSIGN_OR_RETURN(const auto log_hash, row.OptionalText(6));
+  LQ_ASSIGN_OR_RETURN(const auto pcrs, row.OptionalText(7));
+  std::optional<crypto::Digest> id;
+  if (log_hash && pcrs) {
+    LQ_ASSIGN_OR_RETURN(const crypto::Digest log,
+                        crypto::Digest::FromHex(crypto::HashAlgorithm::kSha256, *log_hash));
+    id = BootEvidenceId(log, *pcrs);
+  }
+  return id;
+}
+
 Result<StoredMachine> ReadMachine(const Row& row) {
   LQ_ASSIGN_OR_RETURN(std::string id_text, row.Text(0));
   LQ_ASSIGN_OR_RETURN(wire::AgentId id, wire::AgentId::Parse(id_text));
@@ -143,6 +155,7 @@ Result<StoredMachine> ReadMachine(const Row& row) {
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, FromStoreForm(id, generation, document));
   LQ_ASSIGN_OR_RETURN(auto hash, ParseHash(hash_text));
   LQ_ASSIGN_OR_RETURN(Memory memory, ReadMemory(memory_text));
+  LQ_ASSIGN_OR_RETURN(memory.boot_evidence, ReadBootEvidenceId(row));
   enrolment.boot_policy_name = std::move(boot_policy_name);
   return StoredMachine{
       .enrolment = std::move(enrolment), .policy_hash = hash, .memory = std::move(memory)};
@@ -166,8 +179,10 @@ Result<Store::Loaded> Store::LoadMachines() {
       LQ_ASSIGN_OR_RETURN(
           auto rows,
           connection.Query(
-              "SELECT agent_id, generation, enrolment, policy_hash, memory, boot_policy_name "
-              "FROM machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500",
+              "SELECT machines.agent_id, generation, enrolment, policy_hash, memory, "
+              "boot_policy_name, log_hash, pcrs FROM machines LEFT JOIN machine_boots ON "
+              "machine_boots.agent_id = machines.agent_id WHERE machines.agent_id > ? "
+              "ORDER BY machines.agent_id LIMIT 500",
               {last}));
       LQ_ASSIGN_OR_RETURN(auto layers, ReadLayers(connection, last));
       more = rows.size() == kPage;
@@ -204,6 +219,7 @@ Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment,
       LQ_RETURN_IF_ERROR(Drop(connection, "DELETE FROM machines WHERE agent_id = ?", enrolment.id));
       LQ_RETURN_IF_ERROR(
           Drop(connection, "DELETE FROM machine_layers WHERE agent_id = ?", enrolment.id));
+      LQ_RETURN_IF_ERROR(ForgetBootEvidence(connection, id));
     }
     LQ_ASSIGN_OR_RETURN(generation, NextGeneration(connection));
     LQ_ASSIGN_OR_RETURN(
@@ -225,6 +241,7 @@ Status Store::RemoveMachine(const wire::AgentId& id, const OwnPolicyLabels& own)
                         connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id.text()}));
     if (removed == 0) return NotFound("verifier.unknown_agent", "agent id not found");
     LQ_RETURN_IF_ERROR(Drop(connection, "DELETE FROM machine_layers WHERE agent_id = ?", id));
+    LQ_RETURN_IF_ERROR(ForgetBootEvidence(connection, id.text()));
     // Policies that only this machine had, under its own name, go with it, as with Keylime.
     LQ_ASSIGN_OR_RETURN(
         const auto policies,

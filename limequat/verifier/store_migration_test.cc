@@ -105,6 +105,8 @@ TEST_P(StoreMigrationTest, MachinesPoliciesAndReferencesAreKept) {
   EXPECT_EQ(versions->at(0).pushed, FromMicros(7));
   EXPECT_EQ(store.FindBootPolicy("boots")->has_value(), version >= 3);
   EXPECT_EQ(store.FindFollowers("base")->at(0).agent_id, "m1");
+  EXPECT_FALSE(first.memory.boot_evidence.has_value());
+  EXPECT_FALSE(store.FindBootEvidence("m1")->has_value()) << "no log was kept then";
 }
 
 // The machines of then are followed, remembered and replaced as those of now.
