@@ -63,8 +63,8 @@ std::string_view WhyUnchangeable(const Finding& finding) {
     return "no policy: an operator approves another boot, if it is one (--approve-current-boot)";
   }
   if (check.starts_with("boot.")) {
-    return "no runtime policy: a boot reference lists this (limequat appraise boot --change says "
-           "what, of the boot's event log)";
+    return "no runtime policy: a boot reference lists this (limequat explain AGENT --change says "
+           "what, or limequat appraise boot --change of the boot's event log)";
   }
   if (check.starts_with("policy.")) return "about the policy itself: it has to be put right";
   if (check.starts_with("ima.")) return "no digest in a policy speaks for it";

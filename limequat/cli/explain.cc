@@ -4,10 +4,15 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "limequat/appraise/boot_change.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/change_view.h"
 #include "limequat/cli/connection.h"
 #include "limequat/cli/explain_view.h"
+#include "limequat/cli/kept_boot.h"
+#include "limequat/cli/text.h"
 #include "limequat/json/value.h"
 #include "limequat/wire/own_api.h"
 
@@ -17,6 +22,33 @@ namespace {
 
 // Of what Limequat and Keylime make; a policy with another one takes it as a layer.
 constexpr std::string_view kUsualLogHash = "sha1";
+
+Result<appraise::BootChange> ChangeForBoot(const ResultView& current, tenant::Services& services,
+                                           const Explain& asked) {
+  LQ_RETURN_IF_ERROR(CheckLogLedToQuote(current));
+  LQ_ASSIGN_OR_RETURN(const KeptBoot kept, FetchKeptBoot(services, asked.id));
+  return appraise::ChangeForBootLog(kept.CaseAt(asked.at));
+}
+
+// What is added to the document and to the text.
+struct Addition {
+  json::Object& document;
+  std::string& text;
+};
+
+// Why there is no change of a boot reference is told, and hides nothing else.
+void AddBootChange(const Result<appraise::BootChange>& change, const FindingsStyle& style,
+                   Addition out) {
+  if (change) {
+    out.document.Set("boot_change", appraise::ToJson(*change));
+    out.text += RenderChange(*change, style);
+    return;
+  }
+  out.document.Set("boot_change", nullptr);
+  out.document.Set("boot_change_absent_because", change.error().message);
+  out.text += fmt::format("\nWhat a boot reference would have to list is not known: {}\n",
+                          Shown(change.error().message));
+}
 
 }  // namespace
 
@@ -38,7 +70,11 @@ Result<Ending> Explain::Run(Console& console) const {
     const appraise::PolicyChange needed = ChangeFor(current);
     LQ_ASSIGN_OR_RETURN(json::Value added, appraise::ToJson(needed, kUsualLogHash));
     document.Set("change", std::move(added));
-    text += RenderChange(needed, {.look = console.look(), .all = all});
+    const FindingsStyle style{.look = console.look(), .all = all};
+    text += RenderChange(needed, style);
+    if (IsBootRefused(current)) {
+      AddBootChange(ChangeForBoot(current, connection.services(), *this), style, {document, text});
+    }
   }
   LQ_RETURN_IF_ERROR(console.Show(document, [&] { return text; }));
   const wire::MachineView& machine = findings.machine;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "limequat/base/result.h"
+#include "limequat/base/time.h"
 #include "limequat/cli/console.h"
 
 namespace limequat::cli {
@@ -15,7 +16,8 @@ struct Explain {
   std::optional<std::filesystem::path> config;
   std::string id;
   bool all = false;     // every finding
-  bool change = false;  // and the smallest change of policy under which it would pass
+  bool change = false;  // and the smallest changes of policy and boot reference, to pass
+  Time at{};            // of the evaluation
 
   Result<Ending> Run(Console& console) const;
 };

@@ -172,6 +172,12 @@ Result<wire::FindingsView> Services::Findings(std::string_view agent_id) {
   return wire::ParseFindingsView(document);
 }
 
+Result<wire::BootLogView> Services::FindBootLog(std::string_view agent_id) {
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kGet, AgentPath(agent_id) + "/boot-log"));
+  return wire::ParseBootLogView(document);
+}
+
 namespace {
 
 std::string PathOf(Services::PolicyKind kind) {

@@ -11,6 +11,7 @@
 #include "limequat/base/result.h"
 #include "limequat/http/client.h"
 #include "limequat/http/runtime.h"
+#include "limequat/wire/boot_log_view.h"
 #include "limequat/wire/own_api.h"
 #include "limequat/wire/registration.h"
 
@@ -50,6 +51,8 @@ class Services {
   Result<std::vector<wire::MachineView>> ListMachines();
   Result<wire::MachineView> FindMachine(std::string_view agent_id);
   Result<wire::FindingsView> Findings(std::string_view agent_id);
+  // kNotFound also if no event log of the machine is kept, kUnavailable if it is being stored.
+  Result<wire::BootLogView> FindBootLog(std::string_view agent_id);
   struct Pushed {
     std::string hash;
     std::int64_t machines = 0;

@@ -63,6 +63,21 @@ TEST_F(ClientTest, OneMachineAndItsFindings) {
   EXPECT_EQ(findings->failures.size(), 1U);
 }
 
+TEST_F(ClientTest, TheEventLogOfAMachine) {
+  EXPECT_EQ(services_->FindBootLog("a").error().code, ErrorCode::kNotFound);
+  const wire::BootLogView view{.agent_id = "a",
+                               .verified = "2026-11-29T03:00:00Z",
+                               .log = {1, 2},
+                               .pcrs = json::Object{},
+                               .boot_policy = "example",
+                               .boot_reference = "fleet",
+                               .model = ""};
+  fake_.Answer("GET /api/v1/agents/a/boot-log", 200, json::Serialize(wire::WriteBootLogView(view)));
+  const auto log = services_->FindBootLog("a");
+  ASSERT_TRUE(log) << log.error().message;
+  EXPECT_EQ(log->log, view.log);
+}
+
 // A name never becomes a path or a parameter of its own.
 TEST_F(ClientTest, NamesArePercentEncoded) {
   static_cast<void>(services_->FindMachine("../x?y=z&a#b"));

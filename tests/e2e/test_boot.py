@@ -80,6 +80,15 @@ class BootValuesTest(LabTest):
             self.assertTrue(any("lab.note=changed'" in str(finding["detail"]) for finding in told), told)
             self.assertIn("lab.note=changed", self.command("explain", "light-1", shown="table").stdout)
 
+        with self.subTest("what the values would have to list is told, and nothing else"):
+            change = json.loads(self.command("explain", "light-1", "--change").stdout)["boot_change"]
+            self.assertTrue(change["suffices"], change)
+            self.assertEqual({one["member"].rpartition(".")[2] for one in change["additions"]}, {"command_lines", "files"}, change["additions"])
+            self.assertIn("lab.note=changed", self.command("explain", "light-1", "--change", shown="table").stdout)
+            (self.folder / "changed.json").write_text(json.dumps(change["boot_reference"]))
+            done = self.operator("appraise", "boot", BOOTS / FIRST / "changed.eventlog", "--reference", self.folder / "changed.json")
+            self.assertEqual(done["verdict"], "pass")
+
         with self.subTest("the usual boot recovers it, the incident stays"):
             self.boot("light-1", FIRST)
             self.wait_for("light-1", "pass")
@@ -135,6 +144,15 @@ class BootValuesTest(LabTest):
         self.enrol_again("light-2", "--boot-reference-name", "kernels")
         self.wait_for("light-2", "fail")
         self.assertTrue({"boot.path", "boot.kernel", "boot.command_line"} <= self.failed_checks("light-2"), self.failed_checks("light-2"))
+
+    def test_6_where_no_log_is_kept_no_change_is_told(self) -> None:
+        self.enrol_again("light-2", "--boot-policy", "reject-all")
+        self.wait_for("light-2", "fail")
+        told = json.loads(self.command("explain", "light-2", "--change").stdout)
+        self.assertIsNone(told["boot_change"])
+        self.assertIn("no event log", told["boot_change_absent_because"])
+        self.assertIn("boot.policy", [one["check"] for one in told["change"]["unchangeable"]])
+        self.assertIn("is not known: no event log", self.command("explain", "light-2", "--change", shown="table").stdout)
 
 
 def openssl(*words: object) -> None:
