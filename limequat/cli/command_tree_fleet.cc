@@ -117,7 +117,7 @@ void DeclareExplain(CLI::App& root, CommandLine& line) {
       "  limequat explain web-1 --change -o json | jq .change.runtime_policy > added.json\n"
       "  limequat explain web-1 --change -o json | jq .boot_change.boot_reference > next.json\n\n"
       "Exit status: 0 integrity passes and the machine is trusted, 1 otherwise.");
-  command.at = Now();
+  command.now = Now();
   AddValue(app, "AGENT", command.id, ParseAgentId, "", kIdAbout)->required();
   app.add_flag("--all", command.all, "show every finding, incident and failure");
   app.add_flag("--change", command.change,

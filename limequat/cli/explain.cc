@@ -27,7 +27,7 @@ Result<appraise::BootChange> ChangeForBoot(const ResultView& current, tenant::Se
                                            const Explain& asked) {
   LQ_RETURN_IF_ERROR(CheckLogLedToQuote(current));
   LQ_ASSIGN_OR_RETURN(const KeptBoot kept, FetchKeptBoot(services, asked.id));
-  return appraise::ChangeForBootLog(kept.CaseAt(asked.at));
+  return appraise::ChangeForBootLog(kept.CaseAt(asked.now));
 }
 
 // What is added to the document and to the text.

@@ -17,7 +17,7 @@ struct Explain {
   std::string id;
   bool all = false;     // every finding
   bool change = false;  // and the smallest changes of policy and boot reference, to pass
-  Time at{};            // of the evaluation
+  Time now{};
 
   Result<Ending> Run(Console& console) const;
 };

@@ -15,8 +15,10 @@ namespace limequat::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kLogChecks = {"eventlog.readable", "eventlog.bank",
-                                                        "eventlog.boot", "eventlog.replay"};
+// With any of these not passed a log does not verify (eventlog::VerifyLog).
+constexpr std::array<std::string_view, 6> kLogChecks = {"eventlog.readable", "eventlog.present",
+                                                        "eventlog.bank",     "eventlog.startup",
+                                                        "eventlog.boot",     "eventlog.replay"};
 
 }  // namespace
 

@@ -78,8 +78,8 @@ TEST(KeptBootTest, ABootIsRefusedByItsPolicy) {
 }
 
 TEST(KeptBootTest, Attack_A07_WhatIsKeptIsNotTakenForALogThatDidNotVerify) {
-  for (const char* check :
-       {"eventlog.readable", "eventlog.bank", "eventlog.boot", "eventlog.replay"}) {
+  for (const char* check : {"eventlog.readable", "eventlog.present", "eventlog.bank",
+                            "eventlog.startup", "eventlog.boot", "eventlog.replay"}) {
     EXPECT_FALSE(CheckLogLedToQuote(Failing(check))) << check;
     EXPECT_FALSE(CheckLogLedToQuote(Failing(check, "not_evaluated"))) << check;
     EXPECT_TRUE(CheckLogLedToQuote(Failing(check, "passed"))) << check;
