@@ -117,24 +117,33 @@ void DeclareSimulate(CLI::App& policy, CommandLine& line) {
       policy, line, "simulate", "Who would newly fail or pass under another policy, and why",
       "  limequat policy simulate draft.json --against policy.json --evidence machines/\n"
       "  limequat policy simulate base.json web-2.json --against base.json web-1.json \\\n"
-      "    --evidence web-1.ima web-2.ima -o table\n\n"
-      "A file is the IMA list of one machine. So is, in a folder, each file and each folder with\n"
-      "one of binary_runtime_measurements, ima.bin, ascii_runtime_measurements and ima.ascii;\n"
-      "pcrs.json beside it says up to which entry the list counts (PCR values of a verified\n"
-      "quote). Nothing is sent, and no verdict here says that a machine is good. Exit status: 0\n"
-      "nobody is worse off, 1 somebody would newly fail or be unpoliced, 3 nothing could be\n"
+      "    --evidence web-1.ima web-2.ima -o table\n"
+      "  limequat policy simulate boot.json --fleet web\n\n"
+      "A draft of what machines may boot (reference values or a reference state) is held against\n"
+      "event logs: those of --evidence, or with --fleet those that the verifier keeps.\n"
+      "A file is the IMA list or event log of one machine. So is, in a folder, each file and each\n"
+      "folder with one of binary_runtime_measurements, ima.bin, ascii_runtime_measurements and\n"
+      "ima.ascii, for event logs binary_bios_measurements and eventlog; pcrs.json beside it says\n"
+      "up to which entry a list counts, and whether a log does (PCR values of a verified quote).\n"
+      "Nothing is sent, and no verdict here says that a machine is good. Exit status: 0 nobody\n"
+      "is worse off, 1 somebody would newly fail or be unpoliced, 3 nothing could be\n"
       "evaluated.");
   AddValues(app, "DRAFT", command.drafts, ParseText, "",
-            "runtime policies, plain or signed: the layers to try")
+            "runtime policies, plain or signed: the layers to try; or one boot reference")
       ->required()
       ->expected(-1);
-  AddValues(app, "--against", command.current, ParseText, "FILE...",
-            "the layers of now; default: none, machines are held to nothing")
+  AddValues(
+      app, "--against", command.current, ParseText, "FILE...",
+      "the layers, or the boot reference, of now; default: none, machines are held to nothing")
       ->allow_extra_args(true);
   AddValues(app, "--evidence", command.evidence, ParseText, "PATH...",
-            "IMA lists, folders of machines, or folders of them")
-      ->allow_extra_args(true)
-      ->required();
+            "IMA lists or event logs, folders of machines, or folders of them")
+      ->allow_extra_args(true);
+  AddValue(app, "--fleet", command.fleet, ParsePolicyName, "NAME",
+           "the machines that the verifier holds against this boot reference, and what they are "
+           "held against now");
+  AddValue(app, "--model", command.model, ParseText, "MODEL",
+           "what the machines of --evidence are, for reference values that ask for it");
   AddSigners(app, command.signers, "policy-");
   AddValue(app, "--first-seen", command.first_seen, ParseTime, "TIME",
            "when the entries were first verified, for layers that retire; default: now");

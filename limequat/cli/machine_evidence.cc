@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 // misread (see ima::ListReader).
 constexpr std::array kLists = {"binary_runtime_measurements", "ima.bin",
                                "ascii_runtime_measurements", "ima.ascii"};
+constexpr std::array kLogs = {"binary_bios_measurements", "eventlog"};
 constexpr const char* kPcrs = "pcrs.json";
 
 Error CannotLook(const std::string& path, const std::error_code& why) {
@@ -54,11 +56,16 @@ MachineEvidence OfFile(const fs::path& file) {
           .bytes = SizeOf(file)};
 }
 
-MachineEvidence OfFolder(const fs::path& folder) {
+std::span<const char* const> NamesOf(EvidenceKind kind) {
+  if (kind == EvidenceKind::kEventLog) return kLogs;
+  return kLists;
+}
+
+MachineEvidence OfFolder(const fs::path& folder, EvidenceKind kind) {
   MachineEvidence machine{
       .name = NameOf(folder), .path = folder.string(), .list = {}, .pcrs = {}, .bytes = 0};
   std::error_code none;
-  for (const char* name : kLists) {
+  for (const char* name : NamesOf(kind)) {
     if (!fs::exists(folder / name, none)) continue;
     machine.list = (folder / name).string();
     machine.bytes = SizeOf(machine.list);
@@ -68,7 +75,8 @@ MachineEvidence OfFolder(const fs::path& folder) {
   return machine;
 }
 
-Status AddFolderOfMachines(const fs::path& folder, std::vector<MachineEvidence>& machines) {
+Status AddFolderOfMachines(const fs::path& folder, EvidenceKind kind,
+                           std::vector<MachineEvidence>& machines) {
   std::vector<MachineEvidence> found;
   std::error_code problem;
   for (fs::directory_iterator at(folder, problem), end; !problem && at != end;
@@ -76,7 +84,7 @@ Status AddFolderOfMachines(const fs::path& folder, std::vector<MachineEvidence>&
     if (at->path().filename().string().starts_with('.')) continue;
     std::error_code none;
     if (fs::is_directory(at->path(), none)) {
-      found.push_back(OfFolder(at->path()));
+      found.push_back(OfFolder(at->path(), kind));
     } else if (fs::is_regular_file(at->path(), none)) {
       found.push_back(OfFile(at->path()));
     }
@@ -91,7 +99,7 @@ Status AddFolderOfMachines(const fs::path& folder, std::vector<MachineEvidence>&
   return {};
 }
 
-Status AddPath(const std::string& path, std::vector<MachineEvidence>& machines) {
+Status AddPath(const std::string& path, EvidenceKind kind, std::vector<MachineEvidence>& machines) {
   std::error_code problem;
   const fs::file_status status = fs::status(path, problem);
   if (problem || !fs::exists(status)) return CannotLook(path, problem);
@@ -99,18 +107,19 @@ Status AddPath(const std::string& path, std::vector<MachineEvidence>& machines) 
     machines.push_back(OfFile(path));
     return {};
   }
-  MachineEvidence machine = OfFolder(path);
-  if (machine.list.empty()) return AddFolderOfMachines(path, machines);
+  MachineEvidence machine = OfFolder(path, kind);
+  if (machine.list.empty()) return AddFolderOfMachines(path, kind, machines);
   machines.push_back(std::move(machine));
   return {};
 }
 
 }  // namespace
 
-Result<std::vector<MachineEvidence>> FindMachines(const std::vector<std::string>& paths) {
+Result<std::vector<MachineEvidence>> FindMachines(const std::vector<std::string>& paths,
+                                                  EvidenceKind kind) {
   std::vector<MachineEvidence> machines;
   for (const std::string& path : paths) {
-    LQ_RETURN_IF_ERROR(AddPath(path, machines));
+    LQ_RETURN_IF_ERROR(AddPath(path, kind, machines));
     if (machines.size() > kMaxMachines) {
       return Malformed("cli.evidence", fmt::format("more than {} machines", kMaxMachines));
     }

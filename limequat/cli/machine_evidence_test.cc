@@ -55,6 +55,24 @@ TEST_F(MachineEvidenceTest, AFileIsAMachine) {
   EXPECT_EQ(machines->front().bytes, 5U);
 }
 
+TEST_F(MachineEvidenceTest, EventLogsAreLookedForByNamesOfTheirOwn) {
+  Write("fleet/web-1/binary_bios_measurements");
+  Write("fleet/web-1/eventlog");
+  Write("fleet/web-1/ima.bin");
+  Write("fleet/web-2/eventlog");
+  Write("fleet/web-2/pcrs.json");
+  Write("fleet/web-3/ima.bin");
+  Write("fleet/web-4");
+  const auto machines = FindMachines({In("fleet")}, EvidenceKind::kEventLog);
+  ASSERT_TRUE(machines.has_value());
+  ASSERT_EQ(machines->size(), 4U);
+  EXPECT_EQ(machines->at(0).list, In("fleet/web-1/binary_bios_measurements"));
+  EXPECT_EQ(machines->at(1).list, In("fleet/web-2/eventlog"));
+  EXPECT_TRUE(machines->at(1).pcrs.has_value());
+  EXPECT_EQ(machines->at(2).list, "") << "an IMA list is no event log";
+  EXPECT_EQ(machines->at(3).list, In("fleet/web-4"));
+}
+
 TEST_F(MachineEvidenceTest, AFolderWithAListIsAMachine) {
   for (const char* name :
        {"ima.ascii", "ascii_runtime_measurements", "ima.bin", "binary_runtime_measurements"}) {

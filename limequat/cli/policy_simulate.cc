@@ -3,8 +3,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,11 +18,14 @@
 #include "limequat/cli/machine_evidence.h"
 #include "limequat/cli/pcr_input.h"
 #include "limequat/cli/policy_layers.h"
+#include "limequat/cli/policy_simulate_boot.h"
 #include "limequat/cli/progress.h"
 #include "limequat/cli/simulation.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/collect/workers.h"
+#include "limequat/policy/dsse.h"
+#include "limequat/policy/policy_kind.h"
 #include "limequat/policy/policy_set.h"
 #include "limequat/tpm/pcr.h"
 
@@ -170,6 +176,29 @@ class Fleet {
   Simulation simulation_;
 };
 
+enum class DraftOf : std::uint8_t { kRuntimePolicies, kBoots };
+
+// What the documents are, whoever signed them: a look before they are read. What can be read
+// only once, as standard input, is left to its reader, and is for itself a runtime policy.
+// Reference values may replace a reference state.
+Result<DraftOf> KindOfFiles(const std::vector<std::string>& files) {
+  std::vector<std::string> texts;
+  std::size_t boots = 0;
+  for (const std::string& file : files) {
+    std::error_code none;
+    if (!std::filesystem::is_regular_file(file, none)) continue;
+    LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(file, kMaxPolicyInput));
+    const auto envelope = policy::UnverifiedEnvelope::Parse(text);
+    texts.push_back(envelope ? std::string(envelope->unverified_payload()) : std::move(text));
+    if (policy::KindOfPolicy(texts.back()) != policy::PolicyKind::kRuntimePolicy) ++boots;
+  }
+  if (boots == 0) return DraftOf::kRuntimePolicies;
+  if (boots == texts.size()) return DraftOf::kBoots;
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  LQ_RETURN_IF_ERROR(policy::KindOfPolicies(views));
+  return DraftOf::kBoots;
+}
+
 json::Array LayersOf(const Policies& policies,
                      const std::shared_ptr<const policy::PolicySet>& set) {
   return set == nullptr ? json::Array() : policy::LayersToJson(policies.At(*set));
@@ -181,6 +210,14 @@ Result<Ending> PolicySimulate::Run(Console& console) const {
   std::vector<std::string> files = drafts;
   files.insert(files.end(), current.begin(), current.end());
   LQ_RETURN_IF_ERROR(CheckOneStandardInput({}, files));
+  if (evidence.empty() != fleet.has_value()) {
+    return UsageError("either --evidence or --fleet says of which machines");
+  }
+  LQ_ASSIGN_OR_RETURN(const DraftOf kind, KindOfFiles(files));
+  if (kind == DraftOf::kBoots) return SimulateBoots(*this, console);
+  if (fleet || !model.empty()) {
+    return UsageError("--fleet and --model are for drafts of what machines may boot");
+  }
   LQ_ASSIGN_OR_RETURN(const Policies policies, ReadPolicies(*this));
   LQ_ASSIGN_OR_RETURN(const std::vector<MachineEvidence> machines, FindMachines(evidence));
   const std::size_t keep = all ? appraise::kMaxFindings : kFewFindings;
@@ -192,11 +229,16 @@ Result<Ending> PolicySimulate::Run(Console& console) const {
   document.Set("at", FormatRfc3339(at));
   const std::string why = policies.At(*policies.draft).why_it_says_nothing();
   if (!why.empty()) document.Set("unpoliced_because", why);
-  LQ_RETURN_IF_ERROR(
-      console.Show(document, [&] { return simulation.Render(console.look(), all); }));
+  LQ_RETURN_IF_ERROR(console.Show(document, [&] {
+    return simulation.Render(console.look(), all) + simulation.RenderNeeded(console.look(), all);
+  }));
   if (policies.NeedCommandLine()) {
     console.Note("limequat: a layer needs a kernel command line, which no list shows: left out");
   }
+  return EndSimulation(simulation, all, console);
+}
+
+Ending EndSimulation(const Simulation& simulation, bool all, Console& console) {
   for (const std::string& note : simulation.Problems(all)) console.Note("limequat: " + note);
   if (simulation.evaluated() == 0) return Ending::kMalformed;
   return simulation.harms() ? Ending::kNotTrustworthy : Ending::kDone;

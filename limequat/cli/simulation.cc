@@ -86,13 +86,17 @@ ShownFinding Shorthand(const SimulatedCause& cause) {
 
 bool IsAboutAFile(const ShownFinding* finding) { return finding->path.starts_with('/'); }
 
-// How many machines have a finding, by its check and path.
+// How many machines have a finding, by its check and path; by its words if it has no path.
 using MachinesByFile = std::map<std::pair<std::string, std::string>, std::uint64_t>;
+
+std::pair<std::string, std::string> FileOf(const ShownFinding& finding) {
+  return {finding.check, finding.path.empty() ? finding.detail : finding.path};
+}
 
 std::string RenderOne(const ShownFinding& finding, const MachinesByFile& machines) {
   const std::string about =
       finding.path.empty() ? Shown(finding.detail) : EscapeForDisplay(finding.path);
-  return fmt::format("    {} ({})\n", about, machines.at({finding.check, finding.path}));
+  return fmt::format("    {} ({})\n", about, machines.at(FileOf(finding)));
 }
 
 // Of a folder, as many machines as have the file that most of them have.
@@ -105,7 +109,7 @@ std::string RenderFolders(const FindingGroup& group, const MachinesByFile& machi
     }
     std::uint64_t most = 0;
     for (const ShownFinding* one : folder.findings) {
-      most = std::max(most, machines.at({one->check, one->path}));
+      most = std::max(most, machines.at(FileOf(*one)));
     }
     text += fmt::format("    {}: {} ({})\n", EscapeForDisplay(folder.folder),
                         Counted(folder.findings.size(), "file"), most);
@@ -237,9 +241,10 @@ std::string Simulation::RenderCauses(const Look& look, bool all) const {
   std::vector<ShownFinding> findings;
   MachinesByFile machines;
   for (const SimulatedCause* cause : SortedCauses()) {
-    std::uint64_t& count = machines[{cause->finding.check, cause->finding.subject.path}];
-    if (count == 0) findings.push_back(Shorthand(*cause));
+    ShownFinding finding = Shorthand(*cause);
+    std::uint64_t& count = machines[FileOf(finding)];
     count += cause->machines;
+    if (count == cause->machines) findings.push_back(std::move(finding));
   }
   std::string text;
   for (const FindingGroup& group : GroupFindings(findings)) {
@@ -289,12 +294,15 @@ std::string Simulation::Render(const Look& look, bool all) const {
   if (!not_evaluated_.empty()) {
     text += fmt::format("{} could not be evaluated\n", Counted(not_evaluated_.size(), "machine"));
   }
-  text += RenderMachines(look, all);
-  if (causes_.empty()) return text;
+  return text + RenderMachines(look, all);
+}
+
+std::string Simulation::RenderNeeded(const Look& look, bool all) const {
+  if (causes_.empty()) return "";
   Findings findings;
   for (const auto& [key, cause] : causes_) findings.push_back(cause.finding);
-  return text + RenderChange(appraise::ChangeFor(findings, causes_not_kept_ + not_compared_),
-                             {.look = look, .all = all});
+  return RenderChange(appraise::ChangeFor(findings, causes_not_kept_ + not_compared_),
+                      {.look = look, .all = all});
 }
 
 }  // namespace limequat::cli

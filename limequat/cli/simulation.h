@@ -55,6 +55,8 @@ class Simulation {
   std::vector<std::string> Problems(bool all) const;
   json::Object ToJson() const;
   std::string Render(const Look& look, bool all) const;
+  // What a draft of runtime policies would have to list, "" if nobody would newly fail.
+  std::string RenderNeeded(const Look& look, bool all) const;
 
  private:
   struct NotEvaluated {

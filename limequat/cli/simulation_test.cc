@@ -83,6 +83,26 @@ TEST(Simulation, ManyFilesAreShownByTheirFolders) {
   EXPECT_NE(Text(simulation, true).find("    /usr/lib/p/213 (1)\n"), std::string::npos);
 }
 
+TEST(Simulation, CausesWithoutAPathAreToldApartByTheirWords) {
+  const auto line = [](std::string_view text) {
+    Finding finding = Failed("boot.command_line", std::string(text));
+    finding.found = text;
+    return finding;
+  };
+  Simulation simulation(20);
+  simulation.Add("a", "a", Failing({line("quiet"), line("debug")}));
+  simulation.Add("b", "b", Failing({line("quiet")}));
+  const std::string text = Text(simulation);
+  EXPECT_NE(text.find("    quiet (2)\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("    debug (1)\n"), std::string::npos) << text;
+}
+
+TEST(Simulation, NobodyNewlyFailsNothingIsNeeded) {
+  Simulation simulation(20);
+  simulation.Add("a", "a", Staying());
+  EXPECT_EQ(simulation.RenderNeeded({}, false), "");
+}
+
 TEST(Simulation, KeepsAFewFindingsOfEachMachineAndCountsTheRest) {
   Simulation simulation(2);
   simulation.Add("a", "a", Failing({Unlisted("/1"), Unlisted("/2"), Unlisted("/3")}));
@@ -116,7 +136,8 @@ TEST(Simulation, FindingsThatAnAppraisalDidNotKeepAreTold) {
   EXPECT_EQ(*simulation.ToJson().Find("causes_not_shown"), json::Value(std::uint64_t{4000}));
   const std::string text = Text(simulation);
   EXPECT_NE(text.find("  and 4000 findings that were counted, not kept\n"), std::string::npos);
-  EXPECT_NE(text.find("look again after a change"), std::string::npos) << text;
+  EXPECT_NE(simulation.RenderNeeded({}, false).find("look again after a change"),
+            std::string::npos);
 }
 
 TEST(Simulation, WhatIsWorstComesFirst) {

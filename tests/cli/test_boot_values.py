@@ -27,7 +27,9 @@ def unified_image(sections: dict[str, bytes]) -> bytes:
     return head + b"".join(sections.values())
 
 
-class BootValuesTest(CliTest):
+class BootFileTest(CliTest):
+    """Reference values in a folder of the test's own."""
+
     def setUp(self) -> None:
         holder = tempfile.TemporaryDirectory(prefix="limequat-boot-values-")
         self.addCleanup(holder.cleanup)
@@ -57,6 +59,8 @@ class BootValuesTest(CliTest):
     def failed(document: Any) -> set[str]:
         return {finding["check"] for finding in document["findings"] if finding["outcome"] != "passed"}
 
+
+class BootValuesTest(BootFileTest):
     def test_a_boot_fits_its_own_values_and_another_command_line_is_named(self) -> None:
         for boot in ("shim-grub-sb-6.12", "sd-boot-stub-6.1", "uki-sb-6.12", "direct-6.1"):
             values = self.create(boot)

@@ -89,6 +89,15 @@ class BootValuesTest(LabTest):
             done = self.operator("appraise", "boot", BOOTS / FIRST / "changed.eventlog", "--reference", self.folder / "changed.json")
             self.assertEqual(done["verdict"], "pass")
 
+        with self.subTest("under values that list it the machine would newly pass, under the next ones it would not"):
+            for draft, effect, then in (("changed.json", "newly_passing", "pass"), ("next.json", "stays_failing", "fail")):
+                done = self.operator("policy", "simulate", self.folder / draft, "--fleet", "fleet")
+                self.assertEqual([(one["name"], one["now"], one["then"], one["effect"]) for one in done["machines"]],
+                                 [("light-1", "fail", then, effect)], done)
+            done = self.command("policy", "simulate", self.folder / "changed.json", "--fleet", "flee")
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn("no machine is held against the boot reference flee ", done.stderr)
+
         with self.subTest("the usual boot recovers it, the incident stays"):
             self.boot("light-1", FIRST)
             self.wait_for("light-1", "pass")
