@@ -111,6 +111,7 @@ class Step {
     if (changed.forget_baseline) {
       state_.memory.baseline.reset();
       state_.memory.bank.reset();
+      state_.memory.boot_evidence.reset();
     }
     state_.reference = MakeReference(*state_.enrolment, state_.memory);
     // The whole list is appraised again (A20). What was verified stays as a measure

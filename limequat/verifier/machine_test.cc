@@ -396,6 +396,15 @@ TEST_F(MachineTest, EvidenceOfABootIsKeptOnce) {
   EXPECT_EQ(Only<KeepBootEvidence>(answer("another")), nullptr) << "so is what was loaded";
 }
 
+TEST_F(MachineTest, ANewEnrolmentKeepsTheEvidenceAnew) {
+  state_.memory.boot_evidence = MakeBootEvidence(ToBytes(std::string_view("log")), BootPcrs())->id;
+  const auto kept = state_.memory.boot_evidence;
+  Give(EnrolmentChanged{.now = now_, .enrolment = state_.enrolment, .forget_baseline = false});
+  EXPECT_EQ(state_.memory.boot_evidence, kept) << "another policy: the boot is the same";
+  Give(EnrolmentChanged{.now = now_, .enrolment = state_.enrolment, .forget_baseline = true});
+  EXPECT_FALSE(state_.memory.boot_evidence.has_value());
+}
+
 TEST_F(MachineTest, EvidenceThatWasNotWrittenIsKeptTheNextTime) {
   const auto keeps = [this](std::string_view log) {
     const Ask ask = AskNow();

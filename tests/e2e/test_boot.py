@@ -162,6 +162,10 @@ class BootValuesTest(LabTest):
         self.assertIn("no event log", told["boot_change_absent_because"])
         self.assertIn("boot.policy", [one["check"] for one in told["change"]["unchangeable"]])
         self.assertIn("is not known: no event log", self.command("explain", "light-2", "--change", shown="table").stdout)
+        self.enrol_again("light-2", "--boot-policy", "reject-all", "--boot-reference-name", "kernels")
+        done = self.command("policy", "simulate", self.folder / "kernels.json", "--fleet", "kernels")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertEqual([one["name"] for one in json.loads(done.stdout)["not_evaluated"]], ["light-2"])
 
 
 def openssl(*words: object) -> None:
