@@ -69,6 +69,16 @@ class StoreBootEvidenceTest : public ::testing::Test {
     }));
     return count;
   }
+  void Execute(const std::string& statement) {
+    ASSERT_TRUE(store_->database().Write({}, [&](sql::Connection& connection) -> Status {
+      const auto changed = connection.Execute(statement, {});
+      return changed ? Status() : Status(changed.error());
+    }));
+  }
+  // "INSERT ON table" fails from now on.
+  void Refuse(const std::string& what) {
+    Execute("CREATE TRIGGER refuses BEFORE " + what + " BEGIN SELECT RAISE(ABORT, 'refused'); END");
+  }
   std::optional<crypto::Digest> RememberedOf(std::string_view id) {
     const auto loaded = store_->LoadMachines();
     EXPECT_TRUE(loaded && loaded->unreadable.empty());
@@ -178,6 +188,23 @@ TEST_F(StoreBootEvidenceTest, ValuesThatCannotBeReadAreAnError) {
     }));
     EXPECT_FALSE(store_->FindBootEvidence("m1")) << damage;
   }
+}
+
+// Evidence is kept whole or not at all, and a machine goes with all of it.
+TEST_F(StoreBootEvidenceTest, AWriteThatFailsChangesNothing) {
+  Put("m1");
+  ASSERT_EQ(IdOf(Keep("m1", Evidence("log"))), "ok");
+  for (const char* refused :
+       {"INSERT ON boot_logs", "DELETE ON boot_logs", "INSERT ON machine_boots"}) {
+    Refuse(refused);
+    EXPECT_NE(IdOf(Keep("m1", Evidence("another"))), "ok") << refused;
+    EXPECT_EQ(LogOf("m1"), "log") << refused;
+    EXPECT_EQ(Count("boot_logs"), 1) << refused;
+    Execute("DROP TRIGGER refuses");
+  }
+  Refuse("DELETE ON machine_boots");
+  EXPECT_FALSE(store_->RemoveMachine(*wire::AgentId::Parse("m1")));
+  EXPECT_EQ(LogOf("m1"), "log");
 }
 
 }  // namespace
