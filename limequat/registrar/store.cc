@@ -89,12 +89,6 @@ Result<std::optional<Record>> Load(Connection& connection, std::string_view id) 
   return std::optional(std::move(record));
 }
 
-Status Run(Connection& connection, std::string_view statement, const sql::Parameters& parameters) {
-  LQ_ASSIGN_OR_RETURN(auto changed, connection.Execute(statement, parameters));
-  static_cast<void>(changed);
-  return {};
-}
-
 Result<std::int64_t> Single(Connection& connection, std::string_view statement,
                             const sql::Parameters& parameters) {
   LQ_ASSIGN_OR_RETURN(auto rows, connection.Query(statement, parameters));
@@ -104,8 +98,8 @@ Result<std::int64_t> Single(Connection& connection, std::string_view statement,
 
 // Makes room for one more challenge of `id`: what is too old or too many goes.
 Status MakeRoom(Connection& connection, const std::string& id, Time now) {
-  LQ_RETURN_IF_ERROR(Run(connection, "DELETE FROM challenges WHERE made_us < ?",
-                         {Micros(now - kChallengeLifetime)}));
+  LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM challenges WHERE made_us < ?",
+                                        {Micros(now - kChallengeLifetime)}));
   LQ_ASSIGN_OR_RETURN(const std::int64_t all,
                       Single(connection, "SELECT COUNT(*) FROM challenges", {}));
   if (all >= kMaxChallenges)
@@ -115,7 +109,7 @@ Status MakeRoom(Connection& connection, const std::string& id, Time now) {
       connection.Query("SELECT number FROM challenges WHERE agent_id = ? ORDER BY number", {id}));
   for (std::size_t i = 0; i + static_cast<std::size_t>(kMaxChallengesPerAgent) <= own.size(); ++i) {
     LQ_ASSIGN_OR_RETURN(const std::int64_t number, own[i].Int(0));
-    LQ_RETURN_IF_ERROR(Run(connection, "DELETE FROM challenges WHERE number = ?", {number}));
+    LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM challenges WHERE number = ?", {number}));
   }
   return {};
 }
@@ -158,16 +152,18 @@ Status ActivateIn(Connection& connection, const wire::AgentId& id, std::string_v
                     id.text()));
     return {};
   }
-  LQ_RETURN_IF_ERROR(Run(connection, "DELETE FROM challenges WHERE agent_id = ?", {id.text()}));
+  LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM challenges WHERE agent_id = ?", {id.text()}));
   if (known) {
     if (Status same = CheckSameTpm(*known, *matched); !same) {
       outcome = std::move(same);
       return {};
     }
-    LQ_RETURN_IF_ERROR(Run(connection, "DELETE FROM agents WHERE agent_id = ?", {id.text()}));
+    LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM agents WHERE agent_id = ?", {id.text()}));
   }
-  return Run(connection, "INSERT INTO agents (agent_id, record, activated_us) VALUES (?, ?, ?)",
-             {id.text(), WriteRecord(*matched), Micros(now)});
+  LQ_RETURN_IF_ERROR(
+      connection.Execute("INSERT INTO agents (agent_id, record, activated_us) VALUES (?, ?, ?)",
+                         {id.text(), WriteRecord(*matched), Micros(now)}));
+  return {};
 }
 
 }  // namespace
@@ -190,10 +186,11 @@ void Store::AddChallenge(const wire::AgentId& id, wire::RegistrationRequest requ
         LQ_ASSIGN_OR_RETURN(
             const std::int64_t newest,
             Single(connection, "SELECT COALESCE(MAX(number), 0) FROM challenges", {}));
-        return Run(connection,
-                   "INSERT INTO challenges (number, agent_id, made_us, secret, record) VALUES (?, "
-                   "?, ?, ?, ?)",
-                   {newest + 1, id, Micros(now), secret, WriteRecord(candidate)});
+        LQ_RETURN_IF_ERROR(connection.Execute(
+            "INSERT INTO challenges (number, agent_id, made_us, secret, record) VALUES (?, "
+            "?, ?, ?, ?)",
+            {newest + 1, id, Micros(now), secret, WriteRecord(candidate)}));
+        return {};
       },
       std::move(done));
 }

@@ -85,10 +85,9 @@ Status Fleet::Enrol(Enrolment enrolment, const std::vector<PolicyChoice>& polici
   LQ_RETURN_IF_ERROR(BindBootLocked(enrolment, boot));
   LQ_RETURN_IF_ERROR(BindLocked(enrolment, policies));
   if (boot && boot->body) {
-    LQ_ASSIGN_OR_RETURN(
-        auto rebound,
+    // The name is new: no machine is held against it yet.
+    LQ_RETURN_IF_ERROR(
         parts_.store.PutBootPolicy({.name = boot->name, .hash = {}, .body = *boot->body}, Now()));
-    static_cast<void>(rebound);  // the name is new
   }
   std::optional<crypto::Digest> policy_hash;
   if (enrolment.reference.policy) policy_hash = enrolment.PolicyHash();

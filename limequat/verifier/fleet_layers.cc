@@ -45,8 +45,7 @@ Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& 
   }
   LQ_ASSIGN_OR_RETURN(Layered bound, layering.Of(names));
   for (const auto& [choice, policy] : sent) {
-    LQ_ASSIGN_OR_RETURN(auto rebound, PushPolicyLocked(choice->name, *choice->body, policy));
-    static_cast<void>(rebound);
+    LQ_RETURN_IF_ERROR(PushPolicyLocked(choice->name, *choice->body, policy));
   }
   enrolment.layers = std::move(bound.layers);
   enrolment.reference.policy = std::move(bound.set);

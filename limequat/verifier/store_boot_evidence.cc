@@ -14,17 +14,14 @@ namespace {
 
 using sql::Connection;
 
-Status Run(Connection& connection, std::string_view statement, const sql::Parameters& parameters) {
-  const auto changed = connection.Execute(statement, parameters);
-  return changed ? Status() : Status(changed.error());
-}
-
 Status AddLog(Connection& connection, const BootEvidence& evidence) {
   const std::string hash = evidence.log_hash.hex();
   LQ_ASSIGN_OR_RETURN(const auto known,
                       connection.Query("SELECT 1 FROM boot_logs WHERE hash = ?", {hash}));
   if (!known.empty()) return {};
-  return Run(connection, "INSERT INTO boot_logs (hash, body) VALUES (?, ?)", {hash, evidence.log});
+  LQ_RETURN_IF_ERROR(
+      connection.Execute("INSERT INTO boot_logs (hash, body) VALUES (?, ?)", {hash, evidence.log}));
+  return {};
 }
 
 Status Keep(Connection& connection, const std::string& id, const KeepBootEvidence& keep) {
@@ -36,10 +33,10 @@ Status Keep(Connection& connection, const std::string& id, const KeepBootEvidenc
     return Conflict("verifier.stale", "the machine was removed or has another enrolment by now");
   LQ_RETURN_IF_ERROR(ForgetBootEvidence(connection, id));
   LQ_RETURN_IF_ERROR(AddLog(connection, *keep.evidence));
-  return Run(
-      connection,
+  LQ_RETURN_IF_ERROR(connection.Execute(
       "INSERT INTO machine_boots (agent_id, log_hash, pcrs, verified_us) VALUES (?, ?, ?, ?)",
-      {id, keep.evidence->log_hash.hex(), WritePcrs(keep.evidence->pcrs), Micros(keep.verified)});
+      {id, keep.evidence->log_hash.hex(), WritePcrs(keep.evidence->pcrs), Micros(keep.verified)}));
+  return {};
 }
 
 }  // namespace
@@ -50,11 +47,13 @@ Status ForgetBootEvidence(Connection& connection, const std::string& agent_id) {
       connection.Query("SELECT log_hash FROM machine_boots WHERE agent_id = ?", {agent_id}));
   if (rows.empty()) return {};
   LQ_ASSIGN_OR_RETURN(const std::string hash, rows[0].Text(0));
-  LQ_RETURN_IF_ERROR(Run(connection, "DELETE FROM machine_boots WHERE agent_id = ?", {agent_id}));
-  return Run(connection,
-             "DELETE FROM boot_logs WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM machine_boots "
-             "WHERE log_hash = boot_logs.hash)",
-             {hash});
+  LQ_RETURN_IF_ERROR(
+      connection.Execute("DELETE FROM machine_boots WHERE agent_id = ?", {agent_id}));
+  LQ_RETURN_IF_ERROR(connection.Execute(
+      "DELETE FROM boot_logs WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM machine_boots "
+      "WHERE log_hash = boot_logs.hash)",
+      {hash}));
+  return {};
 }
 
 void Store::KeepBootEvidence(const wire::AgentId& id, const verifier::KeepBootEvidence& keep,

@@ -22,12 +22,9 @@ Status WriteBody(Connection& connection, const Store::BootPolicy& policy, const 
                         "UPDATE boot_policies SET hash = ?, body = ?, pushed_us = ? WHERE name = ?",
                         {hash, policy.body, Micros(now), policy.name}));
   if (changed > 0) return {};
-  LQ_ASSIGN_OR_RETURN(
-      auto inserted,
-      connection.Execute(
-          "INSERT INTO boot_policies (name, hash, body, pushed_us) VALUES (?, ?, ?, ?)",
-          {policy.name, hash, policy.body, Micros(now)}));
-  static_cast<void>(inserted);
+  LQ_RETURN_IF_ERROR(connection.Execute(
+      "INSERT INTO boot_policies (name, hash, body, pushed_us) VALUES (?, ?, ?, ?)",
+      {policy.name, hash, policy.body, Micros(now)}));
   return {};
 }
 

@@ -58,17 +58,12 @@ Status InsertFailure(Connection& connection, const std::string& agent_id,
       connection.Query("SELECT COALESCE(MAX(number), 0) FROM failures WHERE agent_id = ?",
                        {agent_id}));
   LQ_ASSIGN_OR_RETURN(std::int64_t newest, rows.at(0).Int(0));
-  LQ_ASSIGN_OR_RETURN(
-      auto inserted,
-      connection.Execute(
-          "INSERT INTO failures (agent_id, number, at_us, document) VALUES (?, ?, ?, ?)",
-          {agent_id, newest + 1, Micros(appraisal.evaluated_at),
-           json::Serialize(appraise::ToJson(appraisal))}));
-  static_cast<void>(inserted);
-  LQ_ASSIGN_OR_RETURN(auto removed,
-                      connection.Execute("DELETE FROM failures WHERE agent_id = ? AND number <= ?",
-                                         {agent_id, newest + 1 - kFailuresKept}));
-  static_cast<void>(removed);
+  LQ_RETURN_IF_ERROR(connection.Execute(
+      "INSERT INTO failures (agent_id, number, at_us, document) VALUES (?, ?, ?, ?)",
+      {agent_id, newest + 1, Micros(appraisal.evaluated_at),
+       json::Serialize(appraise::ToJson(appraisal))}));
+  LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM failures WHERE agent_id = ? AND number <= ?",
+                                        {agent_id, newest + 1 - kFailuresKept}));
   return {};
 }
 
@@ -83,15 +78,12 @@ Status OpenIncident(Connection& connection, const std::string& agent_id, const s
   LQ_ASSIGN_OR_RETURN(auto rows,
                       connection.Query("SELECT COALESCE(MAX(number), 0) FROM incidents"));
   LQ_ASSIGN_OR_RETURN(std::int64_t newest, rows.at(0).Int(0));
-  LQ_ASSIGN_OR_RETURN(
-      auto inserted,
-      connection.Execute(
-          "INSERT INTO incidents (number, agent_id, ek_fingerprint, opened_us, closed_us, "
-          "closed_by, "
-          "note, check_name, detail, cause) VALUES (?, ?, ?, ?, NULL, '', '', ?, ?, ?)",
-          {newest + 1, agent_id, ek, Micros(appraisal.evaluated_at), first.check, first.detail,
-           std::string(CauseName(first.cause))}));
-  static_cast<void>(inserted);
+  LQ_RETURN_IF_ERROR(connection.Execute(
+      "INSERT INTO incidents (number, agent_id, ek_fingerprint, opened_us, closed_us, "
+      "closed_by, "
+      "note, check_name, detail, cause) VALUES (?, ?, ?, ?, NULL, '', '', ?, ?, ?)",
+      {newest + 1, agent_id, ek, Micros(appraisal.evaluated_at), first.check, first.detail,
+       std::string(CauseName(first.cause))}));
   return {};
 }
 
@@ -191,12 +183,9 @@ Result<Incident> Store::CloseIncident(std::int64_t number, Time now, std::string
     if (incident.closed)
       return Conflict("verifier.incident_closed",
                       fmt::format("incident {} was closed before", number));
-    LQ_ASSIGN_OR_RETURN(
-        auto changed,
-        connection.Execute(
-            "UPDATE incidents SET closed_us = ?, closed_by = ?, note = ? WHERE number = ?",
-            {Micros(now), std::string(by), std::string(note), number}));
-    static_cast<void>(changed);
+    LQ_RETURN_IF_ERROR(connection.Execute(
+        "UPDATE incidents SET closed_us = ?, closed_by = ?, note = ? WHERE number = ?",
+        {Micros(now), std::string(by), std::string(note), number}));
     incident.closed = now;
     incident.closed_by = by;
     incident.note = note;

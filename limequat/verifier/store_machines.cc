@@ -122,12 +122,9 @@ Result<LayersByMachine> ReadLayers(Connection& connection, const std::string& af
 Status WriteLayers(Connection& connection, const Enrolment& enrolment) {
   std::int64_t position = 0;
   for (const BoundLayer& layer : enrolment.layers) {
-    LQ_ASSIGN_OR_RETURN(
-        auto inserted,
-        connection.Execute(
-            "INSERT INTO machine_layers (agent_id, position, policy_name) VALUES (?, ?, ?)",
-            {enrolment.id.text(), position++, layer.policy}));
-    static_cast<void>(inserted);
+    LQ_RETURN_IF_ERROR(connection.Execute(
+        "INSERT INTO machine_layers (agent_id, position, policy_name) VALUES (?, ?, ?)",
+        {enrolment.id.text(), position++, layer.policy}));
   }
   return {};
 }
@@ -159,12 +156,6 @@ Result<StoredMachine> ReadMachine(const Row& row) {
   enrolment.boot_policy_name = std::move(boot_policy_name);
   return StoredMachine{
       .enrolment = std::move(enrolment), .policy_hash = hash, .memory = std::move(memory)};
-}
-
-Status Drop(Connection& connection, std::string_view statement, const wire::AgentId& id) {
-  LQ_ASSIGN_OR_RETURN(auto removed, connection.Execute(statement, {id.text()}));
-  static_cast<void>(removed);
-  return {};
 }
 
 }  // namespace
@@ -216,20 +207,18 @@ Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment,
         return Conflict(
             "verifier.enrolled",
             fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
-      LQ_RETURN_IF_ERROR(Drop(connection, "DELETE FROM machines WHERE agent_id = ?", enrolment.id));
       LQ_RETURN_IF_ERROR(
-          Drop(connection, "DELETE FROM machine_layers WHERE agent_id = ?", enrolment.id));
+          connection.Execute("DELETE FROM machines WHERE agent_id = ?", {enrolment.id.text()}));
+      LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM machine_layers WHERE agent_id = ?",
+                                            {enrolment.id.text()}));
       LQ_RETURN_IF_ERROR(ForgetBootEvidence(connection, id));
     }
     LQ_ASSIGN_OR_RETURN(generation, NextGeneration(connection));
-    LQ_ASSIGN_OR_RETURN(
-        auto inserted,
-        connection.Execute(
-            "INSERT INTO machines (agent_id, generation, enrolment, policy_hash, "
-            "ek_fingerprint, memory, boot_policy_name) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            {id, generation, StoreForm(enrolment), HashText(policy), enrolment.ek_fingerprint,
-             WriteMemory({}), enrolment.boot_policy_name}));
-    static_cast<void>(inserted);
+    LQ_RETURN_IF_ERROR(connection.Execute(
+        "INSERT INTO machines (agent_id, generation, enrolment, policy_hash, "
+        "ek_fingerprint, memory, boot_policy_name) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        {id, generation, StoreForm(enrolment), HashText(policy), enrolment.ek_fingerprint,
+         WriteMemory({}), enrolment.boot_policy_name}));
     return WriteLayers(connection, enrolment);
   }));
   return generation;
@@ -240,7 +229,8 @@ Status Store::RemoveMachine(const wire::AgentId& id, const OwnPolicyLabels& own)
     LQ_ASSIGN_OR_RETURN(auto removed,
                         connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id.text()}));
     if (removed == 0) return NotFound("verifier.unknown_agent", "agent id not found");
-    LQ_RETURN_IF_ERROR(Drop(connection, "DELETE FROM machine_layers WHERE agent_id = ?", id));
+    LQ_RETURN_IF_ERROR(
+        connection.Execute("DELETE FROM machine_layers WHERE agent_id = ?", {id.text()}));
     LQ_RETURN_IF_ERROR(ForgetBootEvidence(connection, id.text()));
     // Policies that only this machine had, under its own name, go with it, as with Keylime.
     LQ_ASSIGN_OR_RETURN(
@@ -250,10 +240,10 @@ Status Store::RemoveMachine(const wire::AgentId& id, const OwnPolicyLabels& own)
                            {id.text()}));
     if (policies > 0)
       LQ_RETURN_IF_ERROR(KeepLabel(connection, PolicyNames::kRuntime, id.text(), own.runtime));
-    LQ_RETURN_IF_ERROR(Drop(connection,
-                            "DELETE FROM policy_versions WHERE name = ? AND NOT EXISTS (SELECT 1 "
-                            "FROM policy_names WHERE policy_names.name = policy_versions.name)",
-                            id));
+    LQ_RETURN_IF_ERROR(
+        connection.Execute("DELETE FROM policy_versions WHERE name = ? AND NOT EXISTS (SELECT 1 "
+                           "FROM policy_names WHERE policy_names.name = policy_versions.name)",
+                           {id.text()}));
     LQ_ASSIGN_OR_RETURN(
         const auto boots,
         connection.Execute("DELETE FROM boot_policies WHERE name = ? AND NOT EXISTS (SELECT 1 FROM "

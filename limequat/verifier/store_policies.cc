@@ -19,10 +19,8 @@ Status StorePolicyBody(Connection& connection, const StoredPolicy& policy) {
   LQ_ASSIGN_OR_RETURN(
       auto known, connection.Query("SELECT 1 FROM policies WHERE hash = ?", {policy.hash.hex()}));
   if (!known.empty()) return {};
-  LQ_ASSIGN_OR_RETURN(auto inserted,
-                      connection.Execute("INSERT INTO policies (hash, body) VALUES (?, ?)",
-                                         {policy.hash.hex(), policy.body}));
-  static_cast<void>(inserted);
+  LQ_RETURN_IF_ERROR(connection.Execute("INSERT INTO policies (hash, body) VALUES (?, ?)",
+                                        {policy.hash.hex(), policy.body}));
   return {};
 }
 
@@ -39,27 +37,20 @@ Status AddVersion(Connection& connection, const StoredPolicy& policy, Time now) 
     LQ_ASSIGN_OR_RETURN(number, newest[0].Int(0));
     ++number;
   }
-  LQ_ASSIGN_OR_RETURN(
-      auto inserted,
-      connection.Execute(
-          "INSERT INTO policy_versions (name, number, hash, pushed_us) VALUES (?, ?, ?, ?)",
-          {policy.name, number, policy.hash.hex(), Micros(now)}));
-  LQ_ASSIGN_OR_RETURN(
-      auto dropped, connection.Execute("DELETE FROM policy_versions WHERE name = ? AND number <= ?",
-                                       {policy.name, number - kVersionsKept}));
-  static_cast<void>(inserted);
-  static_cast<void>(dropped);
+  LQ_RETURN_IF_ERROR(connection.Execute(
+      "INSERT INTO policy_versions (name, number, hash, pushed_us) VALUES (?, ?, ?, ?)",
+      {policy.name, number, policy.hash.hex(), Micros(now)}));
+  LQ_RETURN_IF_ERROR(
+      connection.Execute("DELETE FROM policy_versions WHERE name = ? AND number <= ?",
+                         {policy.name, number - kVersionsKept}));
   return {};
 }
 
 // Content that no version refers to is dropped.
 Status DropUnused(Connection& connection) {
-  LQ_ASSIGN_OR_RETURN(
-      auto dropped,
-      connection.Execute(
-          "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND hash NOT "
-          "IN (SELECT hash FROM policy_versions)"));
-  static_cast<void>(dropped);
+  LQ_RETURN_IF_ERROR(connection.Execute(
+      "DELETE FROM policies WHERE hash NOT IN (SELECT hash FROM policy_names) AND hash NOT "
+      "IN (SELECT hash FROM policy_versions)"));
   return {};
 }
 
@@ -67,10 +58,8 @@ Result<std::vector<Store::Rebound>> MoveMachines(Connection& connection,
                                                  const std::vector<Store::Move>& moves) {
   std::vector<Store::Rebound> rebound;
   for (const Store::Move& move : moves) {
-    LQ_ASSIGN_OR_RETURN(auto changed,
-                        connection.Execute("UPDATE machines SET policy_hash = ? WHERE agent_id = ?",
-                                           {move.policy_hash.hex(), move.agent_id}));
-    static_cast<void>(changed);
+    LQ_RETURN_IF_ERROR(connection.Execute("UPDATE machines SET policy_hash = ? WHERE agent_id = ?",
+                                          {move.policy_hash.hex(), move.agent_id}));
     LQ_ASSIGN_OR_RETURN(Store::Rebound one, Rebind(connection, move.agent_id));
     rebound.push_back(std::move(one));
   }
@@ -123,11 +112,9 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
         connection.Execute("UPDATE policy_names SET hash = ?, pushed_us = ? WHERE name = ?",
                            {policy.hash.hex(), Micros(now), policy.name}));
     if (renamed == 0) {
-      LQ_ASSIGN_OR_RETURN(
-          auto inserted,
+      LQ_RETURN_IF_ERROR(
           connection.Execute("INSERT INTO policy_names (name, hash, pushed_us) VALUES (?, ?, ?)",
                              {policy.name, policy.hash.hex(), Micros(now)}));
-      static_cast<void>(inserted);
     }
     LQ_RETURN_IF_ERROR(AddVersion(connection, policy, now));
     LQ_ASSIGN_OR_RETURN(rebound, MoveMachines(connection, moves));
@@ -152,9 +139,7 @@ Status Store::RemovePolicy(std::string_view name, const std::optional<PolicyLabe
     LQ_ASSIGN_OR_RETURN(auto removed,
                         connection.Execute("DELETE FROM policy_names WHERE name = ?", {text}));
     if (removed == 0) return NotFound("verifier.unknown_policy", "no policy has this name");
-    LQ_ASSIGN_OR_RETURN(auto versions,
-                        connection.Execute("DELETE FROM policy_versions WHERE name = ?", {text}));
-    static_cast<void>(versions);
+    LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM policy_versions WHERE name = ?", {text}));
     LQ_RETURN_IF_ERROR(KeepLabel(connection, PolicyNames::kRuntime, text, label));
     return DropUnused(connection);
   });

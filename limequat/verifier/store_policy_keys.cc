@@ -10,11 +10,9 @@ using sql::Connection;
 
 Status Store::AddPolicyKey(std::string_view name, std::string_view key, Time now) {
   return database_->Write(Patience(), [&](Connection& connection) -> Status {
-    LQ_ASSIGN_OR_RETURN(
-        const auto added,
+    LQ_RETURN_IF_ERROR(
         connection.Execute("INSERT INTO policy_keys (name, key_pem, pinned_us) VALUES (?, ?, ?)",
                            {std::string(name), std::string(key), Micros(now)}));
-    static_cast<void>(added);
     return {};
   });
 }

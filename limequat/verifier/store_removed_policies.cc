@@ -17,17 +17,12 @@ std::string KindOf(PolicyNames names) { return names == PolicyNames::kBoot ? "bo
 Status KeepLabel(Connection& connection, PolicyNames names, const std::string& name,
                  const std::optional<PolicyLabel>& label) {
   if (!label) return {};
-  LQ_ASSIGN_OR_RETURN(const auto forgotten,
-                      connection.Execute("DELETE FROM removed_policies WHERE kind = ? AND name = ?",
-                                         {KindOf(names), name}));
-  LQ_ASSIGN_OR_RETURN(
-      const auto kept,
-      connection.Execute(
-          "INSERT INTO removed_policies (kind, name, made_for, release_number) "
-          "VALUES (?, ?, ?, ?)",
-          {KindOf(names), name, label->made_for, static_cast<std::int64_t>(label->release)}));
-  static_cast<void>(forgotten);
-  static_cast<void>(kept);
+  LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM removed_policies WHERE kind = ? AND name = ?",
+                                        {KindOf(names), name}));
+  LQ_RETURN_IF_ERROR(connection.Execute(
+      "INSERT INTO removed_policies (kind, name, made_for, release_number) "
+      "VALUES (?, ?, ?, ?)",
+      {KindOf(names), name, label->made_for, static_cast<std::int64_t>(label->release)}));
   return {};
 }
 
