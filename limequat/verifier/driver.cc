@@ -6,9 +6,7 @@
 #include <fmt/format.h>
 
 #include "limequat/appraise/attestation.h"
-#include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
-#include "limequat/base/result_macros.h"
 #include "limequat/crypto/random.h"
 #include "limequat/json/value.h"
 #include "limequat/telemetry/log.h"
@@ -36,15 +34,6 @@ http::Endpoint EndpointOf(const Enrolment& enrolment) {
   return endpoint;
 }
 
-// The event log of an answer, if anything will look at it.
-Result<std::optional<Bytes>> BootLogOf(const Ask& ask, const wire::QuoteAnswer& message) {
-  const bool looks = appraise::LooksAtBootLog(*ask.reference) && ask.flight.challenge.full;
-  if (!looks || !message.mb_measurement_list) return std::optional<Bytes>();
-  auto log = Base64Decode(*message.mb_measurement_list);
-  if (!log) return std::move(log).error().In("mb_measurement_list");
-  return std::optional<Bytes>(*std::move(log));
-}
-
 // The reason in an error answer of an agent; it is the agent's text.
 std::string StatusText(const http::ClientResponse& response) {
   const auto envelope = wire::ParseEnvelope(response.body);
@@ -65,35 +54,6 @@ std::string NoticeDocument(const MachineState& state, const Notify& notify) {
 }
 
 }  // namespace
-
-struct Machine::Evaluated {
-  appraise::Attestation attestation;
-  std::shared_ptr<const BootEvidence> boot;
-};
-
-// From the bytes of an HTTP answer to an appraised attestation; pure apart from the time.
-Result<Machine::Evaluated> Machine::Evaluate(const Ask& ask, std::string_view body) {
-  LQ_ASSIGN_OR_RETURN(wire::QuoteAnswer message, wire::ParseQuoteAnswer(body));
-  LQ_ASSIGN_OR_RETURN(tpm::QuoteString quote, tpm::ParseQuoteString(message.quote));
-  appraise::Answer answer{.quote = std::move(quote),
-                          .hash_alg = std::move(message.hash_alg),
-                          .enc_alg = std::move(message.enc_alg),
-                          .sign_alg = std::move(message.sign_alg),
-                          .transport_key_pem = std::move(message.pubkey),
-                          .ima_list = {},
-                          .ima_first = message.ima_measurement_list_entry};
-  if (message.ima_measurement_list) answer.ima_list = *message.ima_measurement_list;
-  LQ_ASSIGN_OR_RETURN(std::optional<Bytes> boot_log, BootLogOf(ask, message));
-  if (boot_log) answer.boot_log = *boot_log;
-  LQ_ASSIGN_OR_RETURN(appraise::Attestation attestation,
-                      appraise::AppraiseAttestation(*ask.reference, ask.flight.challenge, answer,
-                                                    ask.before.get(), Now()));
-  std::shared_ptr<const BootEvidence> boot;
-  if (boot_log && attestation.boot_log_pcrs) {
-    boot = MakeBootEvidence(*std::move(boot_log), *std::move(attestation.boot_log_pcrs));
-  }
-  return Evaluated{.attestation = std::move(attestation), .boot = std::move(boot)};
-}
 
 Machine::Machine(FleetParts parts, const FleetOptions& options, MachineState state)
     : parts_(parts),

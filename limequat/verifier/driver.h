@@ -5,10 +5,10 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
 
 #include "limequat/http/client.h"
 #include "limequat/http/runtime.h"
+#include "limequat/verifier/evaluation.h"
 #include "limequat/verifier/fleet.h"
 #include "limequat/verifier/machine.h"
 #include "limequat/wire/version.h"
@@ -51,9 +51,6 @@ class Machine : public std::enable_shared_from_this<Machine> {
   void Negotiate(const std::shared_ptr<const Ask>& ask);
   void Negotiated(const std::shared_ptr<const Ask>& ask,
                   const Result<http::ClientResponse>& response);
-  // What an answer came to.
-  struct Evaluated;
-  static Result<Evaluated> Evaluate(const Ask& ask, std::string_view body);
   void Answer(const Ask& ask, Result<Evaluated> evaluated);
 
   const FleetParts parts_;
