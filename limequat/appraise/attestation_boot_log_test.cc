@@ -7,8 +7,7 @@
 
 #include "limequat/appraise/attestation.h"
 #include "limequat/appraise/testing/attest.h"
-#include "limequat/json/value.h"
-#include "limequat/policy/testing/boot.h"
+#include "limequat/appraise/testing/boot.h"
 
 namespace limequat::appraise {
 namespace {
@@ -18,23 +17,13 @@ using policy::BootPolicy;
 using policy::testing::Boot;
 using testing::AttestFull;
 using testing::AttestNext;
+using testing::BootFrom;
+using testing::Criteria;
+using testing::Example;
 using testing::FailsFor;
 using testing::FailsOnlyFor;
 using testing::FakeMachine;
 using testing::Passes;
-
-std::shared_ptr<const BootCriteria> Criteria(BootPolicy policy, std::string_view reference = {}) {
-  return *BootCriteria::Create(policy, reference);
-}
-
-std::shared_ptr<const BootCriteria> Example() {
-  return Criteria(BootPolicy::kExample, json::Serialize(policy::testing::Reference()));
-}
-
-void BootFrom(FakeMachine& machine, const Boot& boot) {
-  machine.BootFromLog(boot.Log());
-  machine.Run("/usr/bin/init", "init 1");
-}
 
 Boot EvilKernel() {
   Boot evil;
@@ -46,7 +35,7 @@ class BootLogTest : public testing::MachineTest {
  protected:
   BootLogTest() {
     reference().boot = Example();
-    BootFrom(machine_, Boot());
+    BootFrom(machine_, Boot().Log());
   }
 };
 using BootLogAttackTest = BootLogTest;
@@ -68,7 +57,7 @@ TEST_F(BootLogTest, GoodBoot) {
 
 // What is refused is what somebody will ask about.
 TEST_F(BootLogTest, BootThatThePolicyRefuses) {
-  BootFrom(machine_, EvilKernel());
+  BootFrom(machine_, EvilKernel().Log());
   const Attestation full = AttestFull(machine_, reference());
   ASSERT_TRUE(FailsOnlyFor(full, "boot.image"));
   EXPECT_TRUE(full.boot_log_pcrs.has_value());
@@ -94,7 +83,7 @@ TEST_F(BootLogTest, WithoutAPolicyThatLooksThereIsNone) {
 }
 
 TEST_F(BootLogAttackTest, Attack_A07_LogBesideAnotherBootIsNotOne) {
-  BootFrom(machine_, EvilKernel());
+  BootFrom(machine_, EvilKernel().Log());
   machine_.ReplaceBootLog(Boot().Log());
   const Attestation full = AttestFull(machine_, reference());
   ASSERT_TRUE(FailsFor(full, "eventlog.replay"));
@@ -125,7 +114,7 @@ TEST(BootLogOtherMachinesTest, Attack_A12_KeyThatSignsWhatItIsGiven) {
   FakeMachine machine({.ak_attributes = tpm::kFixedTpm | tpm::kFixedParent |
                                         tpm::kSensitiveDataOrigin | tpm::kUserWithAuth |
                                         tpm::kSign});
-  BootFrom(machine, Boot());
+  BootFrom(machine, Boot().Log());
   Reference reference = machine.MakeReference();
   reference.boot = Example();
   const Attestation full = AttestFull(machine, reference);

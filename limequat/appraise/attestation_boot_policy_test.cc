@@ -8,6 +8,7 @@
 
 #include "limequat/appraise/attestation.h"
 #include "limequat/appraise/testing/attest.h"
+#include "limequat/appraise/testing/boot.h"
 #include "limequat/eventlog/testing/corpus.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/testing/boot.h"
@@ -20,20 +21,14 @@ using policy::testing::Boot;
 using testing::Appraise;
 using testing::AttestFull;
 using testing::AttestNext;
+using testing::Criteria;
+using testing::Example;
 using testing::FailsFor;
 using testing::FailsOnlyFor;
 using testing::FakeMachine;
 using testing::MakeChallenge;
 using testing::Passes;
 using testing::Verdicts;
-
-std::shared_ptr<const BootCriteria> Criteria(BootPolicy policy, std::string_view reference = {}) {
-  return *BootCriteria::Create(policy, reference);
-}
-
-std::shared_ptr<const BootCriteria> Example() {
-  return Criteria(BootPolicy::kExample, json::Serialize(policy::testing::Reference()));
-}
 
 Bytes OtherCommandLine() {
   Boot boot;
@@ -59,10 +54,7 @@ class BootPolicyTest : public testing::MachineTest {
     reference().boot = Example();
     BootFrom(Boot().Log());
   }
-  void BootFrom(Bytes log) {
-    machine_.BootFromLog(std::move(log));
-    machine_.Run("/usr/bin/init", "init 1");
-  }
+  void BootFrom(Bytes log) { testing::BootFrom(machine_, std::move(log)); }
 };
 using BootPolicyAttackTest = BootPolicyTest;
 
