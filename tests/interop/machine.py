@@ -3,12 +3,11 @@
 import atexit
 import hashlib
 import json
-import struct
 from pathlib import Path
 
 from process import ROOT, Unavailable  # which finds the lab, too
 
-from limequat_lab import light, swtpm, tpm
+from limequat_lab import light, swtpm
 from limequat_lab.bootlog import parse_boot_log
 from limequat_lab.errors import UnavailableError
 from limequat_lab.host import FreePorts, find_program
@@ -38,19 +37,6 @@ class Manufacturer(swtpm.Manufacturer):
         return folder
 
 
-class Tpm(tpm.Tpm):
-    _FLUSH_CONTEXT, _GET_CAPABILITY, _CAPABILITY_HANDLES = 0x165, 0x17A, 1
-    _TRANSIENT_KEYS, _LOADED_SESSIONS = 0x80000000, 0x02000000
-
-    def flush_transient(self):
-        """What a resource manager does when a program dies: its keys and sessions leave the TPM's few slots."""
-        for first in (self._TRANSIENT_KEYS, self._LOADED_SESSIONS):
-            answer = self._command(self._GET_CAPABILITY, struct.pack(">III", self._CAPABILITY_HANDLES, first, 32))
-            count, = struct.unpack_from(">I", answer, 5)
-            for handle in struct.unpack_from(f">{count}I", answer, 9):
-                self._command(self._FLUSH_CONTEXT, struct.pack(">I", handle))
-
-
 class Machine:
     """One machine in the new folder `folder`.  `power_on` boots it: its PCRs and first measurements are there then."""
 
@@ -62,7 +48,7 @@ class Machine:
         recorded = (ROOT / "data" / "lab" / "shim-grub.eventlog").read_bytes()
         self._light = light.LightMachine.create(Path(folder) / "machine", processes, settings, boot_log or recorded)
         self._light.finish(manufacturer)
-        self.tpm = Tpm(settings.tpm_port)
+        self.tpm = self._light.tpm
         self.tcti = self._light.tcti
         self.ima_log = self._light.folder / light.IMA_LIST
         self.boot_log = self._light.folder / light.BOOT_LOG
