@@ -66,9 +66,7 @@ void AppraiseKey(const ima::Entry& entry, Result<ima::Key> key, const policy::Po
 void AppraiseBuffer(const ima::Entry& entry, const policy::PolicyAt& policy, Learned& learned,
                     Appraisal& out) {
   Result<ima::Key> key = ima::ParseKey(entry.buffer);
-  const ima::BufferKind kind = ima::KindOfBuffer(entry);
-  const bool is_key = key.has_value() || key.error().code == ErrorCode::kUnsupported ||
-                      kind == ima::BufferKind::kCertificate || kind == ima::BufferKind::kPublicKey;
+  const bool is_key = ima::HoldsKey(entry, key);
   if (is_key && policy.IgnoresKeyring(entry.path)) return;
   if (!HasItsDigest(entry, out)) return;
   if (is_key) return AppraiseKey(entry, std::move(key), policy, learned, out);

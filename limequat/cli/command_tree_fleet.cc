@@ -195,6 +195,8 @@ void DeclarePolicyCreate(CLI::App& policy, CommandLine& line) {
             "sha1, sha256, sha384, sha512; may be given again; default: sha256");
   AddValue(app, "--base", command.base, ParseText, "FILE",
            "a policy whose digests stay good, for machines that run since before");
+  AddValues(app, "--verification-key", command.verification_keys, ParseText, "FILE",
+            kVerificationKeyAbout);
   app.add_flag("--executables", command.executables, "only programs, libraries and kernel modules");
 }
 

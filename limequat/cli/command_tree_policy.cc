@@ -87,7 +87,8 @@ void DeclareLearn(CLI::App& policy, CommandLine& line) {
       "  limequat policy learn ascii_runtime_measurements --quote quote.msg \\\n"
       "    --signature quote.sig --ak ak.pem --nonce 00112233 --pcrs pcrs.json \\\n"
       "    --exclude '/var/log/.*' --output policy.json\n"
-      "  limequat policy learn list.txt --unattested --base policy.json --output more.json\n\n"
+      "  limequat policy learn list.txt --unattested --base policy.json --output more.json\n"
+      "  limequat policy learn list.txt --unattested --keyrings --ima-buf --output policy.json\n\n"
       "The quote must verify, and the list must lead to its PCR 10: what is behind that is not\n"
       "learned. Entries that prove nothing of a file (violations, other PCRs, custom templates)\n"
       "are left out and named. What ran is good from then on: learn from a machine that you\n"
@@ -109,6 +110,14 @@ void DeclareLearn(CLI::App& policy, CommandLine& line) {
             "paths that are not appraised, and not learned; may be given again");
   app.add_flag("--allow-sha1-digests", command.allow_sha1_digests,
                "learn SHA-1 digests of files, too");
+  app.add_flag("--keyrings", command.keyrings,
+               "learn the keys that were added to keyrings, too: they may then sign any file");
+  AddValues(app, "--verification-key", command.verification_keys, ParseText, "FILE",
+            kVerificationKeyAbout);
+  AddValues(app, "--ignored-keyring", command.ignored_keyrings, ParseText, "NAME",
+            "a keyring whose keys are not appraised, and not learned; may be given again");
+  app.add_flag("--ima-buf", command.buffers,
+               "learn the digests of all other measured buffers, too");
   AddValue(app, "--output", command.output, ParseText, "FILE", kOutputAbout);
 }
 

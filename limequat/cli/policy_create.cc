@@ -9,6 +9,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/base/utf8.h"
+#include "limequat/cli/ima_signatures.h"
 #include "limequat/cli/made_document.h"
 #include "limequat/cli/made_policy.h"
 #include "limequat/cli/progress.h"
@@ -23,15 +24,23 @@ namespace limequat::cli {
 
 namespace {
 
+// What is known before the files are.
+struct Given {
+  std::string base;
+  ima::Keyring verification_keys;
+};
+
 // Fails at once, before hours of hashing, on what would fail in the end.
-Result<std::string> CheckBefore(const PolicyCreateRuntime& asked, const Console& console) {
+Result<Given> ReadGiven(const PolicyCreateRuntime& asked, const Console& console) {
   LQ_RETURN_IF_ERROR(CheckOutput(asked.output, "policy", console));
   if (!asked.root && asked.initrds.empty() && asked.packages.empty()) {
     return UsageError("say what the policy is made of: --root, --initrd or --package");
   }
   // Whether they exclude everything is known when the paths are.
   LQ_RETURN_IF_ERROR(policy::ExcludeList::Compile(asked.excludes));
-  return ReadBasePolicy(asked.base);
+  LQ_ASSIGN_OR_RETURN(std::string base, ReadBasePolicy(asked.base));
+  LQ_ASSIGN_OR_RETURN(ima::Keyring keys, ReadKeyFiles(asked.verification_keys));
+  return Given{.base = std::move(base), .verification_keys = std::move(keys)};
 }
 
 std::vector<crypto::HashAlgorithm> HashesOf(const PolicyCreateRuntime& asked) {
@@ -117,23 +126,24 @@ void AddTree(collect::Tree tree, policy::RuntimePolicyBuilder& builder, MadePoli
   }
 }
 
-Result<MadePolicy> Make(const PolicyCreateRuntime& asked, const std::string& base,
+Result<MadePolicy> Make(const PolicyCreateRuntime& asked, const Given& given,
                         std::vector<collect::Tree> trees) {
   MadePolicy made;
   policy::RuntimePolicyBuilder builder;
   for (const std::string& exclude : asked.excludes) builder.AddExclude(exclude);
+  builder.SetVerificationKeys(given.verification_keys);
   for (collect::Tree& tree : trees) AddTree(std::move(tree), builder, made);
   for (std::string& text : made.left_out) text = EscapeForDisplay(text);
-  LQ_ASSIGN_OR_RETURN(made.text, WriteWithBase(builder, base, asked.now));
+  LQ_ASSIGN_OR_RETURN(made.text, WriteWithBase(builder, given.base, asked.now));
   return made;
 }
 
 }  // namespace
 
 Result<Ending> PolicyCreateRuntime::Run(Console& console) const {
-  LQ_ASSIGN_OR_RETURN(const std::string base_text, CheckBefore(*this, console));
+  LQ_ASSIGN_OR_RETURN(const Given given, ReadGiven(*this, console));
   LQ_ASSIGN_OR_RETURN(std::vector<collect::Tree> trees, Sources(*this, console).Hash());
-  LQ_ASSIGN_OR_RETURN(const MadePolicy made, Make(*this, base_text, std::move(trees)));
+  LQ_ASSIGN_OR_RETURN(const MadePolicy made, Make(*this, given, std::move(trees)));
   return DeliverMade(made, output, console);
 }
 

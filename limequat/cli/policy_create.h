@@ -22,6 +22,7 @@ struct PolicyCreateRuntime {
   std::vector<std::string> packages;
   std::optional<std::string> output;  // absent or "-": the policy is the result
   std::vector<std::string> excludes;
+  std::vector<std::string> verification_keys;  // files with keys that may sign any file
   std::vector<std::string> skip;  // besides the pseudo file systems
   std::vector<crypto::HashAlgorithm> hashes;
   std::optional<std::string> base;  // a policy whose digests stay good

@@ -11,6 +11,7 @@
 
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/cli/ima_signatures.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/made_document.h"
 #include "limequat/cli/made_policy.h"
@@ -52,6 +53,7 @@ Status CheckUsage(const PolicyLearn& asked, const Console& console) {
   }
   std::vector<std::string> files = asked.lists;
   files.push_back(asked.base.value_or(""));
+  files.insert(files.end(), asked.verification_keys.begin(), asked.verification_keys.end());
   for (std::string& file : asked.quote.Files()) files.push_back(std::move(file));
   return CheckOneStandardInput({}, files);
 }
@@ -83,7 +85,11 @@ Result<crypto::Digest> QuotedPcr(const QuoteInput& asked) {
 Result<policy::ListDigests> ReadLists(const PolicyLearn& asked) {
   LQ_ASSIGN_OR_RETURN(const policy::ExcludeList excludes,
                       policy::ExcludeList::Compile(asked.excludes));
-  policy::ListDigestsOptions options{.excludes = &excludes, .allow_sha1 = asked.allow_sha1_digests};
+  policy::ListDigestsOptions options{.excludes = &excludes,
+                                     .allow_sha1 = asked.allow_sha1_digests,
+                                     .keys = asked.keyrings,
+                                     .ignored_keyrings = asked.ignored_keyrings,
+                                     .buffers = asked.buffers};
   if (!asked.unattested) {
     LQ_ASSIGN_OR_RETURN(options.pcr, QuotedPcr(asked.quote));
   }
@@ -107,7 +113,7 @@ Result<policy::DigestsByName> ConflictsOf(const policy::ListDigests& learned,
     LQ_ASSIGN_OR_RETURN(known, policy::RuntimePolicy::Parse(base));
   }
   policy::DigestsByName conflicts;
-  for (const auto& [path, digests] : learned.digests) {
+  for (const auto& [path, digests] : learned.found.digests) {
     std::set<std::string> all = digests;
     if (known != nullptr) {
       for (std::string& digest : known->DigestsOf(path)) all.insert(std::move(digest));
@@ -132,6 +138,12 @@ void NoteConflicts(const policy::DigestsByName& conflicts, Console& console) {
   }
 }
 
+std::size_t DigestsIn(const policy::DigestsByName& named) {
+  std::size_t count = 0;
+  for (const auto& [name, digests] : named) count += digests.size();
+  return count;
+}
+
 void NoteWhatItIsWorth(const PolicyLearn& asked, const policy::ListDigests& learned,
                        Console& console) {
   if (asked.unattested) {
@@ -140,6 +152,9 @@ void NoteWhatItIsWorth(const PolicyLearn& asked, const policy::ListDigests& lear
         "anything into this policy (meta.unattested)");
   } else if (!asked.quote.nonce) {
     console.Note("limequat: no --nonce: the quote may be of another time than you think");
+  }
+  if (const std::size_t keys = DigestsIn(learned.found.keyrings); keys > 0) {
+    console.Note(fmt::format("limequat: {} may sign any file from now on", Counted(keys, "key")));
   }
   if (learned.unquoted_bytes > 0) {
     console.Note(fmt::format("limequat: {} of the list follow the quoted state: not learned",
@@ -162,6 +177,8 @@ json::Object Summary(const PolicyLearn& asked, const policy::ListDigests& learne
   return {{"attested", !asked.unattested},
           {"entries", learned.entries},
           {"excluded", learned.excluded},
+          {"keys", std::uint64_t{DigestsIn(learned.found.keyrings)}},
+          {"buffers", std::uint64_t{DigestsIn(learned.found.buffers)}},
           {"unquoted_bytes", learned.unquoted_bytes},
           {"left_out_not_shown", learned.left_out_not_kept},
           {"conflicts", std::move(named)}};
@@ -172,19 +189,20 @@ json::Object Summary(const PolicyLearn& asked, const policy::ListDigests& learne
 Result<Ending> PolicyLearn::Run(Console& console) const {
   LQ_RETURN_IF_ERROR(CheckUsage(*this, console));
   LQ_ASSIGN_OR_RETURN(const std::string base_text, ReadBasePolicy(base));
+  LQ_ASSIGN_OR_RETURN(const ima::Keyring keys, ReadKeyFiles(verification_keys));
   LQ_ASSIGN_OR_RETURN(const policy::ListDigests learned, ReadLists(*this));
-  if (learned.digests.empty()) {
-    return Untrusted("policy.learn.nothing", "no file of the list can be learned: no policy");
+  if (learned.found.empty()) {
+    return Untrusted("policy.learn.nothing", "nothing of the list can be learned: no policy");
   }
   LQ_ASSIGN_OR_RETURN(const policy::DigestsByName conflicts, ConflictsOf(learned, base_text));
   policy::RuntimePolicyBuilder builder;
   if (unattested) builder.MarkUnattested();
   for (const std::string& exclude : excludes) builder.AddExclude(exclude);
-  for (const auto& [path, digests] : learned.digests) {
-    for (const std::string& digest : digests) builder.AddDigest(path, digest);
-  }
+  for (const std::string& keyring : ignored_keyrings) builder.AddIgnoredKeyring(keyring);
+  builder.SetVerificationKeys(keys);
+  builder.Add(learned.found);
   MadePolicy made{.text = {},
-                  .files = learned.digests.size(),
+                  .files = learned.found.digests.size(),
                   .left_out = learned.left_out,
                   .more = Summary(*this, learned, conflicts)};
   LQ_ASSIGN_OR_RETURN(made.text, WriteWithBase(builder, base_text, now));

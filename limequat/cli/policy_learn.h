@@ -25,6 +25,10 @@ struct PolicyLearn {
   std::vector<std::string> excludes;  // of the policy; paths that they match are not learned
   std::optional<ima::Format> format;
   bool allow_sha1_digests = false;
+  bool keyrings = false;                       // keys of keyrings, too, which may then sign files
+  std::vector<std::string> verification_keys;  // files with keys that may sign any file
+  std::vector<std::string> ignored_keyrings;   // of the policy; their keys are not learned
+  bool buffers = false;                        // and all other measured buffers
   Time now{};
 
   Result<Ending> Run(Console& console) const;

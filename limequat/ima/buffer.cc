@@ -76,6 +76,12 @@ BufferKind KindOfBuffer(const Entry& entry) {
   return DeviceMapperEventOf(entry.path) ? BufferKind::kDeviceMapper : BufferKind::kData;
 }
 
+bool HoldsKey(const Entry& entry, const Result<Key>& key) {
+  if (key || key.error().code == ErrorCode::kUnsupported) return true;
+  const BufferKind kind = KindOfBuffer(entry);
+  return kind == BufferKind::kCertificate || kind == BufferKind::kPublicKey;
+}
+
 Result<std::optional<DeviceMapperField>> DeviceMapperReader::Next() {
   constexpr std::string_view kError = "ima.device_mapper";
   if (size_ > kMaxDeviceMapperText) {

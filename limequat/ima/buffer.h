@@ -8,6 +8,7 @@
 #include "limequat/base/bytes.h"
 #include "limequat/base/result.h"
 #include "limequat/ima/entry.h"
+#include "limequat/ima/keyring.h"
 
 namespace limequat::ima {
 
@@ -23,6 +24,11 @@ enum class BufferKind {
 std::string_view BufferKindName(BufferKind kind);  // "certificate", "device-mapper"
 // Hostile input. kData for an entry without a buffer.
 BufferKind KindOfBuffer(const Entry& entry);
+
+// Whether the buffer is taken for a key that was added to the keyring `path`; `key` is ParseKey
+// of it. So is one that has but the form of a key, or is of a kind that cannot be used here:
+// what a policy says of other data is never said of a key. Hostile input.
+bool HoldsKey(const Entry& entry, const Result<Key>& key);
 
 // Events of the device mapper are shorter: kernels build them in some 4 KiB.
 inline constexpr std::size_t kMaxDeviceMapperText = 64U << 10U;

@@ -11,6 +11,8 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/ima/boot_aggregate.h"
+#include "limequat/ima/buffer.h"
+#include "limequat/ima/keyring.h"
 #include "limequat/ima/replay.h"
 #include "limequat/ima/template.h"
 #include "limequat/tpm/pcr.h"
@@ -58,16 +60,15 @@ class Collector {
                                    "the list was changed",
                                    entry.index));
     }
-    if (IsFile(entry)) TakeFile(entry);
+    if (entry.Find(ima::Field::kBuf) != nullptr) {
+      TakeBuffer(entry);
+    } else if (entry.index > 0 || entry.path != ima::kBootAggregate) {
+      TakeFile(entry);
+    }
     return {};
   }
 
  private:
-  static bool IsFile(const ima::Entry& entry) {
-    if (entry.Find(ima::Field::kBuf) != nullptr) return false;
-    return entry.index > 0 || entry.path != ima::kBootAggregate;
-  }
-
   void TakeFile(const ima::Entry& entry) {
     const std::string_view reason = WhyNot(entry);
     if (!reason.empty()) return LeaveOut(entry, reason);
@@ -82,7 +83,32 @@ class Collector {
           break;
       }
     }
-    out_.digests[std::string(entry.path)].insert(HexEncode(entry.file_digest));
+    Add(entry, out_.found.digests);
+  }
+
+  void TakeBuffer(const ima::Entry& entry) {
+    const bool is_key = ima::HoldsKey(entry, ima::ParseKey(entry.buffer));
+    if (!(is_key ? options_.keys : options_.buffers)) return;
+    if (is_key && std::ranges::count(options_.ignored_keyrings, entry.path) > 0) {
+      ++out_.excluded;
+      return;
+    }
+    std::string_view reason = WhyNot(entry);
+    // What is appraised is the buffer: under this digest it would be refused.
+    if (reason.empty() && !IsDigestOfBuffer(entry)) {
+      reason = "its digest is not the one of the buffer beside it";
+    }
+    if (!reason.empty()) return LeaveOut(entry, reason);
+    Add(entry, is_key ? out_.found.keyrings : out_.found.buffers);
+  }
+
+  static bool IsDigestOfBuffer(const ima::Entry& entry) {
+    const auto hash = crypto::HashFromName(entry.digest_algorithm);
+    return hash && Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest);
+  }
+
+  static void Add(const ima::Entry& entry, DigestsByName& out) {
+    out[std::string(entry.path)].insert(HexEncode(entry.file_digest));
   }
 
   // Empty if the policy can have it.

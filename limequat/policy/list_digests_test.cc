@@ -8,6 +8,7 @@
 
 #include "limequat/base/byte_reader.h"
 #include "limequat/base/encoding.h"
+#include "limequat/crypto/key.h"
 #include "limequat/ima/replay.h"
 
 namespace limequat::policy {
@@ -78,9 +79,9 @@ ListDigests Learned(const Bytes& list, const ListDigestsOptions& options = {}) {
 
 std::string ErrorOf(const Bytes& list, const ListDigestsOptions& options = {}) {
   ListDigests out;
-  out.digests["/before"] = {"11"};
+  out.found.digests["/before"] = {"11"};
   const Status added = AddListDigests(list, ima::Format::kBinary, options, out);
-  EXPECT_EQ(out.digests.size(), 1U) << "after an error it is as it was";
+  EXPECT_EQ(out.found.digests.size(), 1U) << "after an error it is as it was";
   EXPECT_EQ(out.entries, 0U);
   return added ? "" : added.error().id;
 }
@@ -88,14 +89,14 @@ std::string ErrorOf(const Bytes& list, const ListDigestsOptions& options = {}) {
 // Why the only entry behind boot_aggregate is left out.
 std::string ReasonOf(const Record& record, const ListDigestsOptions& options = {}) {
   const ListDigests learned = Learned(ListOf({record}), options);
-  EXPECT_TRUE(learned.digests.empty());
+  EXPECT_TRUE(learned.found.empty());
   return learned.left_out.empty() ? "" : learned.left_out.front();
 }
 
 TEST(AddListDigests, TakesWhatFilesAre) {
   const ListDigests learned =
       Learned(ListOf({{.path = "/bin/a", .content = "1"}, {.path = "/bin/b", .content = "2"}}));
-  EXPECT_EQ(learned.digests,
+  EXPECT_EQ(learned.found.digests,
             (DigestsByName{{"/bin/a", {DigestOf("1").hex()}}, {"/bin/b", {DigestOf("2").hex()}}}));
   EXPECT_EQ(learned.entries, 3U);
   EXPECT_TRUE(learned.left_out.empty()) << "boot_aggregate in its place is no news";
@@ -106,7 +107,7 @@ TEST(AddListDigests, AFileThatChangedHasBothDigests) {
   const Bytes two = ListOf({{.path = "/bin/a", .content = "2"}});
   ListDigests learned = Learned(one);
   ASSERT_TRUE(AddListDigests(two, ima::Format::kBinary, {}, learned));
-  EXPECT_EQ(learned.digests.at("/bin/a").size(), 2U);
+  EXPECT_EQ(learned.found.digests.at("/bin/a").size(), 2U);
 }
 
 TEST(AddListDigests, Attack_A06_NothingBehindTheQuotedStateIsLearned) {
@@ -117,8 +118,8 @@ TEST(AddListDigests, Attack_A06_NothingBehindTheQuotedStateIsLearned) {
   list.push_back(1);  // not even a record
   for (const auto kind : {ima::TemplateDigests::kNative, ima::TemplateDigests::kZeroPadded}) {
     const ListDigests learned = Learned(list, {.pcr = PcrOf(quoted, kind)});
-    EXPECT_EQ(learned.digests.size(), 1U);
-    EXPECT_TRUE(learned.digests.contains("/bin/a"));
+    EXPECT_EQ(learned.found.digests.size(), 1U);
+    EXPECT_TRUE(learned.found.digests.contains("/bin/a"));
     EXPECT_EQ(learned.unquoted_bytes, late.size() + 1);
   }
 }
@@ -183,14 +184,15 @@ TEST(AddListDigests, Attack_A15_NamesThatDoNotShowAsTheyAreAreLeftOut) {
 }
 
 TEST(AddListDigests, FsVerityAside_TheFilesOfNgv2AreLearned) {
-  EXPECT_EQ(Learned(ListOf({{.path = "/bin/a", .name = "ima-ngv2", .type = "ima"}})).digests.size(),
-            1U);
+  EXPECT_EQ(
+      Learned(ListOf({{.path = "/bin/a", .name = "ima-ngv2", .type = "ima"}})).found.digests.size(),
+      1U);
 }
 
 TEST(AddListDigests, Sha1IsLearnedIfAsked) {
   const ListDigests learned =
       Learned(ListOf({{.path = "/bin/a", .algorithm = "sha1"}}), {.allow_sha1 = true});
-  EXPECT_EQ(learned.digests.at("/bin/a").begin()->size(), 40U);
+  EXPECT_EQ(learned.found.digests.at("/bin/a").begin()->size(), 40U);
 }
 
 TEST(AddListDigests, ExcludedPathsAreNotLearned) {
@@ -199,8 +201,72 @@ TEST(AddListDigests, ExcludedPathsAreNotLearned) {
   ASSERT_TRUE(excludes);
   const ListDigests learned =
       Learned(ListOf({{.path = "/tmp/a"}, {.path = "/bin/a"}}), {.excludes = &*excludes});
-  EXPECT_EQ(learned.digests.size(), 1U);
+  EXPECT_EQ(learned.found.digests.size(), 1U);
   EXPECT_EQ(learned.excluded, 1U);
+}
+
+// A key as kernels measure it.
+std::string KeyBlob() {
+  static const Bytes kBlob =
+      crypto::PrivateKey::GenerateEc(crypto::Curve::kP256).public_key().ToSpkiDer();
+  return std::string(AsText(kBlob));
+}
+
+Record Buffer(std::string name, const std::string& content) {
+  return {.path = std::move(name), .content = content, .name = "ima-buf", .buffer = content};
+}
+
+TEST(AddListDigests, KeysAndBuffersAreLearnedIfAsked) {
+  const Bytes list = ListOf({Buffer(".ima", KeyBlob()), Buffer("selinux-state", "enforcing=1")});
+  const DigestsByName keys{{".ima", {DigestOf(KeyBlob()).hex()}}};
+  const DigestsByName buffers{{"selinux-state", {DigestOf("enforcing=1").hex()}}};
+  EXPECT_TRUE(Learned(list).found.empty());
+  const ListDigests all = Learned(list, {.keys = true, .buffers = true});
+  EXPECT_EQ(all.found.keyrings, keys);
+  EXPECT_EQ(all.found.buffers, buffers);
+  EXPECT_TRUE(all.found.digests.empty());
+  EXPECT_TRUE(Learned(list, {.keys = true}).found.buffers.empty());
+  EXPECT_TRUE(Learned(list, {.buffers = true}).found.keyrings.empty())
+      << "a key is never learned as other data";
+}
+
+TEST(AddListDigests, WhatHasButTheFormOfAKeyIsNoOtherData) {
+  const Bytes shape = *HexDecode("300730050603550403");  // SEQUENCE { SEQUENCE { OID } }
+  const std::string blob(AsText(shape));
+  EXPECT_TRUE(Learned(ListOf({Buffer(".ima", blob)}), {.buffers = true}).found.empty());
+  EXPECT_EQ(Learned(ListOf({Buffer(".ima", blob)}), {.keys = true}).found.keyrings.size(), 1U);
+}
+
+TEST(AddListDigests, KeysOfIgnoredKeyringsAreNotLearned) {
+  const std::vector<std::string> ignored = {".platform"};
+  const ListDigests learned =
+      Learned(ListOf({Buffer(".platform", KeyBlob()), Buffer(".ima", KeyBlob())}),
+              {.keys = true, .ignored_keyrings = ignored});
+  EXPECT_EQ(learned.found.keyrings.size(), 1U);
+  EXPECT_TRUE(learned.found.keyrings.contains(".ima"));
+  EXPECT_EQ(learned.excluded, 1U);
+}
+
+TEST(AddListDigests, BuffersThatProveNothingAreLeftOut) {
+  const ListDigestsOptions options{.keys = true, .buffers = true};
+  Record wrong = Buffer("name", "one");
+  wrong.buffer = "another";
+  EXPECT_NE(ReasonOf(wrong, options).find("buffer beside it"), std::string::npos);
+  Record elsewhere = Buffer(".ima", KeyBlob());
+  elsewhere.pcr = 11;
+  EXPECT_NE(ReasonOf(elsewhere, options).find("another PCR"), std::string::npos);
+  Record weak = Buffer("name", "one");
+  weak.algorithm = "sha1";
+  EXPECT_NE(ReasonOf(weak, options).find("weak"), std::string::npos);
+  EXPECT_NE(ReasonOf(Buffer("na\x1bme", "one"), options).find("do not show"), std::string::npos);
+}
+
+TEST(AddListDigests, Attack_A06_NoKeyBehindTheQuotedStateIsLearned) {
+  const Bytes quoted = ListOf({{.path = "/bin/a"}});
+  Bytes list = quoted;
+  const Bytes late = BytesOf(Buffer(".ima", KeyBlob()));
+  list.insert(list.end(), late.begin(), late.end());
+  EXPECT_TRUE(Learned(list, {.pcr = PcrOf(quoted), .keys = true}).found.keyrings.empty());
 }
 
 TEST(AddListDigests, ReasonsAreBounded) {

@@ -10,6 +10,7 @@
 #include "limequat/json/value.h"
 #include "limequat/policy/policy_document.h"
 #include "limequat/policy/runtime_policy.h"
+#include "limequat/policy/verification_keys.h"
 
 namespace limequat::policy {
 
@@ -24,6 +25,10 @@ void AddDigests(const json::Value& object, DigestsByName& out) {
 
 void AddStrings(const json::Value& array, std::set<std::string, std::less<>>& out) {
   for (const json::Value& value : *array.as_array()) out.insert(*value.as_string());
+}
+
+void AddDigests(const DigestsByName& digests, DigestsByName& out) {
+  for (const auto& [name, of_name] : digests) out[name].insert(of_name.begin(), of_name.end());
 }
 
 // Takes `value` over, unless another one is there already.
@@ -104,25 +109,45 @@ void RuntimePolicyBuilder::AddDigest(std::string_view path, std::string_view dig
   std::ranges::transform(hex, hex.begin(), [](char c) {
     return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  digests_[std::move(name)].insert(std::move(hex));
+  found_.digests[std::move(name)].insert(std::move(hex));
 }
 
 void RuntimePolicyBuilder::AddExclude(std::string_view expression) {
   excludes_.emplace(expression);
 }
 
+void RuntimePolicyBuilder::AddIgnoredKeyring(std::string_view name) {
+  ignored_keyrings_.emplace(name);
+}
+
+void RuntimePolicyBuilder::SetVerificationKeys(const ima::Keyring& keys) {
+  verification_keys_ = WriteVerificationKeys(keys);
+}
+
+void RuntimePolicyBuilder::Add(const PolicyAdditions& additions) {
+  AddDigests(additions.digests, found_.digests);
+  AddDigests(additions.keyrings, found_.keyrings);
+  AddDigests(additions.buffers, found_.buffers);
+}
+
 Result<std::string> RuntimePolicyBuilder::ToJson(std::string_view timestamp,
                                                  crypto::HashAlgorithm log_hash) const {
-  for (const auto& [path, digests] : digests_) {
-    if (!IsUtf8(path)) {
-      return Malformed("policy.path", fmt::format("'{}' is not UTF-8: no policy can name it",
-                                                  EscapeForDisplay(path, 256)));
+  for (const DigestsByName* named : {&found_.digests, &found_.keyrings, &found_.buffers}) {
+    for (const auto& [name, digests] : *named) {
+      if (!IsUtf8(name)) {
+        return Malformed("policy.path", fmt::format("'{}' is not UTF-8: no policy can name it",
+                                                    EscapeForDisplay(name, 256)));
+      }
     }
   }
   PolicyDocument document;
   document.timestamp = timestamp;
-  document.digests = digests_;
+  document.digests = found_.digests;
+  document.keyrings = found_.keyrings;
+  document.buffers = found_.buffers;
   document.excludes = excludes_;
+  document.ignored_keyrings = ignored_keyrings_;
+  document.verification_keys = verification_keys_;
   document.log_hash = crypto::HashName(log_hash);
   document.unattested = unattested_;
   return WriteCheckedPolicy(document);

@@ -125,6 +125,33 @@ TEST(MergePolicies, KeepsWhatThisVersionDoesNotEvaluate) {
   }
 }
 
+TEST(PolicyBuilder, WritesKeysBuffersAndIgnoredKeyrings) {
+  RuntimePolicyBuilder builder;
+  builder.AddIgnoredKeyring(".platform");
+  builder.Add({.digests = {{"/a b", {kOne}}}, .keyrings = {{".ima", {kOne}}}, .buffers = {}});
+  builder.Add({.digests = {}, .keyrings = {}, .buffers = {{"state", {kOne}}}});
+  const auto policy = RuntimePolicy::Parse(Built(builder));
+  ASSERT_TRUE(policy) << policy.error().message;
+  const Bytes digest = *HexDecode(kOne);
+  EXPECT_EQ((*policy)->Look("/a b", digest), PathAnswer::kListed);
+  EXPECT_EQ((*policy)->LookKey(".ima", digest), PathAnswer::kListed);
+  EXPECT_EQ((*policy)->LookBuffer("state", digest), PathAnswer::kListed);
+  EXPECT_TRUE((*policy)->IgnoresKeyring(".platform"));
+  EXPECT_FALSE((*policy)->IgnoresKeyring(".ima"));
+}
+
+TEST(PolicyBuilder, RefusesNamesThatAreNotUtf8) {
+  const DigestsByName named = {{"\xff", {kOne}}};
+  for (const PolicyAdditions& additions :
+       {PolicyAdditions{.digests = named, .keyrings = {}, .buffers = {}},
+        PolicyAdditions{.digests = {}, .keyrings = named, .buffers = {}},
+        PolicyAdditions{.digests = {}, .keyrings = {}, .buffers = named}}) {
+    RuntimePolicyBuilder builder;
+    builder.Add(additions);
+    EXPECT_EQ(ErrorOf(builder), "policy.path");
+  }
+}
+
 TEST(MergePolicies, TakesANullForNoTimeStamp) {
   RuntimePolicyBuilder builder;
   builder.AddDigest("/a", kOne);

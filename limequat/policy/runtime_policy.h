@@ -147,30 +147,6 @@ class RuntimePolicy {
   std::unique_ptr<const Impl> impl_;
 };
 
-// Builds the JSON of a runtime policy, in the shape in which `keylime-policy create
-// runtime` writes it: generator 3, paths, digests and expressions sorted, each once.
-class RuntimePolicyBuilder {
- public:
-  // `digest_hex` of 40 to 128 digits, of either case. Blanks in `path` become '_', as
-  // in the lists of kernels.
-  void AddDigest(std::string_view path, std::string_view digest_hex);
-  void AddExclude(std::string_view expression);
-  // Says in the policy (`meta.unattested`, which merging keeps) that digests of it come out
-  // of lists that nobody vouches for. It changes no verdict: `policy check` tells of it.
-  void MarkUnattested() { unattested_ = true; }
-  std::size_t paths() const { return digests_.size(); }
-  // `timestamp` in Keylime's form, "2026-11-25 09:00:00.000000". `log_hash`: of the
-  // template digests that a list states, SHA-1 for ascii_runtime_measurements.
-  // kMalformed ("policy.*") for what Parse refuses, for a path that is not UTF-8, and
-  // for expressions that exclude everything (attack A10).
-  Result<std::string> ToJson(std::string_view timestamp, crypto::HashAlgorithm log_hash) const;
-
- private:
-  std::map<std::string, std::set<std::string>, std::less<>> digests_;
-  std::set<std::string, std::less<>> excludes_;
-  bool unattested_ = false;
-};
-
 // Digests by the path, the keyring or the buffer that they are of.
 using DigestsByName = std::map<std::string, std::set<std::string>, std::less<>>;
 
@@ -180,6 +156,37 @@ struct PolicyAdditions {
   DigestsByName keyrings;
   DigestsByName buffers;  // `ima-buf`
   bool empty() const { return digests.empty() && keyrings.empty() && buffers.empty(); }
+};
+
+// Builds the JSON of a runtime policy, in the shape in which `keylime-policy create
+// runtime` writes it: generator 3, paths, digests and expressions sorted, each once.
+class RuntimePolicyBuilder {
+ public:
+  // `digest_hex` of 40 to 128 digits, of either case. Blanks in `path` become '_', as
+  // in the lists of kernels.
+  void AddDigest(std::string_view path, std::string_view digest_hex);
+  void AddExclude(std::string_view expression);
+  void AddIgnoredKeyring(std::string_view name);
+  // Trusted to sign files.
+  void SetVerificationKeys(const ima::Keyring& keys);
+  // Names as they are.
+  void Add(const PolicyAdditions& additions);
+  // Says in the policy (`meta.unattested`, which merging keeps) that digests of it come out
+  // of lists that nobody vouches for. It changes no verdict: `policy check` tells of it.
+  void MarkUnattested() { unattested_ = true; }
+  std::size_t paths() const { return found_.digests.size(); }
+  // `timestamp` in Keylime's form, "2026-11-25 09:00:00.000000". `log_hash`: of the
+  // template digests that a list states, SHA-1 for ascii_runtime_measurements.
+  // kMalformed ("policy.*") for what Parse refuses, for a name that is not UTF-8, and
+  // for expressions that exclude everything (attack A10).
+  Result<std::string> ToJson(std::string_view timestamp, crypto::HashAlgorithm log_hash) const;
+
+ private:
+  PolicyAdditions found_;
+  std::set<std::string, std::less<>> excludes_;
+  std::set<std::string, std::less<>> ignored_keyrings_;
+  std::string verification_keys_;
+  bool unattested_ = false;
 };
 
 // A policy of nothing but the additions: to be merged with a policy that names the same

@@ -63,4 +63,16 @@ Result<ima::Keyring> ParseVerificationKeys(std::string_view text, std::string_vi
   return read;
 }
 
+std::string WriteVerificationKeys(const ima::Keyring& keys) {
+  if (keys.empty()) return {};
+  json::Array pubkeys;
+  json::Array keyids;
+  for (const ima::Keyring::Member& member : keys.members()) {
+    pubkeys.emplace_back(Base64Encode(member.key.key.ToSpkiDer()));
+    keyids.emplace_back(std::uint64_t{member.key.id});
+  }
+  return json::Serialize(
+      json::Object{{"pubkeys", std::move(pubkeys)}, {"keyids", std::move(keyids)}});
+}
+
 }  // namespace limequat::policy

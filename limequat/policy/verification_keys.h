@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "limequat/base/result.h"
@@ -14,5 +15,9 @@ namespace limequat::policy {
 // everything else, a key that is not understood, and more keys than a Keyring holds:
 // Keylime goes on without any key then, which would show every signed file as unknown.
 Result<ima::Keyring> ParseVerificationKeys(std::string_view text, std::string_view keyring);
+
+// The same of `keys`, as Keylime's tools write it: encoded once, with every key's id. Empty
+// without any.
+std::string WriteVerificationKeys(const ima::Keyring& keys);
 
 }  // namespace limequat::policy

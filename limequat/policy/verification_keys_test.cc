@@ -45,6 +45,14 @@ TEST(VerificationKeys, EncodedTwice) {
             "policy.verification_keys");
 }
 
+TEST(VerificationKeys, WhatIsWrittenIsRead) {
+  const ima::Keyring keys = Read(Text({kKey}, {7}));
+  const std::string text = WriteVerificationKeys(keys);
+  EXPECT_EQ(text, Text({kKey}, {7}));
+  EXPECT_EQ(Read(text).Find(7).size(), 1U);
+  EXPECT_EQ(WriteVerificationKeys({}), "");
+}
+
 TEST(VerificationKeys, None) {
   EXPECT_TRUE(Read("").empty());
   EXPECT_TRUE(Read(R"({"pubkeys": [], "keyids": []})").empty());

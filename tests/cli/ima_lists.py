@@ -9,6 +9,12 @@ def binary_list(names: list[bytes]) -> bytes:
     return b"".join(_record(name) for name in [b"boot_aggregate", *names])
 
 
+def buffer_record(name: bytes, content: bytes) -> bytes:
+    """An entry about a measured buffer, of the template ima-buf."""
+    digest = b"sha256:\0" + hashlib.sha256(content).digest()
+    return _template(b"ima-buf", b"".join(struct.pack("<I", len(field)) + field for field in (digest, name + b"\0", content)))
+
+
 def replay(names: list[bytes], bank: str) -> str:
     """PCR 10 after that list."""
     pcr = bytes(hashlib.new(bank).digest_size)
@@ -27,6 +33,9 @@ def _template_data(name: bytes) -> bytes:
 
 
 def _record(name: bytes) -> bytes:
-    data = _template_data(name)
-    return (struct.pack("<I", 10) + hashlib.sha1(data).digest() + struct.pack("<I", 6) + b"ima-ng"
+    return _template(b"ima-ng", _template_data(name))
+
+
+def _template(name: bytes, data: bytes) -> bytes:
+    return (struct.pack("<I", 10) + hashlib.sha1(data).digest() + struct.pack("<I", len(name)) + name
             + struct.pack("<I", len(data)) + data)

@@ -9,7 +9,7 @@ from typing import Any
 
 import quote_bytes as tpm
 from cli_testing import CORPUS
-from ima_lists import binary_list, digest_of, replay
+from ima_lists import binary_list, buffer_record, digest_of, replay
 from quote_bytes import RSASSA, SHA1, SHA256, SHA384
 from test_policy_files import _ONE, PolicyFileTest, policy
 
@@ -259,3 +259,54 @@ class UnattestedTest(LearnTest):
         self.assertEqual(sorted(done.json()["digests"]), ["/bin/a", "/bin/b"])
         done = self.run_limequat("policy", "learn", "-", "--unattested", "-o", "yaml", stdin=self.list.read_bytes())
         self.assertEqual((done.status, done.out[:5]), (0, b"meta:"))
+
+
+class BufferTest(LearnTest):
+    """Keys that were added to keyrings, and other buffers that the kernel measured."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        key, self.state = self.key.der.read_bytes(), b"enforcing=1"
+        self.digests = {name: [hashlib.sha256(content).hexdigest()] for name, content in ((".ima", key), ("selinux-state", self.state))}
+        self.list.write_bytes(binary_list(_NAMES) + buffer_record(b".ima", key) + buffer_record(b"selinux-state", self.state))
+
+    def appraised(self) -> set[str]:
+        done = self.run_limequat("appraise", "ima", self.list, "--policy", self.output)
+        return {one["check"] for one in done.json()["findings"] if one["outcome"] == "failed"}
+
+    def test_without_being_asked_none_is_learned(self) -> None:
+        done = self.learn(self.list, "--unattested")
+        self.assertEqual((self.learned()["keyrings"], self.learned()["ima-buf"]), ({}, {}))
+        self.assertEqual((done.json()["keys"], done.json()["buffers"]), (0, 0))
+        self.assertEqual(self.appraised(), {"ima.key", "ima.buffer"})
+
+    def test_what_is_learned_passes(self) -> None:
+        done = self.learn(self.list, "--unattested", "--keyrings", "--ima-buf")
+        self.assertEqual(self.learned()["keyrings"], {".ima": self.digests[".ima"]})
+        self.assertEqual(self.learned()["ima-buf"], {"selinux-state": self.digests["selinux-state"]})
+        self.assertEqual((done.json()["keys"], done.json()["buffers"]), (1, 1))
+        self.assertIn("1 key may sign any file from now on", done.err)
+        self.assertEqual(self.appraised(), set())
+
+    def test_each_by_itself(self) -> None:
+        self.learn(self.list, "--unattested", "--keyrings")
+        self.assertEqual(self.appraised(), {"ima.buffer"})
+        self.learn(self.list, "--unattested", "--ima-buf")
+        self.assertEqual(self.appraised(), {"ima.key"})
+
+    def test_an_ignored_keyring(self) -> None:
+        done = self.learn(self.list, "--unattested", "--keyrings", "--ima-buf", "--ignored-keyring", ".ima")
+        self.assertEqual((self.learned()["keyrings"], self.learned()["ima"]["ignored_keyrings"]), ({}, [".ima"]))
+        self.assertEqual(done.json()["excluded"], 1)
+        self.assertNotIn("may sign", done.err)
+        self.assertEqual(self.appraised(), set())
+
+    def test_a_list_of_nothing_but_buffers(self) -> None:
+        self.list.write_bytes(binary_list([]) + buffer_record(b"selinux-state", self.state))
+        self.assert_refused(self.learn(self.list, "--unattested", "--keyrings"), 1, "policy.learn.nothing")
+        self.assertEqual(self.learn(self.list, "--unattested", "--ima-buf").status, 0)
+
+    def test_a_base_keeps_its_keys(self) -> None:
+        base = self.write("base.json", {**policy({"/bin/a": [_ONE]}), "keyrings": {".ima": [_ONE]}})
+        self.learn(self.list, "--unattested", "--keyrings", "--base", base)
+        self.assertEqual(self.learned()["keyrings"], {".ima": sorted([_ONE, *self.digests[".ima"]])})
