@@ -197,6 +197,9 @@ void DeclarePolicyCreate(CLI::App& policy, CommandLine& line) {
            "a policy whose digests stay good, for machines that run since before");
   AddValues(app, "--verification-key", command.verification_keys, ParseText, "FILE",
             kVerificationKeyAbout);
+  AddValue(app, "--resume", command.resume, ParseText, "FILE",
+           "keep what was hashed of DIR in FILE until the policy is written: after an "
+           "interruption the same command goes on from there");
   app.add_flag("--executables", command.executables, "only programs, libraries and kernel modules");
 }
 

@@ -1,7 +1,9 @@
 #include "limequat/cli/policy_create.h"
 
 #include <cstddef>
+#include <filesystem>
 #include <functional>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,6 +38,7 @@ Result<Given> ReadGiven(const PolicyCreateRuntime& asked, const Console& console
   if (!asked.root && asked.initrds.empty() && asked.packages.empty()) {
     return UsageError("say what the policy is made of: --root, --initrd or --package");
   }
+  if (asked.resume && !asked.root) return UsageError("--resume is for --root");
   // Whether they exclude everything is known when the paths are.
   LQ_RETURN_IF_ERROR(policy::ExcludeList::Compile(asked.excludes));
   LQ_ASSIGN_OR_RETURN(std::string base, ReadBasePolicy(asked.base));
@@ -56,6 +59,7 @@ collect::TreeOptions TreeOf(const PolicyCreateRuntime& asked) {
   collect::TreeOptions options{
       .root = *asked.root, .selection = SelectionOf(asked), .algorithms = HashesOf(asked)};
   options.skip = {"/proc", "/sys", "/dev", "/run"};
+  options.journal = asked.resume.value_or("");
   options.skip.insert(options.skip.end(), asked.skip.begin(), asked.skip.end());
   return options;
 }
@@ -65,8 +69,7 @@ using ProgressCallback = std::function<void(const collect::Progress&)>;
 // Everything the policy is made of, one source after another.
 class Sources {
  public:
-  Sources(const PolicyCreateRuntime& asked, const Console& console)
-      : asked_(asked), console_(console) {}
+  Sources(const PolicyCreateRuntime& asked, Console& console) : asked_(asked), console_(console) {}
 
   Result<std::vector<collect::Tree>> Hash() const {
     std::vector<collect::Tree> trees;
@@ -75,6 +78,7 @@ class Sources {
         return collect::HashTree(TreeOf(asked_), call);
       };
       LQ_ASSIGN_OR_RETURN(collect::Tree tree, WithProgress(*asked_.root, hash));
+      NoteJournal(tree);
       trees.push_back(std::move(tree));
     }
     LQ_RETURN_IF_ERROR(HashArchives(asked_.initrds, collect::HashInitrd, trees));
@@ -83,6 +87,17 @@ class Sources {
   }
 
  private:
+  void NoteJournal(const collect::Tree& tree) const {
+    if (tree.resumed > 0) {
+      console_.Note(fmt::format("limequat: {} hashed before ({})", Counted(tree.resumed, "file"),
+                                Shown(*asked_.resume)));
+    }
+    if (!tree.journal_problem.empty()) {
+      console_.Note(fmt::format("limequat: {} does not keep all that was hashed: {}",
+                                Shown(*asked_.resume), tree.journal_problem));
+    }
+  }
+
   using HashArchive = Result<collect::Tree> (*)(const collect::ArchiveOptions&,
                                                 const ProgressCallback&);
 
@@ -110,7 +125,7 @@ class Sources {
   }
 
   const PolicyCreateRuntime& asked_;
-  const Console& console_;
+  Console& console_;
 };
 
 // What the policy has of one source.
@@ -144,7 +159,10 @@ Result<Ending> PolicyCreateRuntime::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(const Given given, ReadGiven(*this, console));
   LQ_ASSIGN_OR_RETURN(std::vector<collect::Tree> trees, Sources(*this, console).Hash());
   LQ_ASSIGN_OR_RETURN(const MadePolicy made, Make(*this, given, std::move(trees)));
-  return DeliverMade(made, output, console);
+  LQ_ASSIGN_OR_RETURN(const Ending ending, DeliverMade(made, output, console));
+  std::error_code ignored;
+  if (resume) std::filesystem::remove(*resume, ignored);
+  return ending;
 }
 
 }  // namespace limequat::cli

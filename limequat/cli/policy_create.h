@@ -23,10 +23,12 @@ struct PolicyCreateRuntime {
   std::optional<std::string> output;  // absent or "-": the policy is the result
   std::vector<std::string> excludes;
   std::vector<std::string> verification_keys;  // files with keys that may sign any file
-  std::vector<std::string> skip;  // besides the pseudo file systems
+  std::vector<std::string> skip;               // besides the pseudo file systems
   std::vector<crypto::HashAlgorithm> hashes;
   std::optional<std::string> base;  // a policy whose digests stay good
-  bool executables = false;         // programs, libraries and kernel modules only
+  // Keeps what was hashed of `root` until the policy is written, and goes on from there.
+  std::optional<std::string> resume;
+  bool executables = false;  // programs, libraries and kernel modules only
   Time now{};
 
   Result<Ending> Run(Console& console) const;

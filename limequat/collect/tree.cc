@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <chrono>
 #include <map>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +18,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/collect/file_hash_internal.h"
 #include "limequat/collect/folder_internal.h"
+#include "limequat/collect/journal_internal.h"
 #include "limequat/collect/selection_internal.h"
 #include "limequat/collect/workers.h"
 
@@ -34,12 +37,12 @@ struct Job {
   std::vector<std::string> paths;  // on the machine
   std::size_t folder = 0;          // of the first name
   std::string name;                // in that folder
-  FileIdentity identity;
-  std::uint64_t size = 0;
+  FileState state;
   Wanted wanted = Wanted::kAlways;
   // What came out: a reason, or digests, or nothing for a file that is not wanted.
   std::vector<crypto::Digest> digests;
   std::string problem;
+  bool resumed = false;  // the journal has its digests
 };
 
 struct Found {
@@ -68,8 +71,9 @@ Result<UniqueFd> OpenRoot(const std::filesystem::path& root) {
 // the tree is.
 class Walk {
  public:
-  Walk(const TreeOptions& options, int root, const ProgressCallback& progress)
-      : options_(options), root_(root), progress_(progress) {}
+  Walk(const TreeOptions& options, const Journal* journal, int root,
+       const ProgressCallback& progress)
+      : options_(options), journal_(journal), root_(root), progress_(progress) {}
 
   Found Run() {
     found_.folders.emplace_back();
@@ -117,6 +121,7 @@ class Walk {
   void AddFile(std::size_t folder, std::string name, std::string path, const struct stat& status) {
     const Wanted wanted = IsWanted(options_.selection, name, status.st_mode);
     const FileIdentity identity{status.st_dev, status.st_ino};
+    if (journal_ != nullptr && identity == journal_->identity()) return;
     if (status.st_nlink > 1) {
       const auto [known, fresh] = links_.try_emplace(identity, found_.jobs.size());
       if (!fresh) {
@@ -130,11 +135,21 @@ class Walk {
     job.paths.push_back(std::move(path));
     job.folder = folder;
     job.name = std::move(name);
-    job.identity = identity;
-    job.size = static_cast<std::uint64_t>(status.st_size);
+    job.state = FileState::Of(status);
     job.wanted = wanted;
-    total_bytes_ += job.size;
+    Resume(job);
+    if (!job.resumed) {
+      ++total_files_;
+      total_bytes_ += job.state.size;
+    }
     found_.jobs.push_back(std::move(job));
+  }
+
+  void Resume(Job& job) const {
+    const auto* digests = journal_ == nullptr ? nullptr : journal_->Find(job.state);
+    if (digests == nullptr) return;
+    job.digests = *digests;
+    job.resumed = true;
   }
 
   void CannotRead(std::string_view path) {
@@ -145,14 +160,16 @@ class Walk {
     const auto now = std::chrono::steady_clock::now();
     if (!progress_ || now - reported_ < kProgressInterval) return;
     reported_ = now;
-    progress_({.total_files = found_.jobs.size(), .total_bytes = total_bytes_});
+    progress_({.total_files = total_files_, .total_bytes = total_bytes_});
   }
 
   const TreeOptions& options_;
+  const Journal* journal_;
   const int root_;
   const ProgressCallback& progress_;
   Found found_;
   std::map<FileIdentity, std::size_t> links_;  // of files with several names
+  std::uint64_t total_files_ = 0;
   std::uint64_t total_bytes_ = 0;
   std::chrono::steady_clock::time_point reported_ = std::chrono::steady_clock::now();
 };
@@ -161,10 +178,13 @@ class Walk {
 // write into nothing but the jobs they took.
 class Pool {
  public:
-  Pool(const TreeOptions& options, int root, Found& found)
-      : options_(options), root_(root), found_(found) {
-    total_.total_files = found.jobs.size();
-    for (const Job& job : found.jobs) total_.total_bytes += job.size;
+  Pool(const TreeOptions& options, Journal* journal, int root, Found& found)
+      : options_(options), journal_(journal), root_(root), found_(found) {
+    for (const Job& job : found.jobs) {
+      if (job.resumed) continue;
+      ++total_.total_files;
+      total_.total_bytes += job.state.size;
+    }
   }
 
   void Run(const ProgressCallback& progress) {
@@ -182,15 +202,28 @@ class Pool {
          first = next_.fetch_add(kFilesAtOnce)) {
       const std::size_t end = std::min(first + kFilesAtOnce, found_.jobs.size());
       UniqueFd folder;
+      std::size_t opened = 0;
       for (std::size_t i = first; i < end; ++i) {
         Job& job = found_.jobs[i];
-        if (!folder.valid() || job.folder != found_.jobs[i - 1].folder) {
+        if (job.resumed) continue;
+        if (!folder.valid() || job.folder != opened) {
           folder = OpenFolder(root_, found_.folders[job.folder], Access::kSearch);
+          opened = job.folder;
         }
         HashOne(hasher, folder, job);
         ++files_;
       }
+      if (journal_ != nullptr) Keep(std::span(found_.jobs).subspan(first, end - first));
     }
+  }
+
+  void Keep(std::span<const Job> jobs) {
+    std::vector<Journal::Hashed> hashed;
+    for (const Job& job : jobs) {
+      if (job.resumed || job.digests.empty()) continue;
+      hashed.push_back({.state = job.state, .digests = job.digests});
+    }
+    journal_->Add(hashed);
   }
 
   void HashOne(FileHasher& hasher, const UniqueFd& folder, Job& job) {
@@ -198,7 +231,7 @@ class Pool {
       job.problem = Reason(errno);
       return;
     }
-    auto digests = hasher.Hash(folder.get(), job.name, job.identity, job.wanted,
+    auto digests = hasher.Hash(folder.get(), job.name, job.state.identity, job.wanted,
                                [this](std::uint64_t count) { bytes_ += count; });
     if (!digests) {
       job.problem = std::move(digests).error().message;
@@ -215,6 +248,7 @@ class Pool {
   }
 
   const TreeOptions& options_;
+  Journal* journal_;
   const int root_;
   Found& found_;
   Progress total_;
@@ -226,6 +260,7 @@ class Pool {
 Tree ToTree(Found found) {
   Tree tree{.files = {}, .unreadable = std::move(found.unreadable)};
   for (Job& job : found.jobs) {
+    if (job.resumed) ++tree.resumed;
     for (std::string& path : job.paths) {
       if (!job.problem.empty()) {
         tree.unreadable.push_back(fmt::format("{}: {}", path, job.problem));
@@ -244,9 +279,17 @@ Tree ToTree(Found found) {
 Result<Tree> HashTree(const TreeOptions& options, const ProgressCallback& progress) {
   LQ_CHECK(!options.algorithms.empty());
   LQ_ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(options.root));
-  Found found = Walk(options, root.get(), progress).Run();
-  Pool(options, root.get(), found).Run(progress);
-  return ToTree(std::move(found));
+  std::optional<Journal> journal;
+  if (!options.journal.empty()) {
+    LQ_ASSIGN_OR_RETURN(Journal opened, Journal::Open(options.journal, options));
+    journal.emplace(std::move(opened));
+  }
+  Journal* const kept = journal ? &*journal : nullptr;
+  Found found = Walk(options, kept, root.get(), progress).Run();
+  Pool(options, kept, root.get(), found).Run(progress);
+  Tree tree = ToTree(std::move(found));
+  if (kept != nullptr) tree.journal_problem = kept->problem();
+  return tree;
 }
 
 }  // namespace limequat::collect

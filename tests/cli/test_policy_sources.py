@@ -1,9 +1,11 @@
 """Policies made of initial RAM disks and packages, as the distributions' own tools write them."""
 
 import hashlib
+import json
 import os
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -41,6 +43,34 @@ class PolicySourcesTest(CliTest):
         names = sorted(str(p.relative_to(root)) for p in root.rglob("*"))
         return subprocess.run(["cpio", "-o", "-H", "newc"], cwd=root, input="\n".join(names).encode(),
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+
+    def test_resume(self) -> None:
+        journal, output = self.folder / "journal", self.folder / "absent" / "policy.json"
+        words = ("policy", "create", "runtime", "--root", self.root, "--resume", journal, "--output", output)
+        time.sleep(2.1)   # what changed just now is not kept
+        self.assertEqual(self.run_limequat(*words).status, 6, "there is no place for the policy")
+        self.assertTrue(journal.exists(), "what was hashed is kept")
+        self.assertEqual(journal.stat().st_mode & 0o777, 0o600)
+        output.parent.mkdir()
+        done = self.run_limequat(*words)
+        self.assertEqual(done.status, 0, done.err)
+        self.assertIn("3 files hashed before", done.err)
+        self.assertEqual(json.loads(output.read_text())["digests"], self.expected)
+        self.assertFalse(journal.exists(), "the policy is written")
+        self.assertEqual(self.run_limequat(*words, "--hash", "sha512").status, 0)
+
+    def test_resume_is_for_a_root(self) -> None:
+        self.assert_error(self.run_limequat("policy", "create", "runtime", "--initrd", "x", "--resume", "y"), 2, "cli.usage")
+
+    def test_verification_keys(self) -> None:
+        key = self.folder / "key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
+                        "-keyout", self.folder / "private", "-out", key], check=True, capture_output=True)
+        done = self.run_limequat("policy", "create", "runtime", "-o", "json", "--root", self.root, "--verification-key", key)
+        keys = json.loads(done.json()["verification-keys"])
+        self.assertEqual((len(keys["pubkeys"]), len(keys["keyids"])), (1, 1))
+        key.write_text("no key")
+        self.assert_error(self.run_limequat("policy", "create", "runtime", "--root", self.root, "--verification-key", key), 3, "ima.key")
 
     def test_initrd(self) -> None:
         plain = self.cpio(self.root)
