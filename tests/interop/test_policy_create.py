@@ -6,6 +6,7 @@ import hashlib
 import json
 import lzma
 import os
+import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -103,7 +104,7 @@ class RuntimeTest(KeylimePolicyTest):
                                                   "/usr/skipped/file", "/boot/vmlinuz"})
 
     def test_a_root_with_what_is_skipped(self):
-        theirs = self.theirs("runtime", "--rootfs", self.root, "--skip-path", "/usr/skipped,/boot")
+        theirs = self.theirs("runtime", "--rootfs", self.root, "--skip-path", f"{self.root}/usr/skipped,{self.root}/boot")
         self.assert_same(theirs, self.ours("create", "runtime", "--root", self.root, *self.skips, "--skip", "/usr/skipped", "--skip", "/boot"))
         self.assertNotIn("/boot/vmlinuz", theirs["digests"])
 
@@ -123,12 +124,21 @@ class RuntimeTest(KeylimePolicyTest):
     def test_a_base(self):
         base = self.folder / "base.json"
         before = self.theirs("runtime", "--rootfs", self.root)
-        before["digests"] = {"/usr/bin/old": ["1" * 64], "/usr/bin/tool": ["2" * 64]}
+        before["digests"] = {"/usr/bin/old": ["1" * 128], "/usr/bin/tool": ["2" * 128]}
         before.update({"excludes": ["/old"], "keyrings": {".ima": ["3" * 64]}, "ima-buf": {"state": ["4" * 64]}})
         base.write_text(json.dumps(before))
         theirs = self.theirs("runtime", "--rootfs", self.root, "--base-policy", base)
-        self.assert_same(theirs, self.ours("create", "runtime", "--root", self.root, *self.skips, "--base", base))
+        self.assert_same(theirs, self.ours("create", "runtime", "--root", self.root, *self.skips, "--base", base, "--hash", "sha512"))
         self.assertEqual(len(theirs["digests"]["/usr/bin/tool"]), 2)
+
+    def test_quirk_a_base_of_digests_of_64_digits(self):
+        """Keylime cannot tell SHA-256 from SM3 in it, then computes no digest of any file, and says nothing."""
+        base = self.folder / "base.json"
+        before = self.theirs("runtime", "--rootfs", self.root)
+        before["digests"] = {"/usr/bin/old": ["1" * 64]}
+        base.write_text(json.dumps(before))
+        self.assertEqual(set(self.theirs("runtime", "--rootfs", self.root, "--base-policy", base)["digests"]), {"/usr/bin/old"})
+        self.assertIn("/usr/bin/tool", self.ours("create", "runtime", "--root", self.root, "--base", base)["digests"])
 
     def test_initial_ram_disks(self):
         archive, early = (self.cpio({"etc/a": b"a", "usr/bin/b c": b"b"}), self.cpio({"kernel/x86/microcode/AuthenticAMD.bin": b"microcode"}))
@@ -144,11 +154,14 @@ class RuntimeTest(KeylimePolicyTest):
                     self.assertEqual(set(theirs["digests"]), {"/etc/a", "/usr/bin/b_c"})
 
     def cpio(self, files):
-        root = Path(self.folder / "initrd-root")
+        """With entries for folders, as real ones have them: Keylime makes none by itself."""
+        root = self.folder / "initrd-root"
+        shutil.rmtree(root, ignore_errors=True)
         for name, content in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(content)
-        return subprocess.run(["cpio", "-o", "-H", "newc"], cwd=root, input="\n".join(files).encode(), capture_output=True, check=True).stdout
+        names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+        return subprocess.run(["cpio", "-o", "-H", "newc"], cwd=root, input="\n".join(names).encode(), capture_output=True, check=True).stdout
 
     def test_keys_that_sign_files(self):
         first, second = self.ec_key("first"), self.key("second", "-newkey", "rsa:2048")
@@ -197,12 +210,13 @@ class ListTest(KeylimePolicyTest):
 
 class MeasuredBootTest(KeylimePolicyTest):
     def test_reference_states_of_real_boots(self):
+        """Of a boot without shim and GRUB Keylime makes a state that lists no kernel, which no boot passes; Limequat says so and makes none."""
         made = 0
-        for folder in sorted(BOOTS.iterdir()):
+        for log in sorted(BOOTS.glob("*-6.1/eventlog")):
             for words in ((), ("--without-secureboot",)):
-                with self.subTest(folder.name, words=words):
-                    theirs = self.theirs("measured-boot", "-e", folder / "eventlog", *words)
-                    ours = self.ours("create", "measured-boot", folder / "eventlog", *words)
-                    self.assertEqual(theirs, ours)
-                    made += theirs is not None
-        self.assertGreater(made, 0)
+                with self.subTest(log.parent.name, words=words):
+                    theirs = self.theirs("measured-boot", "-e", log, *words)
+                    expected = theirs if theirs and "kernels" in theirs else None
+                    self.assertEqual(self.ours("create", "measured-boot", log, *words), expected)
+                    made += expected is not None
+        self.assertGreaterEqual(made, 5)
