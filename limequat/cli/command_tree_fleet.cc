@@ -237,6 +237,14 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
       ->required();
   AddValue(rollback.app, "--to", rollback.command.version, ParseRelease, "NUMBER",
            "as `policy list NAME` shows it; default: the one before the present one");
+  auto remove = Declare<PolicyRemove>(
+      policy, line, "remove", "Forget a policy that no machine is held to",
+      "  limequat policy remove web-old\n  limequat policy remove web-old --measured-boot\n\n"
+      "Refused while machines use it: the answer says how many and names some. What comes under\n"
+      "the name later is held to the key it is pinned to and, if the policy said one, to its\n"
+      "release: no older one comes back.");
+  AddValue(remove.app, "NAME", remove.command.name, ParsePolicyName, "", kNameAbout)->required();
+  remove.app.add_flag("--measured-boot", remove.command.measured_boot, kBootAbout);
   auto show = Declare<PolicyShow>(policy, line, "show", "A policy as it was pushed",
                                   "  limequat policy show web > policy.json");
   AddValue(show.app, "NAME", show.command.name, ParsePolicyName, "", kNameAbout)->required();

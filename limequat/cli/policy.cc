@@ -101,6 +101,15 @@ Result<Ending> PolicyRollback::Run(Console& console) const {
   return ShowPushed(console, name, pushed);
 }
 
+Result<Ending> PolicyRemove::Run(Console& console) const {
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_RETURN_IF_ERROR(connection.services().RemovePolicy(name, KindOf(measured_boot)));
+  LQ_RETURN_IF_ERROR(console.Show(json::Object{{"name", name}, {"removed", true}}, [&] {
+    return fmt::format("policy {} is removed, with all its versions\n", Shown(name));
+  }));
+  return Ending::kDone;
+}
+
 Result<Ending> PolicyList::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
   if (name) {

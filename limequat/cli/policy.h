@@ -10,8 +10,8 @@
 
 namespace limequat::cli {
 
-// limequat policy push|list|show|rollback: the verifier's named policies, runtime and measured
-// boot.
+// limequat policy push|list|show|rollback|remove: the verifier's named policies, runtime and
+// measured boot.
 
 struct PolicyPush {
   std::optional<std::filesystem::path> config;
@@ -37,6 +37,15 @@ struct PolicyRollback {
   std::optional<std::filesystem::path> config;
   std::string name;
   std::optional<std::uint64_t> version;  // absent: the one before the present one
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// The name with all its versions, unless machines are held to it.
+struct PolicyRemove {
+  std::optional<std::filesystem::path> config;
+  std::string name;
+  bool measured_boot = false;  // a reference state
 
   Result<Ending> Run(Console& console) const;
 };

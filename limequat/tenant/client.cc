@@ -208,6 +208,12 @@ Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string
   return ReadPushed(document);
 }
 
+Status Services::RemovePolicy(std::string_view name, PolicyKind kind) {
+  LQ_ASSIGN_OR_RETURN(auto text, Call(verifier_, http::Method::kDelete, PolicyPath(name, kind)));
+  static_cast<void>(text);
+  return {};
+}
+
 Result<std::string> Services::PinPolicyKey(std::string_view name, std::string pem) {
   LQ_ASSIGN_OR_RETURN(
       const json::Value document,

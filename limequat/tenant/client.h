@@ -60,6 +60,8 @@ class Services {
   enum class PolicyKind { kRuntime, kMeasuredBoot };
   Result<Pushed> PushPolicy(std::string_view name, std::string body,
                             PolicyKind kind = PolicyKind::kRuntime);
+  // kConflict ("verifier.policy_in_use") while machines are held to it; the message names some.
+  Status RemovePolicy(std::string_view name, PolicyKind kind = PolicyKind::kRuntime);
   // From now on policies of this name must be signed with the key `pem`; its identifier
   // (policy::KeyIdOf). kConflict if the name is pinned to another one.
   Result<std::string> PinPolicyKey(std::string_view name, std::string pem);

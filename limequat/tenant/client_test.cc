@@ -122,6 +122,15 @@ TEST_F(ClientTest, ReferenceStatesHaveNamesOfTheirOwn) {
   EXPECT_EQ(services_->ListPolicies(kBoot)->at(0).hash, "ab");
 }
 
+TEST_F(ClientTest, ARemovalNamesItsKind) {
+  constexpr auto kBoot = Services::PolicyKind::kMeasuredBoot;
+  fake_.Answer("DELETE /api/v1/policies/p", 409,
+               R"({"error": {"id": "verifier.policy_in_use", "message": "m1"}})");
+  EXPECT_EQ(services_->RemovePolicy("p").error().id, "verifier.policy_in_use");
+  fake_.Answer("DELETE /api/v1/boot-policies/p", 200, R"({"name": "p"})");
+  EXPECT_TRUE(services_->RemovePolicy("p", kBoot));
+}
+
 TEST_F(ClientTest, AllPagesOfIncidentsAreRead) {
   fake_.Answer("GET /api/v1/incidents?before=0&open=false", 200, Incidents(9, 2, "8"));
   fake_.Answer("GET /api/v1/incidents?before=8&open=false", 200, Incidents(7, 2, "6"));

@@ -46,6 +46,7 @@ std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts) {
   AddMachineRoutes(*router, parts);
   AddBootLogRoutes(*router, parts);
   AddPolicyRoutes(*router, parts);
+  AddPolicyRemovalRoutes(*router, parts);
   AddBootPolicyRoutes(*router, parts);
   AddKeylimePolicyRoutes(*router, parts);
   AddKeylimeBootRoutes(*router, parts);

@@ -56,6 +56,34 @@ TEST_F(BootPoliciesApiTest, Attack_A10_ReferenceThatSaysNothingIsRefused) {
   EXPECT_EQ(Get("/api/v1/boot-policies").body, R"({"policies":[]})");
 }
 
+TEST_F(BootPoliciesApiTest, OneInUseIsNotRemoved) {
+  ASSERT_EQ(Put("/api/v1/boot-policies/web", Good()).status, 200);
+  wire::EnrolRequest request = RequestFor(agent_);
+  request.mb_policy_name = "web";
+  ASSERT_EQ(Enrol(request).status, 200);
+  const ApiAnswer refused = Delete("/api/v1/boot-policies/web");
+  EXPECT_EQ(refused.Error(), "409 verifier.policy_in_use");
+  EXPECT_EQ(refused.Text({"error", "message"}), "the policy web is in use by 1 machine: m1");
+  ASSERT_EQ(Delete("/api/v1/agents/m1").status, 200);
+  EXPECT_EQ(Delete("/api/v1/boot-policies/web").body, R"({"name":"web"})");
+  EXPECT_EQ(Delete("/api/v1/boot-policies/web").Error(), "404 verifier.unknown_policy");
+  EXPECT_EQ(Delete("/api/v1/boot-policies/a%20b").Error(), "400 wire.agent_id");
+}
+
+TEST_F(BootPoliciesApiTest, Attack_A11_RemovalForgetsNoRelease) {
+  json::Object values = policy::testing::Values();
+  values.Set("name", "fleet");
+  const auto release = [&](std::int64_t number) {
+    values.Set("release", number);
+    return Put("/api/v1/boot-policies/fleet", json::Serialize(values));
+  };
+  ASSERT_EQ(release(2).status, 200);
+  ASSERT_EQ(Delete("/api/v1/boot-policies/fleet").status, 200);
+  EXPECT_EQ(release(1).Error(), "409 verifier.policy_release");
+  EXPECT_EQ(release(2).Error(), "409 verifier.policy_release");
+  EXPECT_EQ(release(3).status, 200);
+}
+
 TEST_F(BootPoliciesApiTest, KeylimesAnswers) {
   EXPECT_EQ(Post("/v2.6/mbpolicies/web", "").status, 400);
   EXPECT_EQ(Put("/v2.6/mbpolicies/web", Body(Good())).status, 409);

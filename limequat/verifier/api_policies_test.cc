@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "limequat/policy/testing/boot_values.h"
 #include "limequat/verifier/api_for_test.h"
 
 // /api/v1/policies.
@@ -101,6 +102,44 @@ TEST_F(PoliciesApiTest, RollbackThatCannotBe) {
   EXPECT_EQ(Post("/api/v1/policies/base/rollback", "[").status, 400);
 }
 
+// --- removal ---------------------------------------------------------------------------
+
+TEST_F(PoliciesApiTest, ARemovedPolicyIsGoneWithItsVersions) {
+  ASSERT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).status, 200);
+  ASSERT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/b")).status, 200);
+  ASSERT_EQ(Put("/api/v1/boot-policies/web", json::Serialize(policy::testing::Reference())).status,
+            200);
+  const ApiAnswer removed = Delete("/api/v1/policies/web");
+  EXPECT_EQ(removed.status, 200);
+  EXPECT_EQ(removed.body, R"({"name":"web"})");
+  EXPECT_EQ(Get("/api/v1/policies").body, R"({"policies":[]})");
+  EXPECT_EQ(Get("/api/v1/policies/web/versions").Error(), "404 verifier.unknown_policy");
+  EXPECT_EQ(Get("/api/v1/boot-policies/web").status, 200) << "a name of another kind";
+  EXPECT_EQ(Delete("/api/v1/policies/web").Error(), "404 verifier.unknown_policy");
+  EXPECT_EQ(Delete("/api/v1/policies/a%20b").Error(), "400 wire.agent_id");
+}
+
+TEST_F(PoliciesApiTest, APolicyInUseStaysAndItsMachinesAreNamed) {
+  ASSERT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).status, 200);
+  ASSERT_EQ(Put("/api/v1/policies/base", PolicyListing("/usr/bin/b")).status, 200);
+  AgentPeer agent(verifiers_);
+  for (const char* id : {"m1", "m2", "m3", "m4", "m5"}) {
+    ASSERT_TRUE(EnrolLayers(id, agent, {"base", "web"}));
+  }
+  const ApiAnswer refused = Delete("/api/v1/policies/web");
+  EXPECT_EQ(refused.Error(), "409 verifier.policy_in_use");
+  EXPECT_EQ(refused.Text({"error", "message"}),
+            "the policy web is in use by 5 machines: m1, m2, m3 and 2 more");
+  for (const char* id : {"m1", "m2", "m3", "m4"}) {
+    ASSERT_EQ(Delete(fmt::format("/api/v1/agents/{}", id)).status, 200);
+  }
+  EXPECT_EQ(Delete("/api/v1/policies/web").Text({"error", "message"}),
+            "the policy web is in use by 1 machine: m5");
+  EXPECT_EQ(Get("/api/v1/policies/web").body, PolicyListing("/usr/bin/a"));
+  ASSERT_EQ(Delete("/api/v1/agents/m5").status, 200);
+  EXPECT_EQ(Delete("/api/v1/policies/web").status, 200);
+}
+
 // --- signed policies ------------------------------------------------------------------
 
 std::string Labelled(std::string_view name, std::uint64_t release) {
@@ -136,6 +175,18 @@ TEST_F(PoliciesApiTest, Attack_A11_TheReleaseOfAPolicyRises) {
   EXPECT_EQ(Put("/api/v1/policies/web", same_release).Error(), "409 verifier.policy_release");
   EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 8)).status, 200);
   EXPECT_EQ(Post("/api/v1/policies/web/rollback", "").Error(), "409 verifier.policy_release");
+}
+
+TEST_F(PoliciesApiTest, Attack_A11_RemovalForgetsNoRelease) {
+  ASSERT_EQ(Put("/api/v1/policies/web", Labelled("web", 7)).status, 200);
+  ASSERT_EQ(Delete("/api/v1/policies/web").status, 200);
+  EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 6)).Error(), "409 verifier.policy_release");
+  EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 7)).Error(), "409 verifier.policy_release");
+  EXPECT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).Error(),
+            "409 verifier.policy_release")
+      << "one without a label";
+  EXPECT_EQ(Delete("/api/v1/policies/web").Error(), "404 verifier.unknown_policy");
+  EXPECT_EQ(Put("/api/v1/policies/web", Labelled("web", 8)).status, 200);
 }
 
 // --- names that are pinned to a key ------------------------------------------------------
@@ -188,6 +239,14 @@ TEST_F(PinnedPoliciesTest, Attack_A11_NoOtherDoorLeadsAroundTheKey) {
   EXPECT_EQ(Post("/api/v1/policies/web/rollback", "").status, 403)
       << "back to what was pushed before, unsigned";
   EXPECT_EQ(Get("/api/v1/policies/web").body, Signed("/usr/bin/new", key_));
+}
+
+TEST_F(PinnedPoliciesTest, Attack_A11_NorDoesARemoval) {
+  ASSERT_EQ(Pin(key_).status, 200);
+  ASSERT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", key_)).status, 200);
+  ASSERT_EQ(Delete("/api/v1/policies/web").status, 200);
+  EXPECT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).status, 403);
+  EXPECT_EQ(Pin(other_).Error(), "409 verifier.policy_key");
 }
 
 TEST_F(PinnedPoliciesTest, Attack_A11_NorDoesAnEnrolment) {

@@ -22,6 +22,8 @@ namespace limequat::verifier {
 inline constexpr int kFailuresKept = 20;
 // Of the versions of one policy.
 inline constexpr int kVersionsKept = 10;
+// How many of the machines that keep a policy from being removed are named.
+inline constexpr std::int64_t kUsersNamed = 3;
 
 struct StoredPolicy {
   std::string name;
@@ -130,6 +132,12 @@ class Store {
   // ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use") with one of the
   // machines in its message.
   Status RemovePolicy(std::string_view name, const std::optional<PolicyLabel>& label);
+  // Who is held to the policy of this name, by which it cannot be removed.
+  struct PolicyUsers {
+    std::int64_t machines = 0;
+    std::vector<std::string> first;  // of their identifiers, in order; at most kUsersNamed
+  };
+  Result<PolicyUsers> FindPolicyUsers(PolicyNames names, std::string_view name);
   // The label that was kept when a policy of this name was removed; nullopt if there was
   // none, or it had no label.
   Result<std::optional<PolicyLabel>> FindRemovedPolicy(PolicyNames names, std::string_view name);

@@ -1,8 +1,10 @@
+#include <utility>
+
 #include "limequat/base/result_macros.h"
 #include "limequat/verifier/store.h"
 #include "limequat/verifier/store_internal.h"
 
-// The table of the labels of policies that were removed.
+// Removed policies: who keeps one from being removed, and the labels of those that were.
 
 namespace limequat::verifier {
 
@@ -13,6 +15,29 @@ using sql::Connection;
 std::string KindOf(PolicyNames names) { return names == PolicyNames::kBoot ? "boot" : "runtime"; }
 
 }  // namespace
+
+Result<Store::PolicyUsers> Store::FindPolicyUsers(PolicyNames names, std::string_view name) {
+  const std::string users = names == PolicyNames::kBoot
+                                ? "FROM machines WHERE boot_policy_name = ?"
+                                : "FROM machine_layers WHERE policy_name = ?";
+  PolicyUsers found;
+  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
+    found.first.clear();
+    LQ_ASSIGN_OR_RETURN(
+        const auto count,
+        connection.Query("SELECT COUNT(DISTINCT agent_id) " + users, {std::string(name)}));
+    LQ_ASSIGN_OR_RETURN(found.machines, count.at(0).Int(0));
+    LQ_ASSIGN_OR_RETURN(const auto rows, connection.Query("SELECT DISTINCT agent_id " + users +
+                                                              " ORDER BY agent_id LIMIT ?",
+                                                          {std::string(name), kUsersNamed}));
+    for (const sql::Row& row : rows) {
+      LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
+      found.first.push_back(std::move(id));
+    }
+    return {};
+  }));
+  return found;
+}
 
 Status KeepLabel(Connection& connection, PolicyNames names, const std::string& name,
                  const std::optional<PolicyLabel>& label) {

@@ -207,6 +207,23 @@ TEST_F(StoreTest, MoreFollowersThanOnePageAreFoundOnceEach) {
   }
 }
 
+TEST_F(StoreTest, UsersOfAPolicyAreCountedAndSomeAreNamed) {
+  for (int i = 5; i > 0; --i) {
+    enrolment_ = testing::MakeTestEnrolment("machine-" + std::to_string(i));
+    enrolment_->layers = {{.policy = "base"}, {.policy = "team"}};
+    if (i > 1) enrolment_->boot_policy_name = "base";
+    Put();
+  }
+  const auto runtime = store_->FindPolicyUsers(PolicyNames::kRuntime, "base");
+  EXPECT_EQ(runtime->machines, 5);
+  EXPECT_EQ(runtime->first, (std::vector<std::string>{"machine-1", "machine-2", "machine-3"}));
+  const auto boot = store_->FindPolicyUsers(PolicyNames::kBoot, "base");
+  EXPECT_EQ(boot->machines, 4);
+  EXPECT_EQ(boot->first, (std::vector<std::string>{"machine-2", "machine-3", "machine-4"}));
+  EXPECT_EQ(store_->FindPolicyUsers(PolicyNames::kBoot, "team")->machines, 0);
+  EXPECT_TRUE(store_->FindPolicyUsers(PolicyNames::kRuntime, "other")->first.empty());
+}
+
 // A move of a machine that is not there would leave another policy in the database than the
 // one that the fleet goes by.
 TEST_F(StoreTest, AMoveOfNobodyRefusesThePolicy) {

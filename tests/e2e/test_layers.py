@@ -48,6 +48,11 @@ class LayersTest(LabTest):
         self.wait(lambda: self.finding("ima.path"), "the file is unlisted", self.explained)
         self.assertEqual(self.machine("light-1")["integrity"], "fail")
 
+        # Each layer of it stays for as long as it is enrolled.
+        refused = self.command("policy", "remove", "team")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("the policy team is in use by 1 machine: light-1 [verifier.policy_in_use]", refused.stderr)
+
         # The team's layer lists it.
         pushed = self.policy("team", (TOOL, b"tool 1"))
         self.assertEqual(pushed["machines_appraised_again"], 1)
