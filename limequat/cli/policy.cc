@@ -1,5 +1,6 @@
 #include "limequat/cli/policy.h"
 
+#include <algorithm>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "limequat/json/value.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/runtime_policy.h"
+#include "limequat/wire/policy_view.h"
 
 namespace limequat::cli {
 
@@ -56,6 +58,12 @@ Result<Ending> ShowPushed(Console& console, const std::string& name,
   return Ending::kDone;
 }
 
+// Whether it stands in the table, too, which key a name is pinned to: few sites pin any.
+bool AnyIsPinned(const std::vector<wire::PolicyView>& policies) {
+  return std::any_of(policies.begin(), policies.end(),
+                     [](const wire::PolicyView& policy) { return policy.signed_by.has_value(); });
+}
+
 Result<Ending> ShowVersions(Console& console, const std::string& name,
                             const std::vector<tenant::Services::PolicyVersion>& versions) {
   json::Array array;
@@ -67,6 +75,28 @@ Result<Ending> ShowVersions(Console& console, const std::string& name,
   }
   LQ_RETURN_IF_ERROR(console.Show(json::Object{{"name", name}, {"versions", std::move(array)}},
                                   [&] { return table.Render(console.look()); }));
+  return Ending::kDone;
+}
+
+Result<Ending> ShowNames(Console& console, const std::vector<wire::PolicyView>& runtime,
+                         const std::vector<wire::PolicyView>& boot) {
+  const bool pinned = AnyIsPinned(runtime) || AnyIsPinned(boot);
+  std::vector<std::string> headings{"KIND", "NAME", "SHA256"};
+  if (pinned) headings.emplace_back("SIGNED BY");
+  Table table(std::move(headings));
+  json::Object document;
+  for (const auto& [policies, member, kind] :
+       {std::tuple(&runtime, "policies", "runtime"),
+        std::tuple(&boot, "boot_policies", "measured-boot")}) {
+    document.Set(member, *wire::WritePolicies(*policies).Find("policies"));
+    for (const wire::PolicyView& policy : *policies) {
+      std::vector<Cell> row{kind, policy.name, policy.hash};
+      if (pinned) row.emplace_back(policy.signed_by.value_or("-"));
+      table.Add(std::move(row));
+    }
+  }
+  LQ_RETURN_IF_ERROR(console.Show(
+      document, [&] { return table.empty() ? "no policies\n" : table.Render(console.look()); }));
   return Ending::kDone;
 }
 
@@ -116,22 +146,10 @@ Result<Ending> PolicyList::Run(Console& console) const {
     LQ_ASSIGN_OR_RETURN(const auto versions, connection.services().ListPolicyVersions(*name));
     return ShowVersions(console, *name, versions);
   }
-  json::Object document;
-  Table table({"KIND", "NAME", "SHA256"});
-  for (const auto& [kind, member, shown] :
-       {std::tuple(PolicyKind::kRuntime, "policies", "runtime"),
-        std::tuple(PolicyKind::kMeasuredBoot, "boot_policies", "measured-boot")}) {
-    LQ_ASSIGN_OR_RETURN(const auto policies, connection.services().ListPolicies(kind));
-    json::Array array;
-    for (const auto& policy : policies) {
-      array.push_back(json::Object{{"name", policy.name}, {"hash", policy.hash}});
-      table.Add({shown, policy.name, policy.hash});
-    }
-    document.Set(member, std::move(array));
-  }
-  LQ_RETURN_IF_ERROR(console.Show(
-      document, [&] { return table.empty() ? "no policies\n" : table.Render(console.look()); }));
-  return Ending::kDone;
+  LQ_ASSIGN_OR_RETURN(const auto runtime, connection.services().ListPolicies(PolicyKind::kRuntime));
+  LQ_ASSIGN_OR_RETURN(const auto boot,
+                      connection.services().ListPolicies(PolicyKind::kMeasuredBoot));
+  return ShowNames(console, runtime, boot);
 }
 
 Result<Ending> PolicyShow::Run(Console& console) const {

@@ -251,19 +251,10 @@ Result<std::vector<Services::PolicyVersion>> Services::ListPolicyVersions(std::s
   return versions;
 }
 
-Result<std::vector<Services::NamedPolicy>> Services::ListPolicies(PolicyKind kind) {
+Result<std::vector<wire::PolicyView>> Services::ListPolicies(PolicyKind kind) {
   LQ_ASSIGN_OR_RETURN(const json::Value document,
                       CallJson(verifier_, http::Method::kGet, PathOf(kind)));
-  json::ObjectReader in(document, "list of policies");
-  const json::Array* array = in.ArrayMember("policies");
-  LQ_RETURN_IF_ERROR(in.status());
-  std::vector<NamedPolicy> policies;
-  for (const json::Value& value : *array) {
-    json::ObjectReader one(value, "policy");
-    policies.push_back({.name = one.String("name"), .hash = one.String("hash")});
-    LQ_RETURN_IF_ERROR(one.status());
-  }
-  return policies;
+  return wire::ParsePolicies(document);
 }
 
 Result<std::string> Services::FetchPolicy(std::string_view name, PolicyKind kind) {

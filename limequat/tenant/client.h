@@ -13,6 +13,7 @@
 #include "limequat/http/runtime.h"
 #include "limequat/wire/boot_log_view.h"
 #include "limequat/wire/own_api.h"
+#include "limequat/wire/policy_view.h"
 #include "limequat/wire/registration.h"
 
 namespace limequat::tenant {
@@ -65,11 +66,7 @@ class Services {
   // From now on policies of this name must be signed with the key `pem`; its identifier
   // (policy::KeyIdOf). kConflict if the name is pinned to another one.
   Result<std::string> PinPolicyKey(std::string_view name, std::string pem);
-  struct NamedPolicy {
-    std::string name;
-    std::string hash;
-  };
-  Result<std::vector<NamedPolicy>> ListPolicies(PolicyKind kind = PolicyKind::kRuntime);
+  Result<std::vector<wire::PolicyView>> ListPolicies(PolicyKind kind = PolicyKind::kRuntime);
   Result<std::string> FetchPolicy(std::string_view name, PolicyKind kind = PolicyKind::kRuntime);
   struct PolicyVersion {
     std::int64_t number = 0;

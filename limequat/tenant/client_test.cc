@@ -8,6 +8,7 @@
 #include "limequat/json/value.h"
 #include "limequat/tenant/fake_services_test.h"
 #include "limequat/wire/own_api.h"
+#include "limequat/wire/policy_view.h"
 
 namespace limequat::tenant {
 namespace {
@@ -101,8 +102,13 @@ TEST_F(ClientTest, APolicyIsSentByteByByte) {
   EXPECT_EQ(fake_.asked()[0].content_type, "application/json");
   fake_.Answer("GET /api/v1/policies/p", 200, "{ \"a\" : 1 }\n");
   EXPECT_EQ(*services_->FetchPolicy("p"), "{ \"a\" : 1 }\n");
-  fake_.Answer("GET /api/v1/policies", 200, R"({"policies": [{"name": "p", "hash": "ab"}]})");
-  EXPECT_EQ(services_->ListPolicies()->at(0).name, "p");
+  const std::string hash(64, 'a');
+  const std::string key(64, 'b');
+  fake_.Answer("GET /api/v1/policies", 200,
+               json::Serialize(wire::WritePolicies(
+                   {{.name = "p", .hash = hash}, {.name = "q", .hash = hash, .signed_by = key}})));
+  EXPECT_EQ(services_->ListPolicies()->at(0).signed_by, std::nullopt);
+  EXPECT_EQ(services_->ListPolicies()->at(1).signed_by, key);
   fake_.Answer("GET /api/v1/policies/p/versions", 200,
                R"({"versions": [{"version": 2, "hash": "ab", "pushed": "2026-11-25T09:00:00Z"}]})");
   EXPECT_EQ(services_->ListPolicyVersions("p")->at(0).number, 2);
@@ -118,8 +124,10 @@ TEST_F(ClientTest, ReferenceStatesHaveNamesOfTheirOwn) {
   EXPECT_EQ(services_->PushPolicy("p", "{ }", kBoot)->machines, 3);
   fake_.Answer("GET /api/v1/boot-policies/p", 200, "{ }");
   EXPECT_EQ(*services_->FetchPolicy("p", kBoot), "{ }");
-  fake_.Answer("GET /api/v1/boot-policies", 200, R"({"policies": [{"name": "p", "hash": "ab"}]})");
-  EXPECT_EQ(services_->ListPolicies(kBoot)->at(0).hash, "ab");
+  const std::string hash(64, 'a');
+  fake_.Answer("GET /api/v1/boot-policies", 200,
+               json::Serialize(wire::WritePolicies({{.name = "p", .hash = hash}})));
+  EXPECT_EQ(services_->ListPolicies(kBoot)->at(0).hash, hash);
 }
 
 TEST_F(ClientTest, ARemovalNamesItsKind) {

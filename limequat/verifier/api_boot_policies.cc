@@ -1,9 +1,11 @@
 #include <utility>
+#include <vector>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/json/value.h"
 #include "limequat/verifier/api.h"
 #include "limequat/wire/agent_id.h"
+#include "limequat/wire/policy_view.h"
 
 // /api/v1/boot-policies: named reference states and reference values of measured boot.
 
@@ -32,12 +34,12 @@ Result<Response> Push(const ApiParts& parts, const Request& request) {
 }
 
 Result<Response> List(const ApiParts& parts) {
-  LQ_ASSIGN_OR_RETURN(auto policies, parts.store.ListBootPolicies());
-  json::Array array;
+  LQ_ASSIGN_OR_RETURN(const auto policies, parts.store.ListBootPolicies());
+  std::vector<wire::PolicyView> views;
   for (const Store::BootPolicy& policy : policies) {
-    array.push_back(json::Object{{"name", policy.name}, {"hash", policy.hash}});
+    views.push_back({.name = policy.name, .hash = policy.hash});
   }
-  return http::Reply(200, json::Serialize(json::Object{{"policies", std::move(array)}}));
+  return http::Reply(200, json::Serialize(wire::WritePolicies(views)));
 }
 
 Result<Response> Show(const ApiParts& parts, const Request& request) {

@@ -41,7 +41,8 @@ TEST_F(BootPoliciesApiTest, PushesListsAndShows) {
       Put("/api/v1/boot-policies/web", Good()).body,
       fmt::format(R"({{"name":"web","hash":"{}","machines_appraised_again":0}})", HashOf(Good())));
   EXPECT_EQ(Get("/api/v1/boot-policies").body,
-            fmt::format(R"({{"policies":[{{"name":"web","hash":"{}"}}]}})", HashOf(Good())));
+            fmt::format(R"({{"policies":[{{"name":"web","hash":"{}","signed_by":null}}]}})",
+                        HashOf(Good())));
   EXPECT_EQ(Get("/api/v1/boot-policies/web").body, Good());
   EXPECT_EQ(Get("/api/v1/boot-policies/other").Error(), "404 verifier.unknown_policy");
 }

@@ -12,6 +12,7 @@
 #include "limequat/verifier/api.h"
 #include "limequat/verifier/clock.h"
 #include "limequat/wire/agent_id.h"
+#include "limequat/wire/policy_view.h"
 
 // /api/v1/policies: named runtime policies.
 
@@ -31,7 +32,10 @@ Error UnknownPolicy() {
 // been taken away since (attack A11).
 Result<Response> PushBody(const ApiParts& parts, const wire::AgentId& name, std::string_view body) {
   LQ_ASSIGN_OR_RETURN(const auto key, parts.store.FindPolicyKey(name.text()));
-  LQ_ASSIGN_OR_RETURN(auto policy, parts.policies.Admit(body, key, Now()));
+  auto admitted = parts.policies.Admit(body, key, Now());
+  if (!admitted && key && admitted.error().code == ErrorCode::kUntrusted)
+    return Fleet::NotByPinnedKey(name.text(), *key, std::move(admitted).error());
+  LQ_ASSIGN_OR_RETURN(const auto policy, std::move(admitted));
   LQ_RETURN_IF_ERROR(CheckSaysSomething(*policy));
   LQ_ASSIGN_OR_RETURN(const std::size_t machines, parts.fleet.PushPolicy(name.text(), body));
   const json::Object document{{"name", name.text()},
@@ -100,12 +104,15 @@ Result<Response> Versions(const ApiParts& parts, const Request& request) {
 }
 
 Result<Response> List(const ApiParts& parts) {
-  LQ_ASSIGN_OR_RETURN(auto policies, parts.store.ListPolicies());
-  json::Array array;
+  LQ_ASSIGN_OR_RETURN(const auto policies, parts.store.ListPolicies());
+  LQ_ASSIGN_OR_RETURN(const auto keys, parts.fleet.ListPinnedKeys());
+  std::vector<wire::PolicyView> views;
   for (const StoredPolicy& policy : policies) {
-    array.push_back(json::Object{{"name", policy.name}, {"hash", policy.hash.hex()}});
+    views.push_back({.name = policy.name, .hash = policy.hash.hex()});
+    if (const auto key = keys.find(policy.name); key != keys.end())
+      views.back().signed_by = key->second;
   }
-  return http::Reply(200, json::Serialize(json::Object{{"policies", std::move(array)}}));
+  return http::Reply(200, json::Serialize(wire::WritePolicies(views)));
 }
 
 Result<Response> Show(const ApiParts& parts, const Request& request) {

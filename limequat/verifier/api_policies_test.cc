@@ -3,6 +3,7 @@
 
 #include "limequat/policy/testing/boot_values.h"
 #include "limequat/verifier/api_for_test.h"
+#include "limequat/wire/policy_view.h"
 
 // /api/v1/policies.
 
@@ -22,8 +23,8 @@ TEST_F(PoliciesApiTest, PushesListsAndShows) {
       fmt::format(R"({{"name":"base","hash":"{}","paths":1,"machines_appraised_again":0}})", hash));
   ASSERT_EQ(Put("/api/v1/policies/another", body).status, 200);
   EXPECT_EQ(Get("/api/v1/policies").body,
-            fmt::format(R"({{"policies":[{{"name":"another","hash":"{0}"}},)"
-                        R"({{"name":"base","hash":"{0}"}}]}})",
+            fmt::format(R"({{"policies":[{{"name":"another","hash":"{0}","signed_by":null}},)"
+                        R"({{"name":"base","hash":"{0}","signed_by":null}}]}})",
                         hash));
   const ApiAnswer shown = Get("/api/v1/policies/base");
   EXPECT_EQ(shown.status, 200);
@@ -215,6 +216,10 @@ TEST_F(PinnedPoliciesTest, Attack_A11_WhatTheKeyDidNotSignIsRefused) {
             "403 policy.signature.present");
   EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", other_)).Error(),
             "403 policy.signature");
+  EXPECT_TRUE(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a"))
+                  .Text({"error", "message"})
+                  .starts_with(fmt::format("web is pinned to the key {}: ",
+                                           policy::KeyIdOf(key_.public_key()))));
   EXPECT_TRUE(store().ListPolicies()->empty());
   EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", key_)).status, 200);
   EXPECT_EQ(Put("/api/v1/policies/another", PolicyListing("/usr/bin/a")).status, 200)
@@ -230,6 +235,18 @@ TEST_F(PinnedPoliciesTest, Attack_A11_TheKeyStaysWhateverIsPinnedNext) {
   Restart();
   EXPECT_EQ(Pin(other_).Error(), "409 verifier.policy_key");
   EXPECT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).status, 403);
+}
+
+TEST_F(PinnedPoliciesTest, AListTellsTheKeyOfEachName) {
+  ASSERT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).status, 200);
+  ASSERT_EQ(Put("/api/v1/policies/zone", PolicyListing("/usr/bin/a")).status, 200);
+  ASSERT_EQ(Pin(key_).status, 200);
+  ASSERT_EQ(Put("/api/v1/policies/none/key", other_.public_key().ToPem()).status, 200);
+  const auto listed = wire::ParsePolicies(*json::Parse(Get("/api/v1/policies").body));
+  ASSERT_TRUE(listed) << listed.error().message;
+  ASSERT_EQ(listed->size(), 2U) << "a name without a policy is none yet";
+  EXPECT_EQ(listed->at(0).signed_by, policy::KeyIdOf(key_.public_key()));
+  EXPECT_EQ(listed->at(1).signed_by, std::nullopt);
 }
 
 TEST_F(PinnedPoliciesTest, Attack_A11_NoOtherDoorLeadsAroundTheKey) {

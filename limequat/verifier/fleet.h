@@ -96,6 +96,11 @@ class Fleet {
   // not choose whose signature that needs. The key's identifier (policy::KeyIdOf).
   // kMalformed ("verifier.policy_key") for what is no such key, kConflict if there is another.
   Result<std::string> PinPolicyKey(std::string_view name, std::string_view pem);
+  // `error` of a policy that came under a name that is pinned to `pem`, with the key's identifier.
+  static Error NotByPinnedKey(std::string_view name, std::string_view pem, Error error);
+  // Every name that is pinned, whether it has a policy or not, with its key's identifier.
+  using PinnedKeys = std::map<std::string, std::string, std::less<>>;
+  Result<PinnedKeys> ListPinnedKeys();
   // Removes the name and every version of it; a key it is pinned to stays. kNotFound
   // ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use") while any machine has it
   // as a layer.

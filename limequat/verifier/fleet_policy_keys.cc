@@ -24,23 +24,43 @@ Result<crypto::PublicKey> SigningKey(std::string_view pem) {
   return key;
 }
 
+Result<std::string> IdOf(std::string_view pem) {
+  LQ_ASSIGN_OR_RETURN(const crypto::PublicKey key, SigningKey(pem));
+  return policy::KeyIdOf(key);
+}
+
 }  // namespace
 
 Result<std::string> Fleet::PinPolicyKey(std::string_view name, std::string_view pem) {
-  LQ_ASSIGN_OR_RETURN(const crypto::PublicKey key, SigningKey(pem));
-  std::string id = policy::KeyIdOf(key);
+  LQ_ASSIGN_OR_RETURN(std::string id, IdOf(pem));
   const std::lock_guard administration(administration_);
   LQ_ASSIGN_OR_RETURN(const auto pinned, parts_.store.FindPolicyKey(name));
   if (!pinned) {
     LQ_RETURN_IF_ERROR(parts_.store.AddPolicyKey(name, pem, Now()));
     return id;
   }
-  LQ_ASSIGN_OR_RETURN(const crypto::PublicKey known, SigningKey(*pinned));
-  if (policy::KeyIdOf(known) == id) return id;
+  LQ_ASSIGN_OR_RETURN(const std::string known, IdOf(*pinned));
+  if (known == id) return id;
   // Whoever may push must not be able to choose whose signature is needed for it.
   return Conflict("verifier.policy_key",
                   fmt::format("{} is pinned to the key {}, for good: push under another name",
-                              EscapeForDisplay(name, 128), policy::KeyIdOf(known)));
+                              EscapeForDisplay(name, 128), known));
+}
+
+Result<Fleet::PinnedKeys> Fleet::ListPinnedKeys() {
+  LQ_ASSIGN_OR_RETURN(const auto keys, parts_.store.ListPolicyKeys());
+  PinnedKeys pinned;
+  for (const auto& [name, pem] : keys) {
+    auto id = IdOf(pem);
+    // Only such as can be read are pinned: the fault is the database's, not the caller's.
+    if (!id) {
+      return Internal("verifier.store.policy_key",
+                      fmt::format("the key that {} is pinned to cannot be read: {}",
+                                  EscapeForDisplay(name, 128), id.error().message));
+    }
+    pinned.emplace(name, *std::move(id));
+  }
+  return pinned;
 }
 
 Status Fleet::CheckPinnedKey(std::string_view name, std::string_view body) {
@@ -48,8 +68,13 @@ Status Fleet::CheckPinnedKey(std::string_view name, std::string_view body) {
   if (!key) return {};
   auto verified = parts_.policies.VerifySender(body, key, Now(), policy::kKeylimePayloadType);
   if (verified) return {};
-  return std::move(verified).error().In(
-      fmt::format("{} is pinned to a key", EscapeForDisplay(name, 128)));
+  return NotByPinnedKey(name, *key, std::move(verified).error());
+}
+
+Error Fleet::NotByPinnedKey(std::string_view name, std::string_view pem, Error error) {
+  const auto id = IdOf(pem);
+  return std::move(error).In(fmt::format("{} is pinned to the key {}", EscapeForDisplay(name, 128),
+                                         id ? *id : id.error().message));
 }
 
 }  // namespace limequat::verifier

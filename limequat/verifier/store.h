@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -156,6 +157,9 @@ class Store {
   Status AddPolicyKey(std::string_view name, std::string_view key, Time now);
   // nullopt if the name has none.
   Result<std::optional<std::string>> FindPolicyKey(std::string_view name);
+  // All of them by name, whether the name has a policy or not.
+  using PolicyKeys = std::map<std::string, std::string, std::less<>>;
+  Result<PolicyKeys> ListPolicyKeys();
 
   // --- evidence of boots ---
   // Keeps it as the machine's newest, in place of the one before. A log is stored once, however

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "limequat/base/result_macros.h"
 #include "limequat/verifier/store.h"
 #include "limequat/verifier/store_internal.h"
@@ -28,6 +30,21 @@ Result<std::optional<std::string>> Store::FindPolicyKey(std::string_view name) {
     return {};
   }));
   return key;
+}
+
+Result<Store::PolicyKeys> Store::ListPolicyKeys() {
+  PolicyKeys keys;
+  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
+    keys.clear();
+    LQ_ASSIGN_OR_RETURN(const auto rows,
+                        connection.Query("SELECT name, key_pem FROM policy_keys", {}, 100'000));
+    for (const sql::Row& row : rows) {
+      LQ_ASSIGN_OR_RETURN(std::string name, row.Text(0));
+      LQ_ASSIGN_OR_RETURN(keys[std::move(name)], row.Text(1));
+    }
+    return {};
+  }));
+  return keys;
 }
 
 }  // namespace limequat::verifier

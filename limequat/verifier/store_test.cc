@@ -281,6 +281,17 @@ TEST_F(StoreTest, PolicyOfOneMachineStaysWhileAnotherHasItAsALayer) {
   EXPECT_EQ(store_->ListPolicyVersions("machine-1")->size(), 1U);
 }
 
+TEST_F(StoreTest, KeysOfNamesAreKept) {
+  EXPECT_TRUE(store_->ListPolicyKeys()->empty());
+  ASSERT_TRUE(store_->AddPolicyKey("web", "one", kNow));
+  ASSERT_TRUE(store_->AddPolicyKey("base", "two", kNow));
+  EXPECT_FALSE(store_->AddPolicyKey("web", "three", kNow)) << "for good";
+  Reopen();
+  EXPECT_EQ(*store_->ListPolicyKeys(), (Store::PolicyKeys{{"base", "two"}, {"web", "one"}}));
+  EXPECT_EQ(*store_->FindPolicyKey("web"), "one");
+  EXPECT_EQ(*store_->FindPolicyKey("other"), std::nullopt);
+}
+
 TEST_F(StoreTest, PoliciesHaveVersionsUpToTheirBound) {
   const auto put = [&](const std::string& body) { ASSERT_TRUE(PutPolicy("base", body)); };
   EXPECT_TRUE(store_->ListPolicyVersions("base")->empty());

@@ -36,6 +36,25 @@ class PolicyNamesTest(SiteTest):
         return [one["name"] for one in listed["policies"]], [one["name"] for one in listed["boot_policies"]]
 
 
+class ListTest(PolicyNamesTest):
+    def test_a_list_tells_the_key_of_each_name(self) -> None:
+        self.assertEqual(self.operator("policy", "list", "-o", "table").out, b"no policies\n")
+        self.push("web", self.policy("/usr/bin/a"))
+        self.push("web", _REFERENCE, "--measured-boot")
+        self.assertNotIn(b"SIGNED BY", self.operator("policy", "list", "-o", "table").out)
+        signed = DATA / "policy" / "signed"
+        done = self.operator("policy", "push", "team", signed / "p256.dsse.json", "--key", signed / "p256.pem")
+        self.assertEqual(done.status, 0, done.err)
+        key = done.err.split()[-1]
+        self.assertRegex(key, r"\A[0-9a-f]{64}\Z")
+        listed = self.operator("policy", "list").json()
+        self.assertEqual([(one["name"], one["signed_by"]) for one in listed["policies"]], [("team", key), ("web", None)])
+        self.assertEqual([one["signed_by"] for one in listed["boot_policies"]], [None])
+        heading, *rows = self.operator("policy", "list", "-o", "table").out.decode().splitlines()
+        self.assertTrue(heading.endswith("SIGNED BY"), heading)
+        self.assertEqual([row.split()[-1] for row in rows], [key, "-", "-"])
+
+
 class RemovalTest(PolicyNamesTest):
     def test_a_name_goes_with_its_versions_and_no_other(self) -> None:
         self.push("web", self.policy("/usr/bin/a"))

@@ -20,6 +20,10 @@ class PinnedNameTest(LabTest):
         self.operator("policy", "sign", self.folder / "policy.json", "--key", private, "--output", path)
         return path
 
+    def signed_by(self, name: str) -> str | None:
+        listed = self.operator("policy", "list")["policies"]
+        return next(one["signed_by"] for one in listed if one["name"] == name)
+
     def test_attack_a11_what_the_key_did_not_sign_is_refused(self) -> None:
         plain = self.folder / "policy.json"
         (private, public), (other_private, other_public) = self.key("signer"), self.key("other")
@@ -31,6 +35,7 @@ class PinnedNameTest(LabTest):
             done = self.command("policy", "push", "base", file)
             self.assertIn(f"[{identifier}]", done.stderr)
             self.assertEqual(done.returncode, 5)
+            self.assertIn(f" base is pinned to the key {self.signed_by('base')}: ", done.stderr)
         done = self.command("policy", "push", "base", bad, "--key", other_public)
         self.assertEqual(done.returncode, 1)
         self.assertIn("[verifier.policy_key]", done.stderr)
