@@ -23,8 +23,11 @@ namespace limequat::cli {
 namespace {
 
 std::string PolicyOf(const AgentAdd& asked) {
-  if (asked.policy_file) return asked.id;
-  return fmt::format("{}", fmt::join(asked.options.policy_names, ", "));
+  std::vector<std::string> names = asked.options.policy_names;
+  if (asked.policy_file) {
+    names.push_back(asked.options.policy_name.empty() ? asked.id : asked.options.policy_name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 std::string BootPolicyOf(const AgentAdd& asked) {
@@ -80,11 +83,8 @@ std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, co
 }  // namespace
 
 Result<Ending> AgentAdd::Run(Console& console) const {
-  if (policy_file && !options.policy_names.empty()) {
-    return UsageError("give --policy or --policy-file, not both");
-  }
-  if (!policy_file && (policy_key || policy_checksum)) {
-    return UsageError("--policy-key and --policy-checksum are about --policy-file");
+  if (!policy_file && (policy_key || policy_checksum || !options.policy_name.empty())) {
+    return UsageError("--policy-name, --policy-key and --policy-checksum are about --policy-file");
   }
   const bool has_reference = boot_reference_file || !options.boot_reference_name.empty();
   if (options.boot_policy == policy::BootPolicy::kExample && !has_reference) {

@@ -17,7 +17,7 @@ namespace limequat::cli {
 struct AgentAdd {
   std::optional<std::filesystem::path> config;
   std::string id;
-  std::optional<std::string> policy_file;          // instead of options.policy_names
+  std::optional<std::string> policy_file;          // the last layer
   std::optional<std::string> policy_key;           // public key (PEM) that signed policy_file
   std::optional<crypto::Digest> policy_checksum;   // SHA-256 that policy_file must have
   std::optional<std::string> boot_reference_file;  // instead of options.boot_reference_name

@@ -97,7 +97,15 @@ TEST(CommandLine, RepeatedOptionsTakeOneValueEach) {
 }
 
 TEST(CommandLine, OptionsThatExcludeEachOther) {
-  EXPECT_NE(UsageMessage({"agent", "add", "a", "--policy", "p", "--policy-file", "f"}), "accepted");
+  EXPECT_NE(
+      UsageMessage({"agent", "add", "a", "--boot-reference", "f", "--boot-reference-name", "b"}),
+      "accepted");
+}
+
+TEST(CommandLine, AMachinesOwnPolicyGoesWithNamedOnes) {
+  EXPECT_EQ(UsageMessage({"agent", "add", "a", "--policy", "p", "--policy", "q", "--policy-file",
+                          "f", "--policy-name", "n"}),
+            "accepted");
 }
 
 TEST(CommandLine, HelpHasAnExampleForEveryCommand) {

@@ -55,14 +55,16 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
   auto [app, command] =
       Declare<AgentAdd>(agent, line, "add", "Enrol a machine that has registered",
                         "  limequat agent add web-1 --policy web --approve-current-boot\n"
-                        "  limequat agent add web-2 --policy base --policy team --policy node");
+                        "  limequat agent add web-2 --policy base --policy team --policy node\n"
+                        "  limequat agent add web-3 --policy base --policy-file web-3.json");
   tenant::AddOptions& options = command.options;
   AddValue(app, "ID", command.id, ParseAgentId, "", kIdAbout)->required();
-  auto* named = AddValues(app, "--policy", options.policy_names, ParsePolicyName, "NAME",
-                          "a policy that was pushed; given again: the next layer");
+  AddValues(app, "--policy", options.policy_names, ParsePolicyName, "NAME",
+            "a policy that was pushed; given again: the next layer");
   AddValue(app, "--policy-file", command.policy_file, ParseText, "FILE",
-           "a policy for this machine alone")
-      ->excludes(named);
+           "a policy for this machine alone: its last layer");
+  AddValue(app, "--policy-name", options.policy_name, ParsePolicyName, "NAME",
+           "what --policy-file is called at the verifier; default: ID");
   auto* boot_named =
       AddValue(app, "--boot-reference-name", options.boot_reference_name, ParsePolicyName, "NAME",
                "a reference state, or boot reference values, that was pushed");

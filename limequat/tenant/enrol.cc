@@ -35,6 +35,7 @@ wire::EnrolRequest RequestFor(const wire::RegistrarAgent& agent, const AddOption
   request.tpm_policy.mask |= tpm::PcrSet::Of(tpm::kImaPcr).bits();
   request.metadata = "{}";
   request.runtime_policy = options.policy_text;
+  request.runtime_policy_name = options.policy_name;
   request.runtime_policy_key = options.policy_key;
   request.mb_policy = options.boot_reference;
   request.accept_hash_algs = {"sha512", "sha384", "sha256"};

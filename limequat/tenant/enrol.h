@@ -15,10 +15,12 @@ namespace limequat::tenant {
 
 // What an operator says when adding a machine.
 struct AddOptions {
-  // Policies that were pushed, by name, as its layers in their order; or the text of one for
-  // this machine alone; or neither: the machine is unpoliced.
+  // Policies that were pushed, by name, as its layers in their order, and the text of one for
+  // this machine alone as its last layer; with neither the machine is unpoliced. `policy_name`
+  // is what policy_text is to be called; empty: as the machine.
   std::vector<std::string> policy_names{};
   std::optional<std::string> policy_text{};
+  std::string policy_name{};
   // Public key (PEM) with which policy_text, an envelope then, must verify.
   std::optional<std::string> policy_key{};
   // A reference state or reference values for measured boot that were pushed, by name; or the

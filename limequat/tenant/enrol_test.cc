@@ -188,6 +188,13 @@ TEST_F(EnrolTest, APolicyOfItsOwnGoesAlong) {
   EXPECT_TRUE(Sent()->policy_names.empty());
 }
 
+TEST_F(EnrolTest, APolicyOfItsOwnGoesAlongBesideNamesUnderANameOfItsOwn) {
+  ASSERT_TRUE(Add({.policy_names = {"base"}, .policy_text = "{}", .policy_name = "node"}));
+  EXPECT_EQ(Sent()->policy_names, std::vector<std::string>{"base"});
+  EXPECT_EQ(SentRequest().runtime_policy, "{}");
+  EXPECT_EQ(SentRequest().runtime_policy_name, "node");
+}
+
 TEST_F(EnrolTest, ATpmPolicyIsSentWithItsPcrsInTheMask) {
   const auto policy = wire::ParseTpmPolicy(fmt::format(R"({{"14": "{}"}})", kPcrValue));
   ASSERT_TRUE(Add({.tpm_policy = *policy}));

@@ -80,20 +80,32 @@ struct Choices {
   std::optional<Fleet::PolicyChoice> boot;
 };
 
+// What is for this machine alone is its last layer, and has its name unless it is given one.
+Status ChooseSentPolicy(const ApiParts& parts, const wire::AgentId& id, wire::EnrolRequest& message,
+                        Choices& choices) {
+  std::string name = id.text();
+  if (!message.runtime_policy_name.empty()) {
+    LQ_ASSIGN_OR_RETURN(const auto given, wire::AgentId::Parse(message.runtime_policy_name));
+    name = given.text();
+  }
+  LQ_ASSIGN_OR_RETURN(choices.sent, parts.policies.Admit(*message.runtime_policy,
+                                                         message.runtime_policy_key, Now()));
+  LQ_RETURN_IF_ERROR(CheckSaysSomething(*choices.sent));
+  choices.policies.push_back({.name = std::move(name), .body = std::move(message.runtime_policy)});
+  return {};
+}
+
 Status ChoosePolicies(const ApiParts& parts, const wire::AgentId& id, const wire::OwnEnrolment& own,
                       wire::EnrolRequest& message, Choices& choices) {
-  if (!own.policy_names.empty()) {
-    if (message.runtime_policy_key) {
-      return Malformed("verifier.enrol.policy_key",
-                       "a key is for a policy that is sent along, not for one that was pushed");
-    }
-    for (const std::string& name : own.policy_names) choices.policies.push_back({.name = name});
-  } else if (message.runtime_policy) {
-    LQ_ASSIGN_OR_RETURN(choices.sent, parts.policies.Admit(*message.runtime_policy,
-                                                           message.runtime_policy_key, Now()));
-    LQ_RETURN_IF_ERROR(CheckSaysSomething(*choices.sent));
-    // What is for this machine alone has its name.
-    choices.policies.push_back({.name = id.text(), .body = std::move(message.runtime_policy)});
+  for (const std::string& name : own.policy_names) choices.policies.push_back({.name = name});
+  if (message.runtime_policy) return ChooseSentPolicy(parts, id, message, choices);
+  if (message.runtime_policy_key) {
+    return Malformed("verifier.enrol.policy_key",
+                     "a key is for a policy that is sent along, not for one that was pushed");
+  }
+  if (!message.runtime_policy_name.empty()) {
+    return Malformed("verifier.enrol.policy_name",
+                     "a name is for a policy that is sent along: policy_names has the pushed ones");
   }
   return {};
 }

@@ -217,12 +217,60 @@ TEST_F(MachinesApiTest, PolicyByNameOrNone) {
   own.policy_names = {"base"};
   EXPECT_EQ(Enrolled("m1", own).Error(), "404 verifier.unknown_policy");
   ASSERT_TRUE(fleet().PushPolicy("base", PolicyListing("/usr/bin/other")));
-  EXPECT_EQ(Enrolled("m1", own).status, 201);
-  EXPECT_EQ(LayersOf("m1"), std::vector<std::string>{"base"}) << "the name goes before the content";
   wire::EnrolRequest without = RequestFor(agent_);
   without.runtime_policy.reset();
   EXPECT_EQ(Enrolled("m2", Own(without)).status, 201);
   EXPECT_TRUE(LayersOf("m2").empty());
+  own = Own(without);
+  own.policy_names = {"base"};
+  EXPECT_EQ(Enrolled("m1", own).status, 201);
+  EXPECT_EQ(LayersOf("m1"), std::vector<std::string>{"base"});
+}
+
+TEST_F(MachinesApiTest, APolicyThatIsSentAlongIsTheLastLayer) {
+  ASSERT_TRUE(fleet().PushPolicy("base", PolicyListing("/usr/bin/other")));
+  wire::OwnEnrolment own = Own();
+  own.policy_names = {"base"};
+  ASSERT_EQ(Enrolled("m1", own).status, 201);
+  EXPECT_EQ(LayersOf("m1"), (std::vector<std::string>{"base", "m1"}));
+  EXPECT_TRUE(Becomes("m1", Integrity::kPass)) << "by the last layer alone";
+
+  wire::EnrolRequest request = RequestFor(agent_);
+  request.runtime_policy_name = "node-2";
+  own.enrolment = wire::WriteEnrolRequest(request);
+  ASSERT_EQ(Enrolled("m2", own).status, 201);
+  EXPECT_EQ(LayersOf("m2"), (std::vector<std::string>{"base", "node-2"}));
+  EXPECT_EQ(store().FindPolicy("node-2")->value().body, *request.runtime_policy);
+
+  own = Own(request);
+  own.policy_names = {"base", "node-2"};
+  EXPECT_EQ(Enrolled("m3", own).Error(), "400 policy.layers") << "twice the same name";
+  request.runtime_policy_name = "base";
+  EXPECT_EQ(Enrolled("m3", Own(request)).Error(), "409 verifier.policy_exists")
+      << "others are held to what has this name";
+  EXPECT_EQ(fleet().Find("m3"), nullptr);
+}
+
+TEST_F(MachinesApiTest, Attack_A11_AKeyBesideNamesIsForWhatIsSentAlong) {
+  ASSERT_TRUE(fleet().PushPolicy("base", PolicyListing("/usr/bin/other")));
+  const auto key = crypto::PrivateKey::GenerateEd25519();
+  wire::EnrolRequest request = RequestFor(agent_);
+  request.runtime_policy_key = key.public_key().ToPem();
+  wire::OwnEnrolment own = Own(request);
+  own.policy_names = {"base"};
+  EXPECT_EQ(Enrolled("m1", own).Error(), "403 policy.signature.present");
+  const std::string plain = *request.runtime_policy;
+  request.runtime_policy =
+      policy::WriteEnvelope(policy::kKeylimePayloadType, plain,
+                            {*policy::SignPayload(policy::kKeylimePayloadType, plain, key)});
+  own.enrolment = wire::WriteEnrolRequest(request);
+  // Its own name may be pinned to another key.
+  const auto other = crypto::PrivateKey::GenerateEd25519();
+  ASSERT_TRUE(fleet().PinPolicyKey("m1", other.public_key().ToPem()));
+  EXPECT_EQ(Enrolled("m1", own).Error(), "403 policy.signature");
+  EXPECT_EQ(fleet().size(), 0U);
+  EXPECT_EQ(Enrolled("m2", own).status, 201);
+  EXPECT_EQ(LayersOf("m2"), (std::vector<std::string>{"base", "m2"}));
 }
 
 TEST_F(MachinesApiTest, Attack_A10_PolicySentAlongMustSaySomething) {
@@ -255,6 +303,14 @@ TEST_F(MachinesApiTest, WhatIsRefused) {
   wire::EnrolRequest request = RequestFor(agent_);
   request.transport_certificate.reset();
   EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.enrol.mtls");
+  request = RequestFor(agent_);
+  request.runtime_policy_name = "a b";
+  EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 wire.agent_id");
+  request.runtime_policy.reset();
+  EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.enrol.policy_name");
+  request.runtime_policy_name.clear();
+  request.runtime_policy_key = crypto::PrivateKey::GenerateEd25519().public_key().ToPem();
+  EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.enrol.policy_key");
   request = RequestFor(agent_);
   request.mb_policy_name = "mb";
   EXPECT_EQ(Enrolled("m1", Own(request)).Error(), "400 verifier.enrol.boot_policy");

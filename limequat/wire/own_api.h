@@ -24,8 +24,8 @@ struct OwnEnrolment {
   bool approve_current_boot = false;  // the first verified PCRs 0-9 become the approved baseline
   bool waive_sha1 = false;
   bool waive_boot_aggregate_bank = false;
-  // Policies that were pushed before, the machine's layers in their order; or none. Read also
-  // as `policy_name`, the text of one.
+  // Policies that were pushed before, the machine's layers in their order; or none. One that is
+  // in `enrolment` is the last layer. Read also as `policy_name`, the text of one.
   std::vector<std::string> policy_names;
   // A reference for measured boot that was pushed before; or empty: `enrolment` has one, or
   // there is none. The policy that goes by it; empty: the verifier's usual one. What the

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import subprocess
 import time
 
 from e2e_testing import LabTest
@@ -10,11 +11,16 @@ TOOL = "usr/bin/team-tool"
 
 
 class LayersTest(LabTest):
+    light = 2
     enrol = False
 
     @classmethod
     def policy(cls, name, *files, retire_after=None):
         """Pushes a policy that lists these files: (path, content)."""
+        return cls.operator("policy", "push", name, cls.policy_file(name, *files, retire_after=retire_after))
+
+    @classmethod
+    def policy_file(cls, name, *files, retire_after=None):
         root = cls.folder / f"{name}-{time.monotonic_ns()}"
         for path, content in files:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -23,21 +29,26 @@ class LayersTest(LabTest):
         cls.operator("policy", "create", "runtime", "--root", root, "--output", made)
         if retire_after:
             cls.operator("policy", "label", made, "--retire-after", retire_after, "--output", made)
-        return cls.operator("policy", "push", name, made)
+        return made
 
-    def finding(self, check):
-        current = self.explained()["current"] or {"findings": []}
+    @classmethod
+    def push_base(cls, name, machine):
+        """Pushes a policy of what is in the root file system of the machine."""
+        root = cls.lab.root_of(cls.lab.machine(machine)).folder
+        cls.operator("policy", "create", "runtime", "--root", root, "--output", cls.folder / f"{name}.json")
+        cls.operator("policy", "push", name, cls.folder / f"{name}.json")
+
+    def finding(self, check, machine="light-1"):
+        current = self.explained(machine)["current"] or {"findings": []}
         return next((f for f in current["findings"] if f["check"] == check), None)
 
-    def explained(self):
-        done = self.command("explain", "light-1")
+    def explained(self, machine="light-1"):
+        done = self.command("explain", machine)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
     def test_layers_from_enrolment_to_the_end_of_a_window(self):
-        root = self.lab.root_of(self.lab.machine("light-1")).folder
-        self.operator("policy", "create", "runtime", "--root", root, "--output", self.folder / "base.json")
-        self.operator("policy", "push", "base", self.folder / "base.json")
+        self.push_base("base", "light-1")
         self.policy("team", ("usr/bin/another", b"x"))
         self.policy("old", ("usr/bin/another", b"x"))
         self.operator("agent", "add", "light-1", "--policy", "base", "--policy", "team", "--policy", "old", "--approve-current-boot")
@@ -78,3 +89,33 @@ class LayersTest(LabTest):
         self.assertEqual(finding["cause"], "policy-lag")
         self.assertIn("layer 'old', retired", finding["detail"])
         self.assertIn("layer 'team'", finding["detail"])
+
+    def test_a_signed_policy_file_is_the_last_layer_beside_a_name(self):
+        private, public = self.folder / "node.key", self.folder / "node.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", private], check=True, capture_output=True)
+        subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True, capture_output=True)
+        private.chmod(0o600)
+        self.push_base("base-2", "light-2")
+        plain, signed = self.policy_file("node", ("usr/bin/node-tool", b"node")), self.folder / "node.dsse.json"
+        self.operator("policy", "sign", plain, "--key", private, "--output", signed)
+        add = ("agent", "add", "light-2", "--policy", "base-2", "--approve-current-boot", "--policy-key", public, "--policy-file")
+        self.assertIn("[cli.policy_signature]", self.command(*add, plain).stderr)
+        self.assertEqual(self.operator(*add, signed)["policy"], "base-2, light-2")
+        self.wait_for("light-2", "pass")
+        self.assertEqual([layer["name"] for layer in self.machine("light-2")["layers"]], ["base-2", "light-2"])
+
+        # Only its own layer lists the one, and none the other.
+        entries = self.machine("light-2")["ima_entries"]
+        self.lab.machine("light-2").measure("/usr/bin/node-tool", b"node")
+        self.wait(lambda: self.machine("light-2")["ima_entries"] > entries, "the file is seen")
+        self.assertEqual(self.machine("light-2")["integrity"], "pass")
+        self.lab.machine("light-2").measure("/usr/bin/stray", b"stray")
+        self.wait_for("light-2", "fail")
+        self.assertEqual(self.finding("ima.path", "light-2")["subject"]["path"], "/usr/bin/stray")
+
+        # What was its own goes with it.
+        self.operator("agent", "remove", "light-2")
+        names = [policy["name"] for policy in self.operator("policy", "list")["policies"]]
+        self.assertIn("base-2", names)
+        self.assertNotIn("light-2", names)
+        self.assertEqual(self.operator("policy", "remove", "base-2"), {"name": "base-2", "removed": True})
