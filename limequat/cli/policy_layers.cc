@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/input.h"
@@ -11,7 +12,12 @@ namespace limequat::cli {
 
 Result<policy::SignedPolicy> LayerReader::ReadOne(const std::string& file) {
   if (const auto known = known_.find(file); known != known_.end()) return known->second;
-  LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
+  std::string text;
+  if (auto before = texts_.extract(file)) {
+    text = std::move(before.mapped());
+  } else {
+    LQ_ASSIGN_OR_RETURN(text, ReadInput(file, kMaxPolicyInput));
+  }
   auto one = policy::ReadSignedPolicy(text, signers_);
   if (!one) return std::move(one).error().In(Shown(file));
   known_.emplace(file, *one);

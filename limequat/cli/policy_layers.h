@@ -22,10 +22,15 @@ struct Layers {
   Findings findings;                                    // of their signatures
 };
 
+// Files by name, and what is in them.
+using FileTexts = std::map<std::string, std::string>;
+
 // Reads layers. A file that several sets name is read once, and its policy is one object.
 class LayerReader {
  public:
-  explicit LayerReader(policy::TrustedSigners signers) : signers_(std::move(signers)) {}
+  // `texts`: of files that were read before, and are not read again.
+  explicit LayerReader(policy::TrustedSigners signers, FileTexts texts = {})
+      : signers_(std::move(signers)), texts_(std::move(texts)) {}
 
   // The set of these files, in their order. A layer is called as it calls itself, or as its
   // file. Errors of ReadInput, policy::ReadSignedPolicy (with the file's name) and
@@ -36,6 +41,7 @@ class LayerReader {
   Result<policy::SignedPolicy> ReadOne(const std::string& file);
 
   policy::TrustedSigners signers_;
+  FileTexts texts_;
   std::map<std::string, policy::SignedPolicy> known_;
 };
 

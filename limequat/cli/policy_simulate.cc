@@ -3,11 +3,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -60,9 +58,9 @@ Result<std::shared_ptr<const policy::PolicySet>> ReadSet(LayerReader& reader,
   return Untrusted("policy.signature", "a layer does not verify with the given keys: " + why);
 }
 
-Result<Policies> ReadPolicies(const PolicySimulate& asked) {
+Result<Policies> ReadPolicies(const PolicySimulate& asked, FileTexts texts) {
   LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
-  LayerReader reader(signers);
+  LayerReader reader(signers, std::move(texts));
   Policies policies{.current = {},
                     .draft = {},
                     .at = asked.at,
@@ -178,23 +176,30 @@ class Fleet {
 
 enum class DraftOf : std::uint8_t { kRuntimePolicies, kBoots };
 
-// What the documents are, whoever signed them: a look before they are read. What can be read
-// only once, as standard input, is left to its reader, and is for itself a runtime policy.
-// Reference values may replace a reference state.
-Result<DraftOf> KindOfFiles(const std::vector<std::string>& files) {
-  std::vector<std::string> texts;
-  std::size_t boots = 0;
+// Each once: standard input and pipes are gone then.
+Result<FileTexts> ReadTexts(const std::vector<std::string>& files) {
+  FileTexts texts;
   for (const std::string& file : files) {
-    std::error_code none;
-    if (!std::filesystem::is_regular_file(file, none)) continue;
-    LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(file, kMaxPolicyInput));
+    if (texts.contains(file)) continue;
+    LQ_ASSIGN_OR_RETURN(texts[file], ReadInput(file, kMaxPolicyInput));
+  }
+  return texts;
+}
+
+// What the documents are, whoever signed them. Reference values may replace a reference state.
+Result<DraftOf> KindOfTexts(const FileTexts& texts) {
+  std::vector<std::string> envelopes;
+  std::vector<std::string_view> views;
+  envelopes.reserve(texts.size());
+  std::size_t boots = 0;
+  for (const auto& [file, text] : texts) {
     const auto envelope = policy::UnverifiedEnvelope::Parse(text);
-    texts.push_back(envelope ? std::string(envelope->unverified_payload()) : std::move(text));
-    if (policy::KindOfPolicy(texts.back()) != policy::PolicyKind::kRuntimePolicy) ++boots;
+    if (envelope) envelopes.emplace_back(envelope->unverified_payload());
+    views.push_back(envelope ? std::string_view(envelopes.back()) : std::string_view(text));
+    if (policy::KindOfPolicy(views.back()) != policy::PolicyKind::kRuntimePolicy) ++boots;
   }
   if (boots == 0) return DraftOf::kRuntimePolicies;
-  if (boots == texts.size()) return DraftOf::kBoots;
-  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  if (boots == views.size()) return DraftOf::kBoots;
   LQ_RETURN_IF_ERROR(policy::KindOfPolicies(views));
   return DraftOf::kBoots;
 }
@@ -213,12 +218,13 @@ Result<Ending> PolicySimulate::Run(Console& console) const {
   if (evidence.empty() != fleet.has_value()) {
     return UsageError("either --evidence or --fleet says of which machines");
   }
-  LQ_ASSIGN_OR_RETURN(const DraftOf kind, KindOfFiles(files));
-  if (kind == DraftOf::kBoots) return SimulateBoots(*this, console);
+  LQ_ASSIGN_OR_RETURN(FileTexts texts, ReadTexts(files));
+  LQ_ASSIGN_OR_RETURN(const DraftOf kind, KindOfTexts(texts));
+  if (kind == DraftOf::kBoots) return SimulateBoots(*this, texts, console);
   if (fleet || !model.empty()) {
     return UsageError("--fleet and --model are for drafts of what machines may boot");
   }
-  LQ_ASSIGN_OR_RETURN(const Policies policies, ReadPolicies(*this));
+  LQ_ASSIGN_OR_RETURN(const Policies policies, ReadPolicies(*this, std::move(texts)));
   LQ_ASSIGN_OR_RETURN(const std::vector<MachineEvidence> machines, FindMachines(evidence));
   const std::size_t keep = all ? appraise::kMaxFindings : kFewFindings;
   ProgressLine line(stderr, console.err_is_terminal(), "simulating");

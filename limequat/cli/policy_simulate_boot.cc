@@ -53,9 +53,9 @@ struct Reference {
   }
 };
 
-Result<Reference> ReadReference(const std::string& file, const policy::TrustedSigners& signers) {
-  LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(file, kMaxPolicyInput));
-  policy::SignedBootReference read = policy::ReadSignedBootReference(content, signers);
+Result<Reference> ReadReference(const FileTexts& texts, const std::string& file,
+                                const policy::TrustedSigners& signers) {
+  policy::SignedBootReference read = policy::ReadSignedBootReference(texts.at(file), signers);
   if (read.text) return Reference{.file = file, .text = *std::move(read.text)};
   std::string why;
   for (const Finding& finding : read.findings) {
@@ -126,16 +126,6 @@ class GivenBoots {
   const Criteria draft_;
 };
 
-// Whether the verifier holds the machine against the reference of this name: "example: NAME (…)".
-bool IsHeldAgainst(const wire::MachineView& machine, std::string_view name) {
-  constexpr std::string_view kBefore = ": ";
-  const std::size_t at = machine.boot_policy.find(kBefore);
-  if (at == std::string::npos) return false;
-  return std::string_view(machine.boot_policy)
-      .substr(at + kBefore.size())
-      .starts_with(fmt::format("{} (", name));
-}
-
 // Machines that the verifier holds against a reference: they would get the draft with a push.
 class KeptBoots {
  public:
@@ -145,7 +135,7 @@ class KeptBoots {
   Status Run(ProgressLine& line, Simulation& out) const {
     const std::string& name = *asked_.fleet;
     LQ_ASSIGN_OR_RETURN(std::vector<wire::MachineView> machines, services_.ListMachines());
-    std::erase_if(machines, [&](const auto& machine) { return !IsHeldAgainst(machine, name); });
+    std::erase_if(machines, [&](const auto& machine) { return machine.boot_reference != name; });
     if (machines.empty()) {
       return NotFound("cli.evidence", fmt::format("no machine is held against the boot reference "
                                                   "{}",
@@ -203,14 +193,16 @@ json::Value ValuesOf(const Criteria& criteria) {
 
 }  // namespace
 
-Result<Ending> SimulateBoots(const PolicySimulate& asked, Console& console) {
+Result<Ending> SimulateBoots(const PolicySimulate& asked, const FileTexts& texts,
+                             Console& console) {
   LQ_RETURN_IF_ERROR(CheckWords(asked));
   LQ_ASSIGN_OR_RETURN(const policy::TrustedSigners signers, LoadSigners(asked.signers, asked.at));
-  LQ_ASSIGN_OR_RETURN(Reference draft, ReadReference(asked.drafts.front(), signers));
+  LQ_ASSIGN_OR_RETURN(Reference draft, ReadReference(texts, asked.drafts.front(), signers));
   LQ_ASSIGN_OR_RETURN(const Criteria then, draft.For(BootPolicy::kExample, asked.model));
   Criteria now;
   if (!asked.current.empty()) {
-    LQ_ASSIGN_OR_RETURN(const Reference current, ReadReference(asked.current.front(), signers));
+    LQ_ASSIGN_OR_RETURN(const Reference current,
+                        ReadReference(texts, asked.current.front(), signers));
     LQ_ASSIGN_OR_RETURN(now, current.For(BootPolicy::kExample, asked.model));
   }
   Simulation simulation(asked.all ? appraise::kMaxFindings : kFewFindings);

@@ -119,6 +119,7 @@ TEST_F(BootPoliciesApiTest, KeylimesEnrolmentWithAPolicyThatCameAlong) {
             "Can't delete mb_policy as it's currently in use by agent m1");
   EXPECT_EQ(Get("/api/v1/agents/m1").Text({"baseline"}), "by boot policy");
   EXPECT_TRUE(Get("/api/v1/agents/m1").Text({"boot_policy"}).starts_with("example: m1 ("));
+  EXPECT_EQ(Get("/api/v1/agents/m1").Text({"boot_reference"}), "m1");
 }
 
 TEST_F(BootPoliciesApiTest, KeylimesEnrolmentByName) {

@@ -92,7 +92,7 @@ TEST_F(MachinesApiTest, OneMachine) {
   for (const auto& [name, value] : *answer.document.as_object()) members += name + " ";
   EXPECT_EQ(members,
             "agent_id integrity trusted open_incidents identity baseline policy layers boot_policy "
-            "address "
+            "boot_reference address "
             "evidence_time evidence_age_seconds attestations boots ima_entries last_problem ");
   const auto view = wire::ParseMachineView(answer.document);
   ASSERT_TRUE(view) << view.error().message;

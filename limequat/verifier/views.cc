@@ -116,6 +116,7 @@ wire::MachineView ViewOf(const MachineState& state, const Pace& pace, Time now) 
   view.policy = PolicyOf(enrolment);
   view.layers = LayersOf(enrolment, now);
   view.boot_policy = BootPolicyOf(enrolment);
+  if (!enrolment.boot_policy_name.empty()) view.boot_reference = enrolment.boot_policy_name;
   view.address = fmt::format("{}:{}", enrolment.host, enrolment.port);
   if (state.verified_evidence) {
     view.evidence_time = FormatRfc3339(*state.verified_evidence);

@@ -140,6 +140,7 @@ json::Object WriteMachineView(const MachineView& view) {
           {"policy", view.policy},
           {"layers", std::move(layers)},
           {"boot_policy", view.boot_policy},
+          {"boot_reference", OrNull(view.boot_reference)},
           {"address", view.address},
           {"evidence_time", OrNull(view.evidence_time)},
           {"evidence_age_seconds", OrNull(view.evidence_age_seconds)},
@@ -170,6 +171,7 @@ MachineView ReadMachineView(json::ObjectReader& in) {
   view.policy = in.String("policy");
   // Verifiers of before had none.
   view.boot_policy = in.OptionalString("boot_policy").value_or("none");
+  view.boot_reference = in.OptionalString("boot_reference");
   view.address = in.String("address");
   view.evidence_time = in.OptionalString("evidence_time");
   CheckTime(in, "evidence_time", view.evidence_time);

@@ -60,7 +60,8 @@ struct MachineView {
   std::string policy;    // names of its layers, and the beginning of the hash of them together
   std::vector<LayerView> layers;     // in their order
   std::string boot_policy = "none";  // the same of measured boot: "example: NAME (HASH)"
-  std::string address;               // "ip:port"
+  std::optional<std::string> boot_reference = std::nullopt;  // NAME alone
+  std::string address;                                       // "ip:port"
   std::optional<std::string> evidence_time;
   std::optional<double> evidence_age_seconds;
   std::int64_t attestations = 0;  // verified so far, in this process

@@ -129,6 +129,8 @@ MachineView SomeMachine() {
                       .effective_from = "2026-11-25T09:00:00Z",
                       .retire_after = "2026-12-25T09:00:00Z",
                       .state = "retired"}},
+          .boot_policy = "example: fleet (1234)",
+          .boot_reference = "fleet",
           .address = "127.0.0.1:9002",
           .evidence_time = "2026-11-25T09:00:00Z",
           .evidence_age_seconds = 1.5,
@@ -146,10 +148,13 @@ TEST(MachineViewTest, IsReadBack) {
   EXPECT_EQ(WriteMachineView(*parsed), WriteMachineView(view));
   EXPECT_EQ(parsed->evidence_age_seconds, 1.5);
   EXPECT_TRUE(parsed->trusted);
+  EXPECT_EQ(parsed->boot_reference, "fleet");
+  view.boot_reference.reset();
   view.evidence_time.reset();
   view.evidence_age_seconds.reset();
   parsed = ParseMachineView(WriteMachineView(view));
   ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->boot_reference, std::nullopt);
   EXPECT_EQ(parsed->evidence_time, std::nullopt);
   EXPECT_EQ(parsed->evidence_age_seconds, std::nullopt);
   // Whole seconds are a number, too.
@@ -167,6 +172,8 @@ TEST(MachineViewTest, EveryMemberHasItsType) {
                {"identity"},
                {"baseline"},
                {"policy"},
+               {"boot_policy", false, {"null"}},
+               {"boot_reference", false, {"null"}},
                {"address"},
                {"evidence_time", false, {"null"}},
                {"attestations"},

@@ -75,6 +75,11 @@ class SimulateTest(PolicyFileTest):
         removed = next(one for one in done.json()["machines"] if one["name"] == "web-2")["removed"]
         self.assertEqual([one["subject"]["path"] for one in removed], ["/bin/c"])
 
+    def test_a_draft_on_standard_input(self) -> None:
+        draft = json.dumps(policy(listed(*_NAMES, b"/bin/c"))).encode()
+        done = self.run_limequat("policy", "simulate", "-", "--against", self.current, "--evidence", self.fleet, stdin=draft)
+        self.assertEqual((done.status, self.effects(done)["web-2"]), (0, "newly_passing"), done.err)
+
     def test_layers_of_both_sides(self) -> None:
         base, web = self.write("base.json", policy(listed(b"/bin/a"))), self.write("web.json", policy(listed(b"/bin/b")))
         team = self.write("team.json", policy(listed(b"/bin/c")))

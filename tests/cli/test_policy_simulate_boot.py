@@ -62,6 +62,16 @@ class SimulateBootTest(BootFileTest):
         lines = [cause["detail"] for cause in done.json()["causes"] if cause["check"] == "boot.command_line"]
         self.assertTrue(any("lab.note=changed" in line for line in lines), lines)
 
+    def test_either_side_may_come_on_standard_input(self) -> None:
+        done = self.run_limequat("policy", "simulate", "-", "--against", self.first, "--evidence", self.fleet, stdin=self.both.read_bytes())
+        self.assertEqual((done.status, done.json()["draft"]["release"]), (0, 2), done.err)
+        self.assertEqual(self.effects(done)["new"], "newly_passing")
+        done = self.run_limequat("policy", "simulate", self.first, "--against", "-", "--evidence", self.fleet, stdin=self.both.read_bytes())
+        self.assertEqual(self.effects(done)["new"], "newly_failing", done.err)
+        done = self.run_limequat("policy", "simulate", self.first, "--against", "-", "--evidence", self.fleet,
+                                 stdin=json.dumps(policy({})).encode())
+        self.assert_error(done, 3, "policy.kind")
+
     def test_from_a_reference_state_to_reference_values(self) -> None:
         state = self.folder / "state.json"
         done = self.run_limequat("policy", "create", "measured-boot", BOOTS / FIRST / "eventlog", "--output", state)
