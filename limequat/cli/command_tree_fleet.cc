@@ -216,7 +216,8 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
       "  limequat policy push web policy.dsse.json --key signer.pem\n\n"
       "Machines bound to the name are appraised again from their first entry.\n"
       "With --key the name is pinned to a public key, before this push and for\n"
-      "good: what it did not sign is refused from then on.");
+      "good: what it did not sign is refused from then on. Another key takes over\n"
+      "by a file that the present one signed: `policy sign NEXT.pem --name NAME`.");
   AddValue(push.app, "NAME", push.command.name, ParsePolicyName, "", kNameAbout)->required();
   AddValue(push.app, "FILE", push.command.file, ParseText, "",
            "runtime policy, or - for standard input")
@@ -225,7 +226,8 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
       "a reference state or boot reference values, which have names of their own";
   push.app.add_flag("--measured-boot", push.command.measured_boot, kBootAbout);
   AddValue(push.app, "--key", push.command.key, ParseText, "FILE",
-           "public key (PEM) that policies of this name must be signed with from now on");
+           "public key (PEM) that policies of this name must be signed with from now on, or the "
+           "next one as the present one signed it");
   auto list = Declare<PolicyList>(policy, line, "list", "The verifier's policies",
                                   "  limequat policy list\n  limequat policy list web");
   AddValue(list.app, "NAME", list.command.name, ParsePolicyName, "",

@@ -197,12 +197,15 @@ void DeclareSign(CLI::App& policy, CommandLine& line) {
       policy, line, "sign", "Sign a policy, or add a signature to a signed one (DSSE)",
       "  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem\n"
       "  limequat policy sign policy.json --key key.pem --output policy.dsse.json\n"
-      "  limequat policy sign policy.dsse.json --key second.pem --output policy.dsse.json\n\n"
+      "  limequat policy sign policy.dsse.json --key second.pem --output policy.dsse.json\n"
+      "  limequat policy sign next.pub.pem --name web --key key.pem --output web-key.json\n\n"
       "Keys: ECDSA on P-256, P-384, P-521 (the only ones Keylime verifies), Ed25519, RSA from\n"
       "2048 bits (PSS), as PEM (PKCS#8, SEC 1, PKCS#1) that only its owner may read. The\n"
-      "passphrase of an encrypted key is asked for on the terminal.");
+      "passphrase of an encrypted key is asked for on the terminal. A public key that is signed\n"
+      "takes over from KEY as the one that a name is pinned to: `policy push --key`.");
+  command.now = Now();
   AddValue(app, "FILE", command.file, ParseText, "",
-           "runtime policy, boot reference values or envelope, or -")
+           "runtime policy, boot reference values, public key or envelope, or -")
       ->required();
   AddValue(app, "--key", command.key, ParseText, "FILE", "private key")->required();
   AddValue(app, "--passphrase-file", command.passphrase_file, ParseText, "FILE",

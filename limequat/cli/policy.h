@@ -19,7 +19,7 @@ struct PolicyPush {
   std::string file;
   bool measured_boot = false;  // a reference state
   // File of a public key (PEM) that every policy of this name must be signed with, from
-  // before this push on and for good.
+  // before this push on and for good; or of its envelope, signed with the key of before.
   std::optional<std::string> key;
 
   Result<Ending> Run(Console& console) const;

@@ -17,6 +17,7 @@
 #include "limequat/crypto/key.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/boot_values.h"
+#include "limequat/policy/key_succession.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
@@ -107,6 +108,18 @@ Result<std::string> LabelBootValues(std::string text, const policy::PolicyLabel&
   return policy::WriteBootValues(values);
 }
 
+// Another key takes over under a name: what that key signs counts from then on.
+Result<ToSign> TakeKey(const PolicySign& asked, const crypto::PublicKey& key) {
+  if (!asked.label.name || asked.label.release || asked.label.window != policy::PolicyWindow()) {
+    return UsageError("a public key takes over under a name: give --name, and no other label");
+  }
+  LQ_RETURN_IF_ERROR(policy::CheckSigningKey(key));
+  return ToSign{.payload_type = std::string(policy::kKeySuccessionPayloadType),
+                .payload = policy::WriteKeySuccession(
+                    {.policy_name = *asked.label.name, .key = key, .signed_at = asked.now}),
+                .signatures = {}};
+}
+
 Result<ToSign> ReadPayload(const PolicySign& asked) {
   LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(asked.file, kMaxPolicyInput));
   ToSign to_sign;
@@ -117,6 +130,8 @@ Result<ToSign> ReadPayload(const PolicySign& asked) {
     auto labelled = LabelBootValues(std::move(text), asked.label);
     if (!labelled) return std::move(labelled).error().In(Shown(asked.file));
     to_sign.payload = *std::move(labelled);
+  } else if (const auto key = crypto::PublicKey::FromPem(text); key && !asked.payload_type) {
+    LQ_ASSIGN_OR_RETURN(to_sign, TakeKey(asked, *key));
   } else {
     to_sign.payload_type = asked.payload_type.value_or(std::string(policy::kKeylimePayloadType));
     to_sign.payload = std::move(text);

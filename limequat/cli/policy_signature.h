@@ -24,8 +24,9 @@ struct PolicyCheckSignature {
   Result<Ending> Run(Console& console) const;
 };
 
-// limequat policy sign: makes an envelope of a runtime policy (or, with a payload type,
-// of anything), or adds a signature to an envelope.
+// limequat policy sign: makes an envelope of a runtime policy, of boot reference values, of a
+// public key that takes over under a name (or, with a payload type, of anything), or adds a
+// signature to an envelope.
 struct PolicySign {
   std::string file;
   std::string key;  // private key in PEM, in a file that only its owner reads
@@ -38,6 +39,7 @@ struct PolicySign {
   // and when it holds.
   policy::PolicyLabel label;
   std::optional<std::string> output;  // absent or "-": the envelope is the result
+  Time now{};
 
   Result<Ending> Run(Console& console) const;
 };

@@ -214,14 +214,14 @@ Status Services::RemovePolicy(std::string_view name, PolicyKind kind) {
   return {};
 }
 
-Result<std::string> Services::PinPolicyKey(std::string_view name, std::string pem) {
+Result<std::string> Services::PinPolicyKey(std::string_view name, std::string key) {
   LQ_ASSIGN_OR_RETURN(
       const json::Value document,
-      CallJson(verifier_, http::Method::kPut, PolicyPath(name) + "/key", std::move(pem)));
+      CallJson(verifier_, http::Method::kPut, PolicyPath(name) + "/key", std::move(key)));
   json::ObjectReader in(document, "pinned key");
-  std::string key = in.String("key");
+  std::string id = in.String("key");
   LQ_RETURN_IF_ERROR(in.status());
-  return key;
+  return id;
 }
 
 Result<Services::Pushed> Services::RollBackPolicy(std::string_view name,

@@ -63,9 +63,10 @@ class Services {
                             PolicyKind kind = PolicyKind::kRuntime);
   // kConflict ("verifier.policy_in_use") while machines are held to it; the message names some.
   Status RemovePolicy(std::string_view name, PolicyKind kind = PolicyKind::kRuntime);
-  // From now on policies of this name must be signed with the key `pem`; its identifier
-  // (policy::KeyIdOf). kConflict if the name is pinned to another one.
-  Result<std::string> PinPolicyKey(std::string_view name, std::string pem);
+  // From now on policies of this name must be signed with the key `key` (PEM, or an envelope by
+  // which the present key hands over to another); its identifier (policy::KeyIdOf). kConflict if
+  // the name is pinned to another one.
+  Result<std::string> PinPolicyKey(std::string_view name, std::string key);
   Result<std::vector<wire::PolicyView>> ListPolicies(PolicyKind kind = PolicyKind::kRuntime);
   Result<std::string> FetchPolicy(std::string_view name, PolicyKind kind = PolicyKind::kRuntime);
   struct PolicyVersion {

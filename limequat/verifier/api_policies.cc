@@ -32,9 +32,11 @@ Error UnknownPolicy() {
 // been taken away since (attack A11).
 Result<Response> PushBody(const ApiParts& parts, const wire::AgentId& name, std::string_view body) {
   LQ_ASSIGN_OR_RETURN(const auto key, parts.store.FindPolicyKey(name.text()));
-  auto admitted = parts.policies.Admit(body, key, Now());
+  std::optional<std::string> pem;
+  if (key) pem = key->pem;
+  auto admitted = parts.policies.Admit(body, pem, Now());
   if (!admitted && key && admitted.error().code == ErrorCode::kUntrusted)
-    return Fleet::NotByPinnedKey(name.text(), *key, std::move(admitted).error());
+    return Fleet::NotByPinnedKey(name.text(), key->pem, std::move(admitted).error());
   LQ_ASSIGN_OR_RETURN(const auto policy, std::move(admitted));
   LQ_RETURN_IF_ERROR(CheckSaysSomething(*policy));
   LQ_ASSIGN_OR_RETURN(const std::size_t machines, parts.fleet.PushPolicy(name.text(), body));
@@ -52,11 +54,19 @@ Result<Response> Push(const ApiParts& parts, const Request& request) {
 
 Result<Response> Pin(const ApiParts& parts, const Request& request, Context& context) {
   LQ_ASSIGN_OR_RETURN(wire::AgentId name, wire::AgentId::Parse(request.PathParameter("name")));
-  LQ_ASSIGN_OR_RETURN(const std::string key, parts.fleet.PinPolicyKey(name.text(), request.body));
-  telemetry::LogInfo(
-      "verifier.policy_pinned",
-      {{"policy", name.text()}, {"key", key}, {"by", context.principal().common_name}});
-  return http::Reply(200, json::Serialize(json::Object{{"name", name.text()}, {"key", key}}));
+  LQ_ASSIGN_OR_RETURN(const Fleet::Pinned pinned,
+                      parts.fleet.PinPolicyKey(name.text(), request.body));
+  const std::string& by = context.principal().common_name;
+  if (pinned.before.empty()) {
+    telemetry::LogInfo("verifier.policy_pinned",
+                       {{"policy", name.text()}, {"key", pinned.key}, {"by", by}});
+  } else {
+    telemetry::LogInfo(
+        "verifier.policy_key_replaced",
+        {{"policy", name.text()}, {"key", pinned.key}, {"before", pinned.before}, {"by", by}});
+  }
+  return http::Reply(200,
+                     json::Serialize(json::Object{{"name", name.text()}, {"key", pinned.key}}));
 }
 
 // {"version": n}, or the version before the present one.

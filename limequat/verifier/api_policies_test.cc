@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "limequat/policy/key_succession.h"
 #include "limequat/policy/testing/boot_values.h"
 #include "limequat/verifier/api_for_test.h"
+#include "limequat/verifier/clock.h"
 #include "limequat/wire/policy_view.h"
 
 // /api/v1/policies.
@@ -203,6 +205,15 @@ class PinnedPoliciesTest : public PoliciesApiTest {
   ApiAnswer Pin(const crypto::PrivateKey& key) {
     return Put("/api/v1/policies/web/key", key.public_key().ToPem());
   }
+  // Says that `next` takes over under the name, signed with `signer`.
+  ApiAnswer HandOver(const crypto::PrivateKey& signer, const crypto::PrivateKey& next,
+                     std::string name = "web", Time signed_at = Now(),
+                     std::string_view type = policy::kKeySuccessionPayloadType) {
+    const std::string payload = policy::WriteKeySuccession(
+        {.policy_name = std::move(name), .key = next.public_key(), .signed_at = signed_at});
+    return Put("/api/v1/policies/web/key",
+               policy::WriteEnvelope(type, payload, {*policy::SignPayload(type, payload, signer)}));
+  }
 
   const crypto::PrivateKey key_ = crypto::PrivateKey::GenerateEd25519();
   const crypto::PrivateKey other_ = crypto::PrivateKey::GenerateEd25519();
@@ -235,6 +246,53 @@ TEST_F(PinnedPoliciesTest, Attack_A11_TheKeyStaysWhateverIsPinnedNext) {
   Restart();
   EXPECT_EQ(Pin(other_).Error(), "409 verifier.policy_key");
   EXPECT_EQ(Put("/api/v1/policies/web", PolicyListing("/usr/bin/a")).status, 403);
+}
+
+TEST_F(PinnedPoliciesTest, AnotherKeyTakesOverIfThePresentOneSignsIt) {
+  ASSERT_EQ(Pin(key_).status, 200);
+  ASSERT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", key_)).status, 200);
+  const ApiAnswer handed = HandOver(key_, other_);
+  EXPECT_EQ(handed.status, 200);
+  EXPECT_EQ(handed.body,
+            fmt::format(R"({{"name":"web","key":"{}"}})", policy::KeyIdOf(other_.public_key())));
+  EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/b", key_)).Error(),
+            "403 policy.signature");
+  EXPECT_EQ(Get("/api/v1/policies/web").body, Signed("/usr/bin/a", key_))
+      << "the present one stays";
+  EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/b", other_)).status, 200);
+  Stop();
+  Restart();
+  EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", key_)).status, 403);
+  EXPECT_EQ(HandOver(key_, other_).status, 200) << "the same once more";
+}
+
+TEST_F(PinnedPoliciesTest, Attack_A11_OnlyThePresentKeyHandsOver) {
+  EXPECT_EQ(HandOver(key_, other_).Error(), "409 verifier.policy_key") << "there is none yet";
+  ASSERT_EQ(Pin(key_).status, 200);
+  const auto third = crypto::PrivateKey::GenerateEd25519();
+  EXPECT_EQ(HandOver(other_, other_).Error(), "403 verifier.policy_key_signature");
+  EXPECT_EQ(HandOver(third, other_).Error(), "403 verifier.policy_key_signature");
+  EXPECT_EQ(HandOver(key_, other_, "web", Now(), policy::kKeylimePayloadType).Error(),
+            "403 verifier.policy_key_signature")
+      << "no policy that was signed once is a statement";
+  EXPECT_EQ(HandOver(key_, other_, "base").Error(), "403 verifier.policy_name");
+  EXPECT_EQ(HandOver(key_, other_, "").Error(), "403 verifier.policy_name") << "for any name";
+  EXPECT_EQ(Put("/api/v1/policies/web/key", Signed("/usr/bin/a", key_)).Error(),
+            "403 verifier.policy_key_signature");
+  EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", other_)).status, 403);
+  EXPECT_EQ(Put("/api/v1/policies/web", Signed("/usr/bin/a", key_)).status, 200);
+}
+
+TEST_F(PinnedPoliciesTest, Attack_A11_AStatementIsNotPlayedAgainAfterTheNextOne) {
+  ASSERT_EQ(Pin(key_).status, 200);
+  EXPECT_EQ(HandOver(key_, other_, "web", Now() - std::chrono::hours(1)).Error(),
+            "409 verifier.policy_key")
+      << "of before the key was pinned";
+  EXPECT_EQ(HandOver(key_, other_, "web", Now() + std::chrono::hours(1)).Error(),
+            "409 verifier.policy_key")
+      << "dated ahead, it would count again";
+  EXPECT_EQ(HandOver(key_, other_, "web", Now() + std::chrono::minutes(1)).status, 200)
+      << "clocks differ";
 }
 
 TEST_F(PinnedPoliciesTest, AListTellsTheKeyOfEachName) {

@@ -92,10 +92,18 @@ class Fleet {
                                  Push push = Push::kEither);
   // From now on every runtime policy that comes under this name, in whatever way, must be
   // signed with the key `pem`, besides what this verifier's configuration asks for (attack
-  // A11); the present one stays as it is. Nothing takes the key away: whoever may push must
-  // not choose whose signature that needs. The key's identifier (policy::KeyIdOf).
-  // kMalformed ("verifier.policy_key") for what is no such key, kConflict if there is another.
-  Result<std::string> PinPolicyKey(std::string_view name, std::string_view pem);
+  // A11); the present one stays as it is. Nothing takes the key away but its own signature:
+  // whoever may push must not choose whose signature that needs. `key` is a public key (PEM),
+  // or an envelope with a policy::KeySuccession, signed with the present one.
+  // kMalformed ("verifier.policy_key") for what is none of these, kConflict if there is another
+  // key, or for a statement of before it was pinned; kUntrusted ("verifier.policy_key_signature")
+  // for a statement that the present key did not sign, ("verifier.policy_name") for one about
+  // another name.
+  struct Pinned {
+    std::string key;     // its identifier (policy::KeyIdOf)
+    std::string before;  // of the key that it took over from, or ""
+  };
+  Result<Pinned> PinPolicyKey(std::string_view name, std::string_view key);
   // `error` of a policy that came under a name that is pinned to `pem`, with the key's identifier.
   static Error NotByPinnedKey(std::string_view name, std::string_view pem, Error error);
   // Every name that is pinned, whether it has a policy or not, with its key's identifier.
@@ -148,6 +156,9 @@ class Fleet {
   // removed.
   static Status CheckFollows(std::string_view name, const std::optional<PolicyLabel>& before,
                              const std::optional<PolicyLabel>& next);
+  // PinPolicyKey of an envelope.
+  Result<Pinned> ReplacePolicyKeyLocked(std::string_view name,
+                                        const policy::UnverifiedEnvelope& envelope);
   // If the name is pinned to a key: the errors of PolicyShelf::VerifySender with it.
   Status CheckPinnedKey(std::string_view name, std::string_view body);
   // fleet_layers.cc

@@ -155,8 +155,16 @@ class Store {
   // The public key (PEM) that policies of this name must be signed with. Nothing takes it
   // away, whether the name has a policy or not. An error of sql if it has a key already.
   Status AddPolicyKey(std::string_view name, std::string_view key, Time now);
+  // Puts `key` in the place of `before`. kConflict ("verifier.policy_key") if that is not the
+  // name's key.
+  Status ReplacePolicyKey(std::string_view name, std::string_view before, std::string_view key,
+                          Time now);
+  struct PolicyKey {
+    std::string pem;
+    Time pinned{};
+  };
   // nullopt if the name has none.
-  Result<std::optional<std::string>> FindPolicyKey(std::string_view name);
+  Result<std::optional<PolicyKey>> FindPolicyKey(std::string_view name);
   // All of them by name, whether the name has a policy or not.
   using PolicyKeys = std::map<std::string, std::string, std::less<>>;
   Result<PolicyKeys> ListPolicyKeys();

@@ -19,14 +19,31 @@ Status Store::AddPolicyKey(std::string_view name, std::string_view key, Time now
   });
 }
 
-Result<std::optional<std::string>> Store::FindPolicyKey(std::string_view name) {
-  std::optional<std::string> key;
+Status Store::ReplacePolicyKey(std::string_view name, std::string_view before, std::string_view key,
+                               Time now) {
+  return database_->Write(Patience(), [&](Connection& connection) -> Status {
+    LQ_ASSIGN_OR_RETURN(
+        const auto changed,
+        connection.Execute(
+            "UPDATE policy_keys SET key_pem = ?, pinned_us = ? WHERE name = ? AND key_pem = ?",
+            {std::string(key), Micros(now), std::string(name), std::string(before)}));
+    if (changed == 1) return {};
+    return Conflict("verifier.policy_key", "the name is pinned to another key by now");
+  });
+}
+
+Result<std::optional<Store::PolicyKey>> Store::FindPolicyKey(std::string_view name) {
+  std::optional<PolicyKey> key;
   LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
     LQ_ASSIGN_OR_RETURN(
         const auto rows,
-        connection.Query("SELECT key_pem FROM policy_keys WHERE name = ?", {std::string(name)}));
+        connection.Query("SELECT key_pem, pinned_us FROM policy_keys WHERE name = ?",
+                         {std::string(name)}));
     if (rows.empty()) return {};
-    LQ_ASSIGN_OR_RETURN(key, rows[0].Text(0));
+    key.emplace();
+    LQ_ASSIGN_OR_RETURN(key->pem, rows[0].Text(0));
+    LQ_ASSIGN_OR_RETURN(const std::int64_t pinned, rows[0].Int(1));
+    key->pinned = FromMicros(pinned);
     return {};
   }));
   return key;

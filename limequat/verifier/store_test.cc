@@ -288,8 +288,20 @@ TEST_F(StoreTest, KeysOfNamesAreKept) {
   EXPECT_FALSE(store_->AddPolicyKey("web", "three", kNow)) << "for good";
   Reopen();
   EXPECT_EQ(*store_->ListPolicyKeys(), (Store::PolicyKeys{{"base", "two"}, {"web", "one"}}));
-  EXPECT_EQ(*store_->FindPolicyKey("web"), "one");
-  EXPECT_EQ(*store_->FindPolicyKey("other"), std::nullopt);
+  EXPECT_EQ(store_->FindPolicyKey("web")->value().pem, "one");
+  EXPECT_EQ(store_->FindPolicyKey("web")->value().pinned, kNow);
+  EXPECT_FALSE(store_->FindPolicyKey("other")->has_value());
+}
+
+TEST_F(StoreTest, AKeyIsReplacedInThePlaceOfTheOneThatWasThere) {
+  const Time later = kNow + std::chrono::seconds(1);
+  EXPECT_EQ(IdOf(store_->ReplacePolicyKey("web", "one", "two", later)), "verifier.policy_key");
+  ASSERT_TRUE(store_->AddPolicyKey("web", "one", kNow));
+  ASSERT_TRUE(store_->AddPolicyKey("base", "one", kNow));
+  EXPECT_EQ(IdOf(store_->ReplacePolicyKey("web", "other", "two", later)), "verifier.policy_key");
+  EXPECT_TRUE(store_->ReplacePolicyKey("web", "one", "two", later));
+  EXPECT_EQ(*store_->ListPolicyKeys(), (Store::PolicyKeys{{"base", "one"}, {"web", "two"}}));
+  EXPECT_EQ(store_->FindPolicyKey("web")->value().pinned, later);
 }
 
 TEST_F(StoreTest, PoliciesHaveVersionsUpToTheirBound) {

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -53,6 +54,45 @@ class ListTest(PolicyNamesTest):
         heading, *rows = self.operator("policy", "list", "-o", "table").out.decode().splitlines()
         self.assertTrue(heading.endswith("SIGNED BY"), heading)
         self.assertEqual([row.split()[-1] for row in rows], [key, "-", "-"])
+
+
+class SuccessionTest(PolicyNamesTest):
+    """A key that a name is pinned to hands over to another."""
+
+    def key(self, name: str) -> tuple[Path, Path]:
+        private, public = self.folder / f"{name}.key", self.folder / f"{name}.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", private], check=True, capture_output=True)
+        subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True, capture_output=True)
+        private.chmod(0o600)
+        return private, public
+
+    def sign(self, file: Path, key: Path, *words: object) -> Path:
+        path = self.folder / f"{file.stem}-by-{key.stem}.json"
+        done = self.run_limequat("policy", "sign", file, "--key", key, "--output", path, *words)
+        self.assertEqual(done.status, 0, done.err)
+        return path
+
+    def test_the_next_key_takes_over_if_the_present_one_signed_it(self) -> None:
+        (first, first_public), (second, second_public) = self.key("first"), self.key("second")
+        policy = self.policy("/usr/bin/a")
+        by_first, by_second = self.sign(policy, first), self.sign(policy, second)
+        self.push("web", by_first, "--key", first_public)
+        self.assert_error(self.operator("policy", "push", "web", by_second, "--key", second_public), 1, "verifier.policy_key")
+        forged, foreign = self.sign(second_public, second, "--name", "web"), self.sign(second_public, first, "--name", "base")
+        self.assert_error(self.operator("policy", "push", "web", by_second, "--key", forged), 5, "verifier.policy_key_signature")
+        self.assert_error(self.operator("policy", "push", "web", by_second, "--key", foreign), 5, "verifier.policy_name")
+        before = self.operator("policy", "list").json()["policies"][0]["signed_by"]
+        self.push("web", by_second, "--key", self.sign(second_public, first, "--name", "web"))
+        after = self.operator("policy", "list").json()["policies"][0]["signed_by"]
+        self.assertNotEqual(before, after)
+        self.assertRegex(self.log("verifier").read_text(), rf"verifier\.policy_key_replaced policy=web key={after} before={before} by=operator\n")
+        self.assert_error(self.operator("policy", "push", "web", by_first), 5, "policy.signature")
+        self.assert_error(self.operator("policy", "rollback", "web"), 5, "policy.signature")
+
+    def test_usage(self) -> None:
+        private, public = self.key("any")
+        for words in ((), ("--release", "1"), ("--name", "web", "--release", "1")):
+            self.assert_error(self.run_limequat("policy", "sign", public, "--key", private, *words), 2, "cli.usage")
 
 
 class RemovalTest(PolicyNamesTest):
