@@ -91,8 +91,8 @@ TEST_F(MachinesApiTest, OneMachine) {
   std::string members;
   for (const auto& [name, value] : *answer.document.as_object()) members += name + " ";
   EXPECT_EQ(members,
-            "agent_id integrity trusted open_incidents identity baseline policy layers boot_policy "
-            "boot_reference address "
+            "agent_id integrity trusted open_incidents identity baseline policy labels layers "
+            "boot_policy boot_reference address "
             "evidence_time evidence_age_seconds attestations boots ima_entries last_problem ");
   const auto view = wire::ParseMachineView(answer.document);
   ASSERT_TRUE(view) << view.error().message;

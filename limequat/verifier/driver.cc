@@ -87,6 +87,12 @@ void Machine::Change(std::int64_t generation, Time now, std::function<void(Enrol
   });
 }
 
+void Machine::WaitForChanges() {
+  std::promise<void> seen;
+  strand_.Post([&seen] { seen.set_value(); });
+  seen.get_future().wait();
+}
+
 void Machine::StopAndWait() {
   std::promise<void> seen;
   strand_.Post([self = shared_from_this(), &seen] {

@@ -28,6 +28,8 @@ class Machine : public std::enable_shared_from_this<Machine> {
   // Changes its enrolment as it is when this call's turn comes: of two changes that come
   // close together, the second is made to what the first left. `generation`: of the change.
   void Change(std::int64_t generation, Time now, std::function<void(Enrolment&)> change);
+  // Waits until what was changed before is so. Not to be called on an I/O thread of the runtime.
+  void WaitForChanges();
   // Ends the machine and waits until its strand has seen it: nothing is sent
   // afterwards. Not to be called on an I/O thread of the runtime.
   void StopAndWait();

@@ -16,10 +16,19 @@
 
 namespace limequat::verifier {
 
+// What a machine is bound by. Its layers are those of its labels, in their order, then its own,
+// each policy once, where it comes first (Layering).
+struct Binding {
+  std::vector<std::string> labels;
+  std::vector<std::string> policies;  // its own
+  friend auto operator<=>(const Binding&, const Binding&) = default;
+};
+
 // One layer of a machine's policy: a policy's name, whose present version it follows.
 struct BoundLayer {
   std::string policy;
   std::int64_t version = 0;  // of the name, as the store counts them
+  std::string label = {};    // through which it came, "" if it is the machine's own
 };
 
 // What an operator or a Keylime tenant said about one machine, checked and typed.
@@ -35,9 +44,11 @@ struct Enrolment {
   std::optional<crypto::Certificate> transport_certificate;
   std::string api_version = "2.6";
 
-  // What the attestations are held against; `reference.policy` is what `layers` make
-  // together, in their order, shared by all machines that have the same; null without any.
+  // What the attestations are held against; `reference.policy` is what `layers`, those of
+  // `bound`, make together, in their order, shared by all machines that have the same; null
+  // without any.
   appraise::Reference reference;
+  Binding bound = {};
   std::vector<BoundLayer> layers;
   // Name of the reference state or the reference values for measured boot, "" if none, and
   // the policy that goes by it; nullopt: the one that this verifier usually uses. `model` is

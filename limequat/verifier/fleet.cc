@@ -57,9 +57,7 @@ Status Fleet::Start() {
 Status Fleet::BindStored(StoredMachine& stored, KnownBoots& known, Layering& layering) {
   Enrolment& enrolment = stored.enrolment;
   LQ_RETURN_IF_ERROR(BindStoredBoot(enrolment, known));
-  std::vector<std::string> names;
-  for (const BoundLayer& layer : enrolment.layers) names.push_back(layer.policy);
-  LQ_ASSIGN_OR_RETURN(Layered layered, layering.Of(names));
+  LQ_ASSIGN_OR_RETURN(Layered layered, layering.Of(enrolment.bound));
   enrolment.layers = std::move(layered.layers);
   enrolment.reference.policy = std::move(layered.set);
   // What is remembered of it was written under that hash (attack A14).

@@ -22,6 +22,7 @@
 #include "limequat/verifier/machine.h"
 #include "limequat/verifier/policy_shelf.h"
 #include "limequat/verifier/store.h"
+#include "limequat/wire/label.h"
 
 namespace limequat::verifier {
 
@@ -60,14 +61,15 @@ class Fleet {
   // they show as unknown, never as good.
   Status Start();
 
-  // Enrols a machine and starts asking it. `policies`: its layers in order, each one content
-  // to store under a name first, or a name that exists; without any the machine is
-  // unpoliced. kConflict ("verifier.enrolled") if it exists, ("verifier.policy_exists") if
-  // the name has other content: an enrolment never changes what other machines are held
-  // against. kMalformed for a policy that is none, kUntrusted for an envelope that
-  // PolicyShelf::Admit did not let in before, or ("verifier.policy_name") for a policy that is
-  // made for another name, kUnavailable ("verifier.full") beyond FleetOptions::max_machines,
-  // and the errors of Layering::Of. Nothing is changed then.
+  // Enrols a machine and starts asking it. `policies`: its own layers in order, each one content
+  // to store under a name first, or a name that exists; they come behind those of its labels
+  // (`enrolment.bound.labels`). Without any the machine is unpoliced. kConflict
+  // ("verifier.enrolled") if it exists, ("verifier.policy_exists") if the name has other content:
+  // an enrolment never changes what other machines are held against. kMalformed for a policy that
+  // is none, kUntrusted for an envelope that PolicyShelf::Admit did not let in before, or
+  // ("verifier.policy_name") for a policy that is made for another name, kUnavailable
+  // ("verifier.full") beyond FleetOptions::max_machines, and the errors of Layering::Of. Nothing is
+  // changed then.
   struct PolicyChoice {
     std::string name;
     std::optional<std::string> body = std::nullopt;
@@ -78,6 +80,12 @@ class Fleet {
   // kMalformed ("verifier.boot_policy"), kUntrusted ("verifier.boot_policy_signature").
   Status Enrol(Enrolment enrolment, const std::vector<PolicyChoice>& policies,
                const std::optional<PolicyChoice>& boot = std::nullopt);
+  // Binds a machine by other labels, or other policies of its own, in place of what it has: what
+  // `change` leaves out stays. Its whole list is appraised again, and what was found before is
+  // dropped; baseline, incidents and what is known of its boot stay. Returns when the machine is
+  // held to it. kNotFound ("verifier.unknown_agent"), and the errors of Layering::Of; nothing is
+  // changed then. Not to be called on an I/O thread of the runtime.
+  Status Update(const wire::AgentId& id, const wire::MachineChange& change);
   // Removes a machine. When it returns, nothing more is sent to it (attack A20).
   // kNotFound ("verifier.unknown_agent").
   Status Remove(const wire::AgentId& id);
@@ -111,8 +119,17 @@ class Fleet {
   Result<PinnedKeys> ListPinnedKeys();
   // Removes the name and every version of it; a key it is pinned to stays. kNotFound
   // ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use") while any machine has it
-  // as a layer.
+  // as a layer, or any label names it.
   Status RemovePolicy(std::string_view name);
+  // Keeps the label as this list of policies, and appraises the whole list of every machine that
+  // carries it again; none if it is the list that it was. One machine that cannot be held to it
+  // refuses it for all: the errors of Layering::Of with the machine's name, also those of the
+  // list by itself, and kUnavailable ("verifier.full") beyond kMaxLabels. Nothing is changed
+  // then. The number of machines appraised again.
+  Result<std::size_t> PutLabel(std::string_view name, const std::vector<std::string>& policies);
+  // kNotFound ("verifier.unknown_label"), kConflict ("verifier.label_in_use") while any machine
+  // carries it.
+  Status RemoveLabel(std::string_view name);
   // As PushPolicy, for a reference state of measured boot, or for reference values, whose release
   // rises with each content: every machine bound to it is asked to show its boot in full.
   Result<std::size_t> PushBootPolicy(std::string_view name, std::string_view body, Push push);
@@ -162,7 +179,8 @@ class Fleet {
   // If the name is pinned to a key: the errors of PolicyShelf::VerifySender with it.
   Status CheckPinnedKey(std::string_view name, std::string_view body);
   // fleet_layers.cc
-  // Gives an enrolment the layers that it chose; content that came along is stored.
+  // Gives an enrolment the layers of its labels and those that it chose; content that came along
+  // is stored.
   Status BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& choices);
   Status CheckSuccession(std::string_view name, const policy::RuntimePolicy& next);
   // A machine that is to be held to something else.
@@ -171,7 +189,14 @@ class Fleet {
     std::shared_ptr<Machine> machine;  // null: it could not be read at start
     Layered layered;
   };
-  Result<std::vector<Move>> MovesLocked(std::string_view name, Layering& layering);
+  // What each of these is held to from now on: those for whom that is something else, or all.
+  enum class MovesOf { kChanged, kAll };
+  Result<std::vector<Move>> MovesLocked(const std::vector<Store::Follower>& followers,
+                                        Layering& layering, MovesOf moves_of);
+  static std::vector<Store::Move> ToStore(const std::vector<Move>& moves);
+  // After the store has taken them: `rebound` is what it said of each.
+  static void MoveLocked(const std::vector<Move>& moves, const std::vector<Store::Rebound>& rebound,
+                         Time now);
   // `policy` is what `body` says.
   Result<std::size_t> PushPolicyLocked(std::string_view name, std::string_view body,
                                        const std::shared_ptr<const policy::RuntimePolicy>& policy);

@@ -25,10 +25,10 @@ std::optional<PolicyLabel> LabelOf(const policy::RuntimePolicy& policy) {
 
 Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& choices) {
   Layering layering(parts_.store, parts_.policies);
-  std::vector<std::string> names;
+  Binding bound{.labels = enrolment.bound.labels, .policies = {}};
   std::vector<std::pair<const PolicyChoice*, std::shared_ptr<const policy::RuntimePolicy>>> sent;
   for (const PolicyChoice& choice : choices) {
-    names.push_back(choice.name);
+    bound.policies.push_back(choice.name);
     if (!choice.body) continue;
     LQ_ASSIGN_OR_RETURN(auto policy, parts_.policies.Get(*choice.body));
     LQ_RETURN_IF_ERROR(CheckIsFor(policy->name(), choice.name));
@@ -43,12 +43,13 @@ Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& 
     LQ_RETURN_IF_ERROR(layering.Assume(choice.name, policy));
     sent.emplace_back(&choice, std::move(policy));
   }
-  LQ_ASSIGN_OR_RETURN(Layered bound, layering.Of(names));
+  LQ_ASSIGN_OR_RETURN(Layered layered, layering.Of(bound));
   for (const auto& [choice, policy] : sent) {
     LQ_RETURN_IF_ERROR(PushPolicyLocked(choice->name, *choice->body, policy));
   }
-  enrolment.layers = std::move(bound.layers);
-  enrolment.reference.policy = std::move(bound.set);
+  enrolment.bound = std::move(bound);
+  enrolment.layers = std::move(layered.layers);
+  enrolment.reference.policy = std::move(layered.set);
   return {};
 }
 
@@ -117,14 +118,13 @@ Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy
   return CheckFollows(name, LabelOf(*present), LabelOf(next));
 }
 
-// Every machine with a layer of this name, and what it is held to from now on. Whoever is
-// asked at all must follow: one that cannot refuses the whole change.
-Result<std::vector<Fleet::Move>> Fleet::MovesLocked(std::string_view name, Layering& layering) {
-  LQ_ASSIGN_OR_RETURN(const auto followers, parts_.store.FindFollowers(name));
+// Whoever is asked at all must follow: one that cannot refuses the whole change.
+Result<std::vector<Fleet::Move>> Fleet::MovesLocked(const std::vector<Store::Follower>& followers,
+                                                    Layering& layering, MovesOf moves_of) {
   std::vector<Move> moves;
   for (const Store::Follower& follower : followers) {
     auto machine = FindMachine(follower.agent_id);
-    auto layered = layering.Of(follower.layers);
+    auto layered = layering.Of(follower.bound);
     // Another layer of it is lost: it was left out at start, and hinders nobody.
     if (!layered && machine == nullptr) {
       telemetry::LogError("verifier.machine_unreadable", layered.error(),
@@ -132,7 +132,8 @@ Result<std::vector<Fleet::Move>> Fleet::MovesLocked(std::string_view name, Layer
       continue;
     }
     if (!layered) return std::move(layered).error().In(follower.agent_id);
-    if (layered->set->hash().hex() == follower.policy_hash) continue;
+    const bool same = layered->set->hash().hex() == follower.policy_hash;
+    if (same && moves_of == MovesOf::kChanged) continue;
     moves.push_back({.agent_id = follower.agent_id,
                      .machine = std::move(machine),
                      .layered = *std::move(layered)});
@@ -147,15 +148,26 @@ Result<std::size_t> Fleet::PushPolicyLocked(
   const Time now = Now();
   Layering layering(parts_.store, parts_.policies);
   LQ_RETURN_IF_ERROR(layering.Assume(name, policy));
-  LQ_ASSIGN_OR_RETURN(const std::vector<Move> moves, MovesLocked(name, layering));
+  LQ_ASSIGN_OR_RETURN(const auto followers, parts_.store.FindFollowers(name));
+  LQ_ASSIGN_OR_RETURN(const auto moves, MovesLocked(followers, layering, MovesOf::kChanged));
+  LQ_ASSIGN_OR_RETURN(const auto rebound, parts_.store.PutPolicy({.name = std::string(name),
+                                                                  .hash = policy->hash(),
+                                                                  .body = std::string(body)},
+                                                                 ToStore(moves), now));
+  MoveLocked(moves, rebound, now);
+  return rebound.size();
+}
+
+std::vector<Store::Move> Fleet::ToStore(const std::vector<Move>& moves) {
   std::vector<Store::Move> stored;
   for (const Move& move : moves) {
     stored.push_back({.agent_id = move.agent_id, .policy_hash = move.layered.set->hash()});
   }
-  LQ_ASSIGN_OR_RETURN(auto rebound, parts_.store.PutPolicy({.name = std::string(name),
-                                                            .hash = policy->hash(),
-                                                            .body = std::string(body)},
-                                                           stored, now));
+  return stored;
+}
+
+void Fleet::MoveLocked(const std::vector<Move>& moves, const std::vector<Store::Rebound>& rebound,
+                       Time now) {
   for (std::size_t i = 0; i < moves.size(); ++i) {
     if (moves[i].machine == nullptr) continue;
     moves[i].machine->Change(rebound[i].generation, now,
@@ -164,7 +176,6 @@ Result<std::size_t> Fleet::PushPolicyLocked(
                                enrolment.reference.policy = layered.set;
                              });
   }
-  return rebound.size();
 }
 
 }  // namespace limequat::verifier

@@ -1,5 +1,7 @@
 #include "limequat/verifier/layering.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +16,28 @@ namespace {
 Error Lost(std::string_view name, std::string_view why) {
   return Internal("verifier.policy_lost",
                   fmt::format("the policy {} {}", EscapeForDisplay(name, 128), why));
+}
+
+// Adds those of one list, which names each at most once, to what there is. Any number of names
+// costs no more than policy::kMaxLayers do.
+Status AddLayers(const std::vector<std::string>& policies, const std::string& label,
+                 std::vector<BoundLayer>& layers) {
+  const std::size_t before = layers.size();
+  std::set<std::string_view> named;
+  for (const std::string& policy : policies) {
+    if (!named.insert(policy).second) {
+      return Malformed("policy.layers",
+                       fmt::format("two layers are named '{}'", EscapeForDisplay(policy, 128)));
+    }
+    const auto end = layers.begin() + static_cast<std::ptrdiff_t>(before);
+    if (std::ranges::find(layers.begin(), end, policy, &BoundLayer::policy) != end) continue;
+    if (layers.size() == policy::kMaxLayers) {
+      return Malformed("policy.layers",
+                       fmt::format("more than {} layers, labels included", policy::kMaxLayers));
+    }
+    layers.push_back({.policy = policy, .version = 0, .label = label});
+  }
+  return {};
 }
 
 }  // namespace
@@ -50,23 +74,48 @@ Result<Layering::Known> Layering::Find(const std::string& name) {
       .first->second;
 }
 
-Result<Layered> Layering::Of(const std::vector<std::string>& names) {
-  if (const auto known = lists_.find(names); known != lists_.end()) return known->second;
+void Layering::AssumeLabel(std::string_view label, std::vector<std::string> policies) {
+  labels_[std::string(label)] = std::move(policies);
+}
+
+Result<std::vector<std::string>> Layering::PoliciesOf(const std::string& label) {
+  if (const auto known = labels_.find(label); known != labels_.end()) return known->second;
+  LQ_ASSIGN_OR_RETURN(auto found, store_.FindLabel(label));
+  if (!found) {
+    return NotFound("verifier.unknown_label",
+                    fmt::format("there is no label {}", EscapeForDisplay(label, 128)));
+  }
+  return labels_.emplace(label, std::move(found->policies)).first->second;
+}
+
+Result<std::vector<BoundLayer>> Layering::Expand(const Binding& bound) {
+  std::vector<BoundLayer> layers;
+  for (const std::string& label : bound.labels) {
+    LQ_ASSIGN_OR_RETURN(const auto policies, PoliciesOf(label));
+    LQ_RETURN_IF_ERROR(AddLayers(policies, label, layers));
+  }
+  LQ_RETURN_IF_ERROR(AddLayers(bound.policies, "", layers));
+  return layers;
+}
+
+Result<Layered> Layering::Of(const Binding& bound) {
+  if (const auto known = lists_.find(bound); known != lists_.end()) return known->second;
   Layered made;
+  LQ_ASSIGN_OR_RETURN(made.layers, Expand(bound));
   std::vector<policy::PolicyLayer> layers;
-  for (const std::string& name : names) {
-    LQ_ASSIGN_OR_RETURN(Known known, Find(name));
-    made.layers.push_back({.policy = name, .version = known.version});
-    layers.push_back({.name = name, .policy = std::move(known.policy)});
+  for (BoundLayer& layer : made.layers) {
+    LQ_ASSIGN_OR_RETURN(Known known, Find(layer.policy));
+    layer.version = known.version;
+    layers.push_back({.name = layer.policy, .policy = std::move(known.policy)});
   }
   if (!layers.empty()) {
     LQ_ASSIGN_OR_RETURN(made.set, shelf_.Compose(std::move(layers)));
   }
-  if (names.size() > 1 && made.set->says_nothing()) {
+  if (made.layers.size() > 1 && made.set->says_nothing()) {
     return Malformed("verifier.policy_says_nothing",
                      "the layers are refused together: " + made.set->why_it_says_nothing());
   }
-  return lists_.emplace(names, std::move(made)).first->second;
+  return lists_.emplace(bound, std::move(made)).first->second;
 }
 
 }  // namespace limequat::verifier

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,9 +22,9 @@ struct Layered {
   std::shared_ptr<const policy::PolicySet> set;
 };
 
-// Makes machines' policies of the names that they are bound by. Each policy is read and each
-// list composed once, however many machines have it. Lives as long as one change of the
-// fleet does: what others store meanwhile is not seen.
+// Makes machines' policies of the labels and names that they are bound by. Each label and each
+// policy is read and each list composed once, however many machines have it. Lives as long as
+// one change of the fleet does: what others store meanwhile is not seen.
 class Layering {
  public:
   Layering(Store& store, PolicyShelf& shelf) : store_(store), shelf_(shelf) {}
@@ -32,12 +33,19 @@ class Layering {
   // the present one (Store::PutPolicy). Errors of the store.
   Status Assume(std::string_view name, std::shared_ptr<const policy::RuntimePolicy> policy);
 
-  // What stands under these names, in this order. kNotFound ("verifier.unknown_policy") for a
-  // name that was never pushed, kInternal ("verifier.policy_lost") for content that is gone or
-  // cannot be read, kMalformed ("verifier.policy_says_nothing") for several layers that
-  // together say nothing: the machine would be unpoliced (attack A10), and whoever gives it
-  // layers does not mean that. Also the errors of PolicySet::Compose.
-  Result<Layered> Of(const std::vector<std::string>& names);
+  // As if the label were kept as this list.
+  void AssumeLabel(std::string_view label, std::vector<std::string> policies);
+
+  // What a machine is held to that is bound by this: the layers of its labels in their order,
+  // then its own. A policy that several of them name is one layer, where it comes first.
+  // kMalformed ("policy.layers") for more than policy::kMaxLayers, or a name that one list has
+  // twice: no policy is read then. kNotFound ("verifier.unknown_label") for a label that is not
+  // kept, ("verifier.unknown_policy") for a name that was never pushed, kInternal
+  // ("verifier.policy_lost") for content that is gone or cannot be read, kMalformed
+  // ("verifier.policy_says_nothing") for several layers that together say nothing: the machine
+  // would be unpoliced (attack A10), and whoever gives it layers does not mean that. Also the
+  // errors of PolicySet::Compose.
+  Result<Layered> Of(const Binding& bound);
 
  private:
   struct Known {
@@ -45,11 +53,15 @@ class Layering {
     std::int64_t version = 0;
   };
   Result<Known> Find(const std::string& name);
+  Result<std::vector<std::string>> PoliciesOf(const std::string& label);
+  // The layers of `bound` without their versions.
+  Result<std::vector<BoundLayer>> Expand(const Binding& bound);
 
   Store& store_;
   PolicyShelf& shelf_;
   std::map<std::string, Known, std::less<>> policies_;
-  std::map<std::vector<std::string>, Layered> lists_;
+  std::map<std::string, std::vector<std::string>, std::less<>> labels_;
+  std::map<Binding, Layered> lists_;
 };
 
 }  // namespace limequat::verifier

@@ -117,8 +117,21 @@ const sql::Migration kBootEvidence{
         "CREATE INDEX machine_boots_by_log ON machine_boots (log_hash)",
     }};
 
+const sql::Migration kLabels{
+    .version = 8,
+    .name = "labels of machines",
+    .statements = {
+        "CREATE TABLE labels (name VARCHAR(128) NOT NULL PRIMARY KEY)",
+        "CREATE TABLE label_layers (label VARCHAR(128) NOT NULL, position BIGINT NOT NULL, "
+        "policy_name VARCHAR(255) NOT NULL, PRIMARY KEY (label, position))",
+        "CREATE INDEX label_layers_by_policy ON label_layers (policy_name)",
+        "CREATE TABLE machine_labels (agent_id VARCHAR(128) NOT NULL, position BIGINT NOT NULL, "
+        "label VARCHAR(128) NOT NULL, PRIMARY KEY (agent_id, position))",
+        "CREATE INDEX machine_labels_by_label ON machine_labels (label)",
+    }};
+
 const std::array kMigrations = {kFirst,  kPolicyVersions,  kBootPolicies, kPolicyKeys,
-                                kLayers, kRemovedPolicies, kBootEvidence};
+                                kLayers, kRemovedPolicies, kBootEvidence, kLabels};
 
 }  // namespace
 

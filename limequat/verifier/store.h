@@ -25,6 +25,8 @@ inline constexpr int kFailuresKept = 20;
 inline constexpr int kVersionsKept = 10;
 // How many of the machines that keep a policy from being removed are named.
 inline constexpr std::int64_t kUsersNamed = 3;
+// Bound of the labels of one verifier; more are refused.
+inline constexpr std::int64_t kMaxLabels = 1000;
 
 struct StoredPolicy {
   std::string name;
@@ -39,8 +41,15 @@ struct PolicyVersion {
   Time pushed{};
 };
 
+// A named, ordered list of policies that machines carry.
+struct MachineLabel {
+  std::string name;
+  std::vector<std::string> policies;
+  std::int64_t machines = 0;  // that carry it
+};
+
 struct StoredMachine {
-  Enrolment enrolment;                        // without its policies and their versions
+  Enrolment enrolment;                        // without its layers and what they make
   std::optional<crypto::Digest> policy_hash;  // of what its layers made when it was written
   Memory memory;
 };
@@ -107,11 +116,11 @@ class Store {
   void Remember(const wire::AgentId& id, const Remember& remember, sql::Database::Completion done);
 
   // --- policies ---
-  // The machines with a layer of this name.
+  // The machines with a layer of this name, be it their own or one of a label that they carry.
   struct Follower {
     std::string agent_id;
-    std::vector<std::string> layers;  // all of them, in order
-    std::string policy_hash;          // hex, of what they made when it was written
+    Binding bound;            // all of it
+    std::string policy_hash;  // hex, of what that made when it was written
   };
   Result<std::vector<Follower>> FindFollowers(std::string_view policy);
   // Stores the content under its hash and points the name at it: a new version of it,
@@ -120,7 +129,7 @@ class Store {
   // is not there.
   struct Move {
     std::string agent_id;
-    crypto::Digest policy_hash;
+    std::optional<crypto::Digest> policy_hash;  // nullopt: without any policy
   };
   struct Rebound {
     std::string agent_id;
@@ -131,9 +140,10 @@ class Store {
   // Removes a name, its versions and the content that nothing else refers to; `label` of the
   // last one is kept, so that no older one comes back (attack A11). kNotFound
   // ("verifier.unknown_policy"), kConflict ("verifier.policy_in_use") with one of the
-  // machines in its message.
+  // machines, or the label, that has it in its message.
   Status RemovePolicy(std::string_view name, const std::optional<PolicyLabel>& label);
-  // Who is held to the policy of this name, by which it cannot be removed.
+  // The machines with this policy of their own, by which it cannot be removed; labels are not
+  // looked at.
   struct PolicyUsers {
     std::int64_t machines = 0;
     std::vector<std::string> first;  // of their identifiers, in order; at most kUsersNamed
@@ -168,6 +178,27 @@ class Store {
   // All of them by name, whether the name has a policy or not.
   using PolicyKeys = std::map<std::string, std::string, std::less<>>;
   Result<PolicyKeys> ListPolicyKeys();
+
+  // --- labels ---
+  // nullopt if there is none.
+  Result<std::optional<MachineLabel>> FindLabel(std::string_view name);
+  // By name.
+  Result<std::vector<MachineLabel>> ListLabels();
+  // The machines that carry it.
+  Result<std::vector<Follower>> FindCarriers(std::string_view label);
+  // Keeps the label as this list, in place of the one before. Machines move as with PutPolicy.
+  // kUnavailable ("verifier.full") beyond kMaxLabels.
+  Result<std::vector<Rebound>> PutLabel(std::string_view name,
+                                        const std::vector<std::string>& policies,
+                                        const std::vector<Move>& moves);
+  // kNotFound ("verifier.unknown_label"), kConflict ("verifier.label_in_use") while a machine
+  // carries it.
+  Status RemoveLabel(std::string_view name);
+  // What a machine is bound by; nullopt if it is not there.
+  Result<std::optional<Binding>> FindBinding(const wire::AgentId& id);
+  // Binds the machine by something else, which makes `move`; its new generation. What is
+  // remembered of it stays. kNotFound ("verifier.unknown_agent").
+  Result<std::int64_t> PutBinding(const Binding& bound, const Move& move);
 
   // --- evidence of boots ---
   // Keeps it as the machine's newest, in place of the one before. A log is stored once, however

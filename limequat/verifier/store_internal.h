@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -42,6 +44,20 @@ Result<Store::Rebound> Rebind(sql::Connection& connection, std::string agent_id)
 // changed.
 Result<std::vector<Store::Rebound>> Rebind(sql::Connection& connection,
                                            const std::vector<sql::Row>& bound);
+
+// The hash as it stands in the database: "" for a machine without policies.
+std::string HashText(const std::optional<crypto::Digest>& hash);
+
+// Gives each machine its policy's hash and a new generation.
+Result<std::vector<Store::Rebound>> MoveMachines(sql::Connection& connection,
+                                                 const std::vector<Store::Move>& moves);
+
+// What machines are bound by, by their identifiers; one that is bound by nothing is absent.
+using BindingsByMachine = std::map<std::string, Binding, std::less<>>;
+Result<BindingsByMachine> ReadBindings(sql::Connection& connection,
+                                       const std::vector<std::string>& ids);
+Status WriteBinding(sql::Connection& connection, const std::string& id, const Binding& bound);
+Status ForgetBinding(sql::Connection& connection, const std::string& id);
 
 // Keeps the label of a policy that is being removed, in place of one that was kept before.
 Status KeepLabel(sql::Connection& connection, PolicyNames names, const std::string& name,

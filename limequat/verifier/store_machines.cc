@@ -1,4 +1,3 @@
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,10 +16,6 @@ namespace {
 
 using sql::Connection;
 using sql::Row;
-
-std::string HashText(const std::optional<crypto::Digest>& hash) {
-  return hash ? hash->hex() : std::string();
-}
 
 Result<std::optional<crypto::Digest>> ParseHash(const std::string& text) {
   if (text.empty()) return std::optional<crypto::Digest>();
@@ -98,37 +93,6 @@ Result<Memory> ReadMemory(std::string_view text) {
   return memory;
 }
 
-using LayersByMachine = std::map<std::string, std::vector<BoundLayer>, std::less<>>;
-
-// Of the machines of one page, behind `after`, in their order.
-Result<LayersByMachine> ReadLayers(Connection& connection, const std::string& after) {
-  LQ_ASSIGN_OR_RETURN(
-      auto rows,
-      connection.Query(
-          "SELECT machine_layers.agent_id, machine_layers.policy_name FROM (SELECT agent_id FROM "
-          "machines WHERE agent_id > ? ORDER BY agent_id LIMIT 500) AS page JOIN machine_layers "
-          "ON machine_layers.agent_id = page.agent_id ORDER BY machine_layers.agent_id, "
-          "machine_layers.position",
-          {after}));
-  LayersByMachine layers;
-  for (const Row& row : rows) {
-    LQ_ASSIGN_OR_RETURN(const std::string id, row.Text(0));
-    LQ_ASSIGN_OR_RETURN(std::string policy, row.Text(1));
-    layers[id].push_back({.policy = std::move(policy)});
-  }
-  return layers;
-}
-
-Status WriteLayers(Connection& connection, const Enrolment& enrolment) {
-  std::int64_t position = 0;
-  for (const BoundLayer& layer : enrolment.layers) {
-    LQ_RETURN_IF_ERROR(connection.Execute(
-        "INSERT INTO machine_layers (agent_id, position, policy_name) VALUES (?, ?, ?)",
-        {enrolment.id.text(), position++, layer.policy}));
-  }
-  return {};
-}
-
 Result<std::optional<crypto::Digest>> ReadBootEvidenceId(const Row& row) {
   LQ_ASSIGN_OR_RETURN(const auto log_hash, row.OptionalText(6));
   LQ_ASSIGN_OR_RETURN(const auto pcrs, row.OptionalText(7));
@@ -158,7 +122,20 @@ Result<StoredMachine> ReadMachine(const Row& row) {
       .enrolment = std::move(enrolment), .policy_hash = hash, .memory = std::move(memory)};
 }
 
+Result<std::vector<std::string>> IdsOf(const std::vector<Row>& rows) {
+  std::vector<std::string> ids;
+  for (const Row& row : rows) {
+    LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
+    ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
 }  // namespace
+
+std::string HashText(const std::optional<crypto::Digest>& hash) {
+  return hash ? hash->hex() : std::string();
+}
 
 Result<Store::Loaded> Store::LoadMachines() {
   // Read page by page: 10,000 machines must not be one result.
@@ -175,7 +152,8 @@ Result<Store::Loaded> Store::LoadMachines() {
               "machine_boots.agent_id = machines.agent_id WHERE machines.agent_id > ? "
               "ORDER BY machines.agent_id LIMIT 500",
               {last}));
-      LQ_ASSIGN_OR_RETURN(auto layers, ReadLayers(connection, last));
+      LQ_ASSIGN_OR_RETURN(const auto ids, IdsOf(rows));
+      LQ_ASSIGN_OR_RETURN(auto bindings, ReadBindings(connection, ids));
       more = rows.size() == kPage;
       for (const Row& row : rows) {
         LQ_ASSIGN_OR_RETURN(last, row.Text(0));
@@ -184,7 +162,7 @@ Result<Store::Loaded> Store::LoadMachines() {
           loaded.unreadable.emplace_back(last, std::move(machine).error());
           continue;
         }
-        machine->enrolment.layers = std::move(layers[last]);
+        machine->enrolment.bound = std::move(bindings[last]);
         LQ_ASSIGN_OR_RETURN(machine->memory.open_incidents,
                             CountOpen(connection, last, machine->enrolment.ek_fingerprint));
         loaded.machines.push_back(*std::move(machine));
@@ -209,8 +187,7 @@ Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment,
             fmt::format("Agent of uuid {} already exists. Please use delete or update.", id));
       LQ_RETURN_IF_ERROR(
           connection.Execute("DELETE FROM machines WHERE agent_id = ?", {enrolment.id.text()}));
-      LQ_RETURN_IF_ERROR(connection.Execute("DELETE FROM machine_layers WHERE agent_id = ?",
-                                            {enrolment.id.text()}));
+      LQ_RETURN_IF_ERROR(ForgetBinding(connection, id));
       LQ_RETURN_IF_ERROR(ForgetBootEvidence(connection, id));
     }
     LQ_ASSIGN_OR_RETURN(generation, NextGeneration(connection));
@@ -219,7 +196,7 @@ Result<std::int64_t> Store::PutMachine(const Enrolment& enrolment,
         "ek_fingerprint, memory, boot_policy_name) VALUES (?, ?, ?, ?, ?, ?, ?)",
         {id, generation, StoreForm(enrolment), HashText(policy), enrolment.ek_fingerprint,
          WriteMemory({}), enrolment.boot_policy_name}));
-    return WriteLayers(connection, enrolment);
+    return WriteBinding(connection, id, enrolment.bound);
   }));
   return generation;
 }
@@ -229,14 +206,15 @@ Status Store::RemoveMachine(const wire::AgentId& id, const OwnPolicyLabels& own)
     LQ_ASSIGN_OR_RETURN(auto removed,
                         connection.Execute("DELETE FROM machines WHERE agent_id = ?", {id.text()}));
     if (removed == 0) return NotFound("verifier.unknown_agent", "agent id not found");
-    LQ_RETURN_IF_ERROR(
-        connection.Execute("DELETE FROM machine_layers WHERE agent_id = ?", {id.text()}));
+    LQ_RETURN_IF_ERROR(ForgetBinding(connection, id.text()));
     LQ_RETURN_IF_ERROR(ForgetBootEvidence(connection, id.text()));
     // Policies that only this machine had, under its own name, go with it, as with Keylime.
     LQ_ASSIGN_OR_RETURN(
         const auto policies,
         connection.Execute("DELETE FROM policy_names WHERE name = ? AND NOT EXISTS (SELECT 1 "
-                           "FROM machine_layers WHERE policy_name = policy_names.name)",
+                           "FROM machine_layers WHERE policy_name = policy_names.name) AND NOT "
+                           "EXISTS (SELECT 1 FROM label_layers WHERE policy_name = "
+                           "policy_names.name)",
                            {id.text()}));
     if (policies > 0)
       LQ_RETURN_IF_ERROR(KeepLabel(connection, PolicyNames::kRuntime, id.text(), own.runtime));

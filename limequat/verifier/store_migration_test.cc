@@ -36,8 +36,8 @@ class StoreMigrationTest : public ::testing::TestWithParam<int> {
       Run("INSERT INTO policy_versions (name, number, hash, pushed_us) VALUES ('base', 1, ?, 7)",
           {HashOf(kPolicyText)});
     }
-    Machine("m1", "base", HashOf(kPolicyText), 5);
-    Machine("m2", "", "", 6);
+    Machine(version, "m1", "base", HashOf(kPolicyText), 5);
+    Machine(version, "m2", "", "", 6);
     Run("UPDATE generations SET newest = 6", {});
     Run("INSERT INTO incidents (number, agent_id, ek_fingerprint, opened_us, closed_us, closed_by, "
         "note, check_name, detail, cause) VALUES (1, 'm1', '', 0, NULL, '', '', 'x', '', '')",
@@ -50,8 +50,18 @@ class StoreMigrationTest : public ::testing::TestWithParam<int> {
     database_.reset();
   }
 
-  void Machine(const std::string& id, const std::string& policy, const std::string& hash,
-               std::int64_t generation) {
+  void Machine(int version, const std::string& id, const std::string& policy,
+               const std::string& hash, std::int64_t generation) {
+    if (version >= 5) {
+      Run("INSERT INTO machines (agent_id, generation, enrolment, policy_hash, ek_fingerprint, "
+          "memory, boot_policy_name) VALUES (?, ?, ?, ?, ?, ?, '')",
+          {id, generation, StoreForm(*testing::MakeTestEnrolment(id)), hash, std::string(64, 'e'),
+           kMemory});
+      if (policy.empty()) return;
+      Run("INSERT INTO machine_layers (agent_id, position, policy_name) VALUES (?, 0, ?)",
+          {id, policy});
+      return;
+    }
     Run("INSERT INTO machines (agent_id, generation, enrolment, policy_name, policy_hash, "
         "ek_fingerprint, memory) VALUES (?, ?, ?, ?, ?, ?, ?)",
         {id, generation, StoreForm(*testing::MakeTestEnrolment(id)), policy, hash,
@@ -88,13 +98,13 @@ TEST_P(StoreMigrationTest, MachinesPoliciesAndReferencesAreKept) {
   EXPECT_EQ(first.enrolment.id.text(), "m1");
   EXPECT_EQ(first.enrolment.generation, 5);
   EXPECT_EQ(first.enrolment.identity, "verified");
-  ASSERT_EQ(first.enrolment.layers.size(), 1U);
-  EXPECT_EQ(first.enrolment.layers[0].policy, "base");
+  EXPECT_EQ(first.enrolment.bound.policies, std::vector<std::string>{"base"});
+  EXPECT_TRUE(first.enrolment.bound.labels.empty());
   EXPECT_EQ(first.policy_hash->hex(), HashOf(kPolicyText));
   EXPECT_EQ(first.memory.boots, 3);
   EXPECT_EQ(first.memory.bank, crypto::HashAlgorithm::kSha256);
   EXPECT_EQ(first.memory.open_incidents, 1);
-  EXPECT_TRUE(second.enrolment.layers.empty());
+  EXPECT_TRUE(second.enrolment.bound.policies.empty());
   EXPECT_FALSE(second.policy_hash.has_value());
   EXPECT_EQ(second.enrolment.boot_policy_name, version >= 3 ? "boots" : "");
 
@@ -105,6 +115,7 @@ TEST_P(StoreMigrationTest, MachinesPoliciesAndReferencesAreKept) {
   EXPECT_EQ(versions->at(0).pushed, FromMicros(7));
   EXPECT_EQ(store.FindBootPolicy("boots")->has_value(), version >= 3);
   EXPECT_EQ(store.FindFollowers("base")->at(0).agent_id, "m1");
+  EXPECT_TRUE(store.ListLabels()->empty());
   EXPECT_FALSE(first.memory.boot_evidence.has_value());
   EXPECT_FALSE(store.FindBootEvidence("m1")->has_value()) << "no log was kept then";
 }
@@ -123,13 +134,17 @@ TEST_P(StoreMigrationTest, WhatIsKeptCanBeChanged) {
   EXPECT_EQ(store.ListPolicyVersions("base")->at(0).number, 2);
   const auto put = store.PutMachine(*testing::MakeTestEnrolment("m2"), std::nullopt, true);
   EXPECT_EQ(put.value_or(0), 8);
+  ASSERT_TRUE(store.PutLabel("web", {"base"}, {}));
+  const auto labelled = store.PutBinding({.labels = {"web"}, .policies = {}},
+                                         {.agent_id = "m1", .policy_hash = hash});
+  EXPECT_EQ(labelled.value_or(0), 9);
   opened->reset();
   opened = Store::Open(Url());
   ASSERT_TRUE(opened) << "the second start migrates nothing";
   EXPECT_EQ((*opened)->LoadMachines()->machines.at(0).policy_hash, hash);
 }
 
-INSTANTIATE_TEST_SUITE_P(FromEveryVersion, StoreMigrationTest, ::testing::Range(1, 5),
+INSTANTIATE_TEST_SUITE_P(FromEveryVersion, StoreMigrationTest, ::testing::Range(1, 8),
                          [](const auto& version) { return fmt::format("v{}", version.param); });
 
 }  // namespace

@@ -54,53 +54,32 @@ Status DropUnused(Connection& connection) {
   return {};
 }
 
-Result<std::vector<Store::Rebound>> MoveMachines(Connection& connection,
-                                                 const std::vector<Store::Move>& moves) {
-  std::vector<Store::Rebound> rebound;
-  for (const Store::Move& move : moves) {
-    LQ_RETURN_IF_ERROR(connection.Execute("UPDATE machines SET policy_hash = ? WHERE agent_id = ?",
-                                          {move.policy_hash.hex(), move.agent_id}));
-    LQ_ASSIGN_OR_RETURN(Store::Rebound one, Rebind(connection, move.agent_id));
-    rebound.push_back(std::move(one));
+// A policy that machines are bound by, or a label names, stays.
+Status CheckUnused(Connection& connection, const std::string& policy) {
+  const auto refused = [](std::string_view by) {
+    return Conflict("verifier.policy_in_use",
+                    fmt::format("Can't delete allowlist as it's currently in use by {}", by));
+  };
+  LQ_ASSIGN_OR_RETURN(
+      const auto machines,
+      connection.Query("SELECT agent_id FROM machine_layers WHERE policy_name = ? LIMIT 1",
+                       {policy}));
+  if (!machines.empty()) {
+    LQ_ASSIGN_OR_RETURN(const std::string id, machines[0].Text(0));
+    return refused("agent " + id);
   }
-  return rebound;
+  LQ_ASSIGN_OR_RETURN(
+      const auto labels,
+      connection.Query(
+          "SELECT label FROM label_layers WHERE policy_name = ? ORDER BY label LIMIT 1", {policy}));
+  if (!labels.empty()) {
+    LQ_ASSIGN_OR_RETURN(const std::string label, labels[0].Text(0));
+    return refused("label " + label);
+  }
+  return {};
 }
 
 }  // namespace
-
-Result<std::vector<Store::Follower>> Store::FindFollowers(std::string_view policy) {
-  std::vector<Follower> followers;
-  LQ_RETURN_IF_ERROR(database_->Read(Patience(), [&](Connection& connection) -> Status {
-    followers.clear();
-    // Page by page: a hundred thousand machines must not be one result.
-    for (bool more = true; more;) {
-      const std::size_t before = followers.size();
-      const std::string last = followers.empty() ? std::string() : followers.back().agent_id;
-      LQ_ASSIGN_OR_RETURN(
-          auto rows,
-          connection.Query(
-              "SELECT machine_layers.agent_id, machine_layers.policy_name, machines.policy_hash "
-              "FROM (SELECT DISTINCT agent_id FROM machine_layers WHERE policy_name = ? AND "
-              "agent_id > ? ORDER BY agent_id LIMIT 500) AS page JOIN machines ON "
-              "machines.agent_id = page.agent_id JOIN machine_layers ON machine_layers.agent_id = "
-              "page.agent_id ORDER BY machine_layers.agent_id, machine_layers.position",
-              {std::string(policy), last}));
-      for (const Row& row : rows) {
-        LQ_ASSIGN_OR_RETURN(std::string id, row.Text(0));
-        if (followers.empty() || followers.back().agent_id != id) {
-          LQ_ASSIGN_OR_RETURN(std::string hash, row.Text(2));
-          followers.push_back(
-              {.agent_id = std::move(id), .layers = {}, .policy_hash = std::move(hash)});
-        }
-        LQ_ASSIGN_OR_RETURN(std::string name, row.Text(1));
-        followers.back().layers.push_back(std::move(name));
-      }
-      more = followers.size() > before;
-    }
-    return {};
-  }));
-  return followers;
-}
 
 Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
                                                      const std::vector<Move>& moves, Time now) {
@@ -126,16 +105,7 @@ Result<std::vector<Store::Rebound>> Store::PutPolicy(const StoredPolicy& policy,
 Status Store::RemovePolicy(std::string_view name, const std::optional<PolicyLabel>& label) {
   return database_->Write(Patience(), [&](Connection& connection) -> Status {
     const std::string text(name);
-    LQ_ASSIGN_OR_RETURN(
-        auto users,
-        connection.Query("SELECT agent_id FROM machine_layers WHERE policy_name = ? LIMIT 1",
-                         {text}));
-    if (!users.empty()) {
-      LQ_ASSIGN_OR_RETURN(const std::string user, users[0].Text(0));
-      return Conflict(
-          "verifier.policy_in_use",
-          fmt::format("Can't delete allowlist as it's currently in use by agent {}", user));
-    }
+    LQ_RETURN_IF_ERROR(CheckUnused(connection, text));
     LQ_ASSIGN_OR_RETURN(auto removed,
                         connection.Execute("DELETE FROM policy_names WHERE name = ?", {text}));
     if (removed == 0) return NotFound("verifier.unknown_policy", "no policy has this name");

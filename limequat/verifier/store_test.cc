@@ -124,7 +124,7 @@ TEST_F(StoreTest, Attack_A14_StaleMemoryIsNotWritten) {
 }
 
 TEST_F(StoreTest, Attack_A14_PushedPolicyMakesOlderVerdictsStale) {
-  enrolment_->layers = {{.policy = "base"}};
+  enrolment_->bound.policies = {"base"};
   const std::int64_t generation = Put();
   const auto hash = crypto::Hash(kSha256, AsBytes("{}"));
   const auto rebound = PutPolicy("base", "{}", {{.agent_id = "machine-1", .policy_hash = hash}});
@@ -137,45 +137,45 @@ TEST_F(StoreTest, Attack_A14_PushedPolicyMakesOlderVerdictsStale) {
 }
 
 TEST_F(StoreTest, LayersAreKeptInTheirOrder) {
-  enrolment_->layers = {{.policy = "zone"}, {.policy = "base"}, {.policy = "team"}};
+  enrolment_->bound.policies = {"zone", "base", "team"};
   Put();
   enrolment_ = testing::MakeTestEnrolment("machine-2");
-  enrolment_->layers = {{.policy = "base"}};
+  enrolment_->bound.policies = {"base"};
   Put();
   Reopen();
-  const auto names = [](const std::vector<BoundLayer>& layers) {
+  const auto names = [](const Binding& bound) {
     std::string text;
-    for (const BoundLayer& layer : layers) text += layer.policy + " ";
+    for (const std::string& policy : bound.policies) text += policy + " ";
     return text;
   };
-  EXPECT_EQ(names(Loaded().machines.at(0).enrolment.layers), "zone base team ");
-  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.layers), "base ");
-  enrolment_->layers = {{.policy = "team"}};
+  EXPECT_EQ(names(Loaded().machines.at(0).enrolment.bound), "zone base team ");
+  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.bound), "base ");
+  enrolment_->bound.policies = {"team"};
   Put(true);
-  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.layers), "team ") << "replaced, not added";
+  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.bound), "team ") << "replaced, not added";
   ASSERT_TRUE(store_->RemoveMachine(enrolment_->id));
   Put();
-  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.layers), "team ") << "gone with its machine";
+  EXPECT_EQ(names(Loaded().machines.at(1).enrolment.bound), "team ") << "gone with its machine";
 }
 
 TEST_F(StoreTest, FollowersAreFoundWithAllTheirLayers) {
-  enrolment_->layers = {{.policy = "base"}, {.policy = "team"}};
+  enrolment_->bound.policies = {"base", "team"};
   const auto hash = crypto::Hash(kSha256, AsBytes("both"));
   ASSERT_TRUE(store_->PutMachine(*enrolment_, hash, false));
   enrolment_ = testing::MakeTestEnrolment("machine-2");
-  enrolment_->layers = {{.policy = "team"}};
+  enrolment_->bound.policies = {"team"};
   Put();
   EXPECT_EQ(store_->FindFollowers("team")->size(), 2U);
   const auto followers = store_->FindFollowers("base");
   ASSERT_EQ(followers->size(), 1U);
   EXPECT_EQ(followers->at(0).agent_id, "machine-1");
-  EXPECT_EQ(followers->at(0).layers, (std::vector<std::string>{"base", "team"}));
+  EXPECT_EQ(followers->at(0).bound.policies, (std::vector<std::string>{"base", "team"}));
   EXPECT_EQ(followers->at(0).policy_hash, hash.hex());
   EXPECT_TRUE(store_->FindFollowers("bas")->empty());
 }
 
 TEST_F(StoreTest, MoreFollowersThanOnePageAreFoundOnceEach) {
-  enrolment_->layers = {{.policy = "base"}, {.policy = "team"}};
+  enrolment_->bound.policies = {"base", "team"};
   Put();
   constexpr int kMore = 1200;  // two pages of 500, and some
   ASSERT_TRUE(store_->database().Write({}, [](sql::Connection& connection) -> Status {
@@ -195,22 +195,22 @@ TEST_F(StoreTest, MoreFollowersThanOnePageAreFoundOnceEach) {
   ASSERT_EQ(followers->size(), static_cast<std::size_t>(kMore) + 1);
   std::set<std::string> ids;
   for (const Store::Follower& one : *followers) {
-    EXPECT_EQ(one.layers, (std::vector<std::string>{"base", "team"}));
+    EXPECT_EQ(one.bound.policies, (std::vector<std::string>{"base", "team"}));
     ids.insert(one.agent_id);
   }
   EXPECT_EQ(ids.size(), followers->size());
   const Store::Loaded loaded = Loaded();
   ASSERT_EQ(loaded.machines.size(), followers->size());
   for (const StoredMachine& machine : loaded.machines) {
-    ASSERT_EQ(machine.enrolment.layers.size(), 2U);
-    EXPECT_EQ(machine.enrolment.layers[0].policy, "base");
+    ASSERT_EQ(machine.enrolment.bound.policies.size(), 2U);
+    EXPECT_EQ(machine.enrolment.bound.policies[0], "base");
   }
 }
 
 TEST_F(StoreTest, UsersOfAPolicyAreCountedAndSomeAreNamed) {
   for (int i = 5; i > 0; --i) {
     enrolment_ = testing::MakeTestEnrolment("machine-" + std::to_string(i));
-    enrolment_->layers = {{.policy = "base"}, {.policy = "team"}};
+    enrolment_->bound.policies = {"base", "team"};
     if (i > 1) enrolment_->boot_policy_name = "base";
     Put();
   }
@@ -260,7 +260,7 @@ TEST_F(StoreTest, PolicyIsFoundByNameAndByContent) {
 }
 
 TEST_F(StoreTest, PolicyOfOneMachineGoesWithIt) {
-  enrolment_->layers = {{.policy = "machine-1"}};
+  enrolment_->bound.policies = {"machine-1"};
   ASSERT_TRUE(PutPolicy("machine-1", "{}"));
   Put();
   ASSERT_TRUE(store_->RemoveMachine(enrolment_->id));
@@ -270,11 +270,11 @@ TEST_F(StoreTest, PolicyOfOneMachineGoesWithIt) {
 
 TEST_F(StoreTest, PolicyOfOneMachineStaysWhileAnotherHasItAsALayer) {
   ASSERT_TRUE(PutPolicy("machine-1", "{}"));
-  enrolment_->layers = {{.policy = "machine-1"}};
+  enrolment_->bound.policies = {"machine-1"};
   Put();
   const auto first = enrolment_->id;
   enrolment_ = testing::MakeTestEnrolment("machine-2");
-  enrolment_->layers = {{.policy = "base"}, {.policy = "machine-1"}};
+  enrolment_->bound.policies = {"base", "machine-1"};
   Put();
   ASSERT_TRUE(store_->RemoveMachine(first));
   EXPECT_EQ(store_->ListPolicies()->size(), 1U);

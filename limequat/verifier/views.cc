@@ -59,6 +59,11 @@ std::optional<std::string> TextOf(const std::optional<Time>& time) {
   return FormatRfc3339(*time);
 }
 
+std::optional<std::string> LabelOf(const BoundLayer& layer) {
+  if (layer.label.empty()) return std::nullopt;
+  return layer.label;
+}
+
 std::vector<wire::LayerView> LayersOf(const Enrolment& enrolment, Time now) {
   std::vector<wire::LayerView> views;
   if (!enrolment.reference.policy) return views;
@@ -71,7 +76,8 @@ std::vector<wire::LayerView> LayersOf(const Enrolment& enrolment, Time now) {
                      .sha256 = layers[i].policy->hash().hex(),
                      .effective_from = TextOf(window.effective_from),
                      .retire_after = TextOf(window.retire_after),
-                     .state = std::string(policy::StateOf(layers[i], policy))});
+                     .state = std::string(policy::StateOf(layers[i], policy)),
+                     .label = LabelOf(enrolment.layers[i])});
   }
   return views;
 }
@@ -114,6 +120,7 @@ wire::MachineView ViewOf(const MachineState& state, const Pace& pace, Time now) 
   view.identity = enrolment.identity;
   view.baseline = BaselineOf(state);
   view.policy = PolicyOf(enrolment);
+  view.labels = enrolment.bound.labels;
   view.layers = LayersOf(enrolment, now);
   view.boot_policy = BootPolicyOf(enrolment);
   if (!enrolment.boot_policy_name.empty()) view.boot_reference = enrolment.boot_policy_name;

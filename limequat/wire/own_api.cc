@@ -10,6 +10,7 @@
 #include "limequat/json/reader.h"
 #include "limequat/wire/agent_id.h"
 #include "limequat/wire/document.h"
+#include "limequat/wire/label.h"
 
 namespace limequat::wire {
 
@@ -42,13 +43,21 @@ std::vector<std::string> PolicyNames(json::ObjectReader& in) {
   return {one};
 }
 
+// Absent: none, as callers have it that know of none.
+std::vector<std::string> Labels(json::ObjectReader& in) {
+  auto labels = in.OptionalStrings("labels").value_or(std::vector<std::string>());
+  if (const Status fit = CheckLabels(labels); !fit) in.Fail("labels", fit.error().message);
+  return labels;
+}
+
 json::Object WriteLayer(const LayerView& layer) {
   return {{"name", layer.name},
           {"version", layer.version},
           {"sha256", layer.sha256},
           {"effective_from", OrNull(layer.effective_from)},
           {"retire_after", OrNull(layer.retire_after)},
-          {"state", layer.state}};
+          {"state", layer.state},
+          {"label", OrNull(layer.label)}};
 }
 
 Result<std::vector<LayerView>> ReadLayers(const json::Value* value) {
@@ -68,6 +77,7 @@ Result<std::vector<LayerView>> ReadLayers(const json::Value* value) {
     layer.retire_after = in.OptionalString("retire_after");
     CheckTime(in, "retire_after", layer.retire_after);
     layer.state = in.String("state");
+    layer.label = in.OptionalString("label");
     LQ_RETURN_IF_ERROR(MemberStatus(in, "wire.machine"));
     layers.push_back(std::move(layer));
   }
@@ -77,8 +87,6 @@ Result<std::vector<LayerView>> ReadLayers(const json::Value* value) {
 }  // namespace
 
 std::string WriteOwnEnrolment(const OwnEnrolment& enrolment) {
-  json::Array names;
-  for (const std::string& name : enrolment.policy_names) names.emplace_back(name);
   return json::Serialize(
       json::Object{{"enrolment", enrolment.enrolment},
                    {"identity", enrolment.identity},
@@ -88,7 +96,8 @@ std::string WriteOwnEnrolment(const OwnEnrolment& enrolment) {
                    {"approve_current_boot", enrolment.approve_current_boot},
                    {"waive_sha1", enrolment.waive_sha1},
                    {"waive_boot_aggregate_bank", enrolment.waive_boot_aggregate_bank},
-                   {"policy_names", std::move(names)},
+                   {"policy_names", ToArray(enrolment.policy_names)},
+                   {"labels", ToArray(enrolment.labels)},
                    {"boot_reference_name", enrolment.boot_reference_name},
                    {"boot_policy", enrolment.boot_policy},
                    {"model", enrolment.model}});
@@ -119,6 +128,7 @@ Result<OwnEnrolment> ParseOwnEnrolment(std::string_view body) {
   enrolment.waive_boot_aggregate_bank =
       in.OptionalBool("waive_boot_aggregate_bank").value_or(false);
   enrolment.policy_names = PolicyNames(in);
+  enrolment.labels = Labels(in);
   enrolment.boot_reference_name = in.OptionalString("boot_reference_name").value_or("");
   enrolment.boot_policy = in.OptionalString("boot_policy").value_or("");
   enrolment.model = in.OptionalString("model").value_or("");
@@ -138,6 +148,7 @@ json::Object WriteMachineView(const MachineView& view) {
           {"identity", view.identity},
           {"baseline", view.baseline},
           {"policy", view.policy},
+          {"labels", ToArray(view.labels)},
           {"layers", std::move(layers)},
           {"boot_policy", view.boot_policy},
           {"boot_reference", OrNull(view.boot_reference)},
@@ -169,6 +180,7 @@ MachineView ReadMachineView(json::ObjectReader& in) {
   view.identity = in.String("identity");
   view.baseline = in.String("baseline");
   view.policy = in.String("policy");
+  view.labels = Labels(in);
   // Verifiers of before had none.
   view.boot_policy = in.OptionalString("boot_policy").value_or("none");
   view.boot_reference = in.OptionalString("boot_reference");

@@ -27,6 +27,8 @@ struct OwnEnrolment {
   // Policies that were pushed before, the machine's layers in their order; or none. One that is
   // in `enrolment` is the last layer. Read also as `policy_name`, the text of one.
   std::vector<std::string> policy_names;
+  // Labels that the machine carries, in their order: their layers come first. CheckLabels.
+  std::vector<std::string> labels = {};
   // A reference for measured boot that was pushed before; or empty: `enrolment` has one, or
   // there is none. The policy that goes by it; empty: the verifier's usual one. What the
   // machine is, for reference values that are for models; empty: nobody says.
@@ -46,6 +48,8 @@ struct LayerView {
   std::optional<std::string> retire_after;
   // "in effect", "not yet", "retired" (for what is first seen now), "says nothing".
   std::string state;
+  // The label that it comes from, the first one that has it; nullopt: it is the machine's own.
+  std::optional<std::string> label = std::nullopt;
 };
 
 // One machine of GET /api/v1/agents and GET /api/v1/agents/{id}.
@@ -58,6 +62,7 @@ struct MachineView {
   std::string identity;  // "verified", "unverified", "waived", "asserted by CLIENT"
   std::string baseline;  // "approved", "unapproved", "by boot policy", "none"
   std::string policy;    // names of its layers, and the beginning of the hash of them together
+  std::vector<std::string> labels;   // that it carries, in their order
   std::vector<LayerView> layers;     // in their order
   std::string boot_policy = "none";  // the same of measured boot: "example: NAME (HASH)"
   std::optional<std::string> boot_reference = std::nullopt;  // NAME alone

@@ -17,6 +17,7 @@ OwnEnrolment SomeEnrolment() {
           .waive_sha1 = true,
           .waive_boot_aggregate_bank = true,
           .policy_names = {"base", "team"},
+          .labels = {"web", "eu"},
           .boot_reference_name = "b",
           .boot_policy = "example",
           .model = "R640"};
@@ -48,6 +49,7 @@ TEST(OwnEnrolmentTest, IsReadBack) {
   EXPECT_TRUE(parsed->waive_sha1);
   EXPECT_TRUE(parsed->waive_boot_aggregate_bank);
   EXPECT_EQ(parsed->policy_names, (std::vector<std::string>{"base", "team"}));
+  EXPECT_EQ(parsed->labels, (std::vector<std::string>{"web", "eu"}));
   EXPECT_EQ(parsed->boot_reference_name, "b");
   EXPECT_EQ(parsed->boot_policy, "example");
   EXPECT_EQ(parsed->model, "R640");
@@ -94,6 +96,7 @@ TEST(OwnEnrolmentTest, EveryMemberHasItsType) {
        {"waive_sha1", false, {"null"}},
        {"waive_boot_aggregate_bank", false, {"null"}},
        {"policy_names", false, {"null"}},
+       {"labels", false, {"null"}},
        {"boot_reference_name", false, {"null"}},
        {"boot_policy", false, {"null"}},
        {"model", false, {"null"}}},
@@ -103,6 +106,8 @@ TEST(OwnEnrolmentTest, EveryMemberHasItsType) {
                                                         {"identity", ""},
                                                         {"ek_fingerprint", "00"},
                                                         {"ek_fingerprint", std::string(64, 'x')},
+                                                        {"labels", json::Array{"a", "a"}},
+                                                        {"labels", json::Array{"a b"}},
                                                         {"waive_sha_1", true}}) {
     EXPECT_EQ(ReadsEnrolment(json::Serialize(EnrolmentDocument().Set(name, value))), Parses::kNo)
         << name;
@@ -117,6 +122,7 @@ MachineView SomeMachine() {
           .identity = "verified",
           .baseline = "approved",
           .policy = "base, team (1234)",
+          .labels = {"web"},
           .layers = {{.name = "base",
                       .version = 3,
                       .sha256 = std::string(64, 'a'),
@@ -128,7 +134,8 @@ MachineView SomeMachine() {
                       .sha256 = std::string(64, 'b'),
                       .effective_from = "2026-11-25T09:00:00Z",
                       .retire_after = "2026-12-25T09:00:00Z",
-                      .state = "retired"}},
+                      .state = "retired",
+                      .label = "web"}},
           .boot_policy = "example: fleet (1234)",
           .boot_reference = "fleet",
           .address = "127.0.0.1:9002",
