@@ -47,6 +47,7 @@ std::shared_ptr<http::Router> MakeRouter(const ApiParts& parts) {
   AddBootLogRoutes(*router, parts);
   AddPolicyRoutes(*router, parts);
   AddPolicyRemovalRoutes(*router, parts);
+  AddLabelRoutes(*router, parts);
   AddBootPolicyRoutes(*router, parts);
   AddKeylimePolicyRoutes(*router, parts);
   AddKeylimeBootRoutes(*router, parts);

@@ -46,6 +46,7 @@ void AddMachineRoutes(http::Router& router, const ApiParts& parts);
 void AddBootLogRoutes(http::Router& router, const ApiParts& parts);
 void AddPolicyRoutes(http::Router& router, const ApiParts& parts);
 void AddPolicyRemovalRoutes(http::Router& router, const ApiParts& parts);
+void AddLabelRoutes(http::Router& router, const ApiParts& parts);
 void AddBootPolicyRoutes(http::Router& router, const ApiParts& parts);
 void AddKeylimePolicyRoutes(http::Router& router, const ApiParts& parts);
 void AddKeylimeBootRoutes(http::Router& router, const ApiParts& parts);

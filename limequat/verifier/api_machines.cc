@@ -4,9 +4,11 @@
 
 #include "limequat/base/result_macros.h"
 #include "limequat/json/value.h"
+#include "limequat/telemetry/log.h"
 #include "limequat/verifier/api.h"
 #include "limequat/verifier/clock.h"
 #include "limequat/verifier/views.h"
+#include "limequat/wire/label.h"
 
 // /api/v1/agents: what `limequat agent` and `limequat explain` use.
 
@@ -168,10 +170,21 @@ Result<Response> Enrol(const ApiParts& parts, const Request& request) {
       .boot_policy = boot_policy,
       .model = own.model};
   LQ_ASSIGN_OR_RETURN(Enrolment enrolment, MakeEnrolment(id, message, extras));
+  enrolment.bound.labels = own.labels;
   LQ_RETURN_IF_ERROR(ChoosePolicies(parts, id, own, message, choices));
   if (choices.boot && choices.boot->name.empty()) choices.boot->name = id.text();
   LQ_RETURN_IF_ERROR(parts.fleet.Enrol(std::move(enrolment), choices.policies, choices.boot));
   return http::Reply(201, json::Serialize(json::Object{{"agent_id", id.text()}}));
+}
+
+// The machine as it is bound from now on.
+Result<Response> Update(const ApiParts& parts, const Request& request, Context& context) {
+  LQ_ASSIGN_OR_RETURN(const wire::AgentId id, wire::AgentId::Parse(request.PathParameter("id")));
+  LQ_ASSIGN_OR_RETURN(const wire::MachineChange change, wire::ParseMachineChange(request.body));
+  LQ_RETURN_IF_ERROR(parts.fleet.Update(id, change));
+  telemetry::LogInfo("verifier.machine_updated",
+                     {{"agent", id.text()}, {"by", context.principal().common_name}});
+  return ShowOne(parts, request);
 }
 
 Result<Response> Remove(const ApiParts& parts, const Request& request) {
@@ -210,6 +223,10 @@ void AddMachineRoutes(http::Router& router, const ApiParts& parts) {
              [parts](const Request& request, Context&) { return ShowOne(parts, request); });
   router.Add(Method::kPost, "/api/v1/agents/{id}", Operators(), upload,
              [parts](const Request& request, Context&) { return Enrol(parts, request); });
+  router.Add(Method::kPatch, "/api/v1/agents/{id}", Operators(), ordinary,
+             [parts](const Request& request, Context& context) {
+               return Update(parts, request, context);
+             });
   router.Add(Method::kDelete, "/api/v1/agents/{id}", Operators(), ordinary,
              [parts](const Request& request, Context&) { return Remove(parts, request); });
   router.Add(Method::kGet, "/api/v1/agents/{id}/findings", Operators(), ordinary,
