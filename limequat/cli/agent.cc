@@ -16,18 +16,28 @@
 #include "limequat/json/value.h"
 #include "limequat/policy/signed_policy.h"
 #include "limequat/wire/enrolment.h"
+#include "limequat/wire/label.h"
 #include "limequat/wire/own_api.h"
 
 namespace limequat::cli {
 
 namespace {
 
-std::string PolicyOf(const AgentAdd& asked) {
+// Its own policies, in their order.
+std::vector<std::string> OwnPoliciesOf(const AgentAdd& asked) {
   std::vector<std::string> names = asked.options.policy_names;
   if (asked.policy_file) {
     names.push_back(asked.options.policy_name.empty() ? asked.id : asked.options.policy_name);
   }
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names;
+}
+
+// What the machine is held to: its labels, then its own policies; "" if nothing.
+std::string PolicyOf(const AgentAdd& asked) {
+  std::vector<std::string> parts;
+  for (const std::string& label : asked.options.labels) parts.push_back("label " + label);
+  for (std::string& name : OwnPoliciesOf(asked)) parts.push_back(std::move(name));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::string BootPolicyOf(const AgentAdd& asked) {
@@ -93,6 +103,9 @@ Result<Ending> AgentAdd::Run(Console& console) const {
   if (!options.model.empty() && !has_reference) {
     return UsageError("--model is for boot reference values: give --boot-reference too");
   }
+  if (const Status fit = wire::CheckLabels(options.labels); !fit) {
+    return UsageError(fit.error().message);
+  }
   tenant::AddOptions add = options;
   if (boot_reference_file) {
     LQ_ASSIGN_OR_RETURN(add.boot_reference, ReadInput(*boot_reference_file, kMaxPolicyInput));
@@ -113,7 +126,8 @@ Result<Ending> AgentAdd::Run(Console& console) const {
                         {"identity", added.identity},
                         {"identity_detail", added.identity_detail},
                         {"address", added.address},
-                        {"policy", PolicyOf(*this)},
+                        {"policy", fmt::format("{}", fmt::join(OwnPoliciesOf(*this), ", "))},
+                        {"labels", json::Array(options.labels.begin(), options.labels.end())},
                         {"boot_policy", BootPolicyOf(*this)},
                         {"model", options.model},
                         {"current_boot_approved", options.approve_current_boot}};
@@ -143,6 +157,38 @@ Result<Ending> AgentShow::Run(Console& console) const {
                        RenderStanding(machine, console.look()),
                        RenderPairs(Describe(machine), console.look(), 2));
   }));
+  return Ending::kDone;
+}
+
+namespace {
+
+std::string UpdatedForPeople(const wire::MachineView& machine, const Look& look) {
+  std::string text =
+      fmt::format("{} is appraised again, from its first entry on, and is held to this now:\n",
+                  Shown(machine.agent_id));
+  return text + RenderPairs(DescribePolicy(machine), look, 2) +
+         fmt::format("  next: limequat explain {}\n", Shown(machine.agent_id));
+}
+
+// What is given, or that there is to be none; absent if neither is said.
+std::optional<std::vector<std::string>> Wanted(const std::vector<std::string>& given, bool none) {
+  if (given.empty() && !none) return std::nullopt;
+  return given;
+}
+
+}  // namespace
+
+Result<Ending> AgentUpdate::Run(Console& console) const {
+  const wire::MachineChange change{.labels = Wanted(labels, no_labels),
+                                   .policy_names = Wanted(policies, no_policies)};
+  if (!change.labels && !change.policy_names) {
+    return UsageError("give --label, --no-labels, --policy or --no-policies");
+  }
+  if (const Status fit = wire::CheckLabels(labels); !fit) return UsageError(fit.error().message);
+  LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
+  LQ_ASSIGN_OR_RETURN(const wire::MachineView machine, connection.services().Update(id, change));
+  LQ_RETURN_IF_ERROR(console.Show(wire::WriteMachineView(machine),
+                                  [&] { return UpdatedForPeople(machine, console.look()); }));
   return Ending::kDone;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "limequat/base/result.h"
 #include "limequat/cli/console.h"
@@ -36,6 +37,19 @@ struct AgentList {
 struct AgentShow {
   std::optional<std::filesystem::path> config;
   std::string id;
+
+  Result<Ending> Run(Console& console) const;
+};
+
+// Other labels, or other policies of its own, for a machine that is enrolled. What is not given
+// stays.
+struct AgentUpdate {
+  std::optional<std::filesystem::path> config;
+  std::string id;
+  std::vector<std::string> labels;
+  bool no_labels = false;
+  std::vector<std::string> policies;
+  bool no_policies = false;
 
   Result<Ending> Run(Console& console) const;
 };

@@ -56,6 +56,13 @@ Result<std::string> ParsePolicyName(std::string_view text) {
   return std::string(text);
 }
 
+Result<std::string> ParseLabelName(std::string_view text) {
+  if (!wire::AgentId::Parse(text)) {
+    return UsageError("a label's name has 1 to 128 characters of A-Z a-z 0-9 . _ -");
+  }
+  return std::string(text);
+}
+
 Result<std::string> ParseHost(std::string_view text) {
   LQ_RETURN_IF_ERROR(CheckHost(text));
   return std::string(text);

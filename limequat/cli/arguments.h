@@ -22,6 +22,7 @@ namespace limequat::cli {
 Result<std::string> ParseText(std::string_view text);  // anything but nothing
 Result<std::string> ParseAgentId(std::string_view text);
 Result<std::string> ParsePolicyName(std::string_view text);
+Result<std::string> ParseLabelName(std::string_view text);
 Result<std::string> ParseHost(std::string_view text);
 Result<std::string> ParseAddress(std::string_view text);
 Result<std::string> ParseOperatorName(std::string_view text);

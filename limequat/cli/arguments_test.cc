@@ -22,12 +22,14 @@ TEST(Arguments, TextIsNeverEmptyAndHoldsNoNul) {
   ExpectUsageError(ParseText(std::string_view("a\0b", 3)), "NUL");
 }
 
-TEST(Arguments, AgentIdAndPolicyNameAreIdentifiers) {
+TEST(Arguments, NamesOfAgentsPoliciesAndLabelsAreIdentifiers) {
   EXPECT_EQ(*ParseAgentId("web-1"), "web-1");
   EXPECT_EQ(*ParsePolicyName("base.2"), "base.2");
+  EXPECT_EQ(*ParseLabelName("web_1"), "web_1");
   for (const char* text : {"", "..", "a/b", "a b", "a\n"}) {
     ExpectUsageError(ParseAgentId(text), text);
     ExpectUsageError(ParsePolicyName(text), text);
+    ExpectUsageError(ParseLabelName(text), text);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "limequat/cli/findings.h"
 #include "limequat/cli/incident.h"
 #include "limequat/cli/init.h"
+#include "limequat/cli/label.h"
 #include "limequat/cli/policy.h"
 #include "limequat/cli/policy_create.h"
 #include "limequat/cli/policy_create_boot.h"
@@ -56,7 +57,10 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
       Declare<AgentAdd>(agent, line, "add", "Enrol a machine that has registered",
                         "  limequat agent add web-1 --policy web --approve-current-boot\n"
                         "  limequat agent add web-2 --policy base --policy team --policy node\n"
-                        "  limequat agent add web-3 --policy base --policy-file web-3.json");
+                        "  limequat agent add web-3 --policy base --policy-file web-3.json\n"
+                        "  limequat agent add web-4 --label web --label eu --policy web-4\n\n"
+                        "The layers of its labels come first, in their order, then its own. A\n"
+                        "policy that several of them name counts where it comes first.");
   tenant::AddOptions& options = command.options;
   AddValue(app, "ID", command.id, ParseAgentId, "", kIdAbout)->required();
   AddValues(app, "--policy", options.policy_names, ParsePolicyName, "NAME",
@@ -65,6 +69,8 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
            "a policy for this machine alone: its last layer");
   AddValue(app, "--policy-name", options.policy_name, ParsePolicyName, "NAME",
            "what --policy-file is called at the verifier; default: ID");
+  AddValues(app, "--label", options.labels, ParseLabelName, "NAME",
+            "a label that it carries; given again: the next one");
   auto* boot_named =
       AddValue(app, "--boot-reference-name", options.boot_reference_name, ParsePolicyName, "NAME",
                "a reference state, or boot reference values, that was pushed");
@@ -98,6 +104,22 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
            "where the verifier reaches it, instead of what it registered");
 }
 
+void DeclareAgentUpdate(CLI::App& agent, CommandLine& line) {
+  auto [app, command] = Declare<AgentUpdate>(
+      agent, line, "update", "Give a machine other labels or policies",
+      "  limequat agent update web-1 --label web --label us\n"
+      "  limequat agent update web-1 --no-labels --policy web\n\n"
+      "What is not given stays: its identity, boot baseline and incidents, too.\n"
+      "Its whole list is appraised again.");
+  AddValue(app, "ID", command.id, ParseAgentId, "", kIdAbout)->required();
+  auto* labels = AddValues(app, "--label", command.labels, ParseLabelName, "NAME",
+                           "a label that it carries from now on; given again: the next one");
+  app.add_flag("--no-labels", command.no_labels, "it carries none")->excludes(labels);
+  auto* policies = AddValues(app, "--policy", command.policies, ParsePolicyName, "NAME",
+                             "a policy of its own from now on; given again: the next layer");
+  app.add_flag("--no-policies", command.no_policies, "it has none of its own")->excludes(policies);
+}
+
 void DeclareAgent(CLI::App& root, CommandLine& line) {
   CLI::App& agent = DeclareGroup(root, "agent", "Machines that the verifier watches");
   DeclareAgentAdd(agent, line);
@@ -105,11 +127,33 @@ void DeclareAgent(CLI::App& root, CommandLine& line) {
   auto show =
       Declare<AgentShow>(agent, line, "show", "One machine", "  limequat agent show web-1 -o yaml");
   AddValue(show.app, "ID", show.command.id, ParseAgentId, "", kIdAbout)->required();
+  DeclareAgentUpdate(agent, line);
   auto remove = Declare<AgentRemove>(agent, line, "remove", "Stop watching a machine",
                                      "  limequat agent remove web-1 --registrar");
   AddValue(remove.app, "ID", remove.command.id, ParseAgentId, "", kIdAbout)->required();
   remove.app.add_flag("--registrar", remove.command.registrar,
                       "make the registrar forget it too: it can register with another TPM");
+}
+
+void DeclareLabel(CLI::App& root, CommandLine& line) {
+  constexpr const char* kNameAbout = "the label's name";
+  CLI::App& label = DeclareGroup(root, "label", "Named lists of policies that machines carry");
+  auto set = Declare<LabelSet>(
+      label, line, "set", "Make a label, or change what it stands for",
+      "  limequat label set web --policy base --policy web-team\n\n"
+      "Machines that carry it are appraised again from their first entry. A change\n"
+      "that does not fit to the other layers of one of them is refused for all.");
+  AddValue(set.app, "NAME", set.command.name, ParseLabelName, "", kNameAbout)->required();
+  AddValues(set.app, "--policy", set.command.policies, ParsePolicyName, "NAME",
+            "a policy that was pushed; given again: the next layer")
+      ->required();
+  Declare<LabelList>(label, line, "list", "The verifier's labels", "  limequat label list");
+  auto show = Declare<LabelShow>(label, line, "show", "One label", "  limequat label show web");
+  AddValue(show.app, "NAME", show.command.name, ParseLabelName, "", kNameAbout)->required();
+  auto remove =
+      Declare<LabelRemove>(label, line, "remove", "Remove a label that no machine carries",
+                           "  limequat label remove web");
+  AddValue(remove.app, "NAME", remove.command.name, ParseLabelName, "", kNameAbout)->required();
 }
 
 void DeclareExplain(CLI::App& root, CommandLine& line) {
@@ -279,6 +323,7 @@ void DeclareLab(CLI::App& root) {
 void DeclareFleetCommands(CLI::App& root, CommandLine& line) {
   DeclareInit(root, line);
   DeclareAgent(root, line);
+  DeclareLabel(root, line);
   DeclareExplain(root, line);
   DeclareFindings(root, line);
   DeclareIncident(root, line);

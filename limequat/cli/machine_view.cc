@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -38,6 +40,10 @@ Cell Incidents(const wire::MachineView& machine) {
           machine.open_incidents > 0 ? Tint::kBad : Tint::kNone};
 }
 
+std::string Labels(const wire::MachineView& machine) {
+  return fmt::format("{}", fmt::join(machine.labels, ", "));
+}
+
 Cell Trusted(const wire::MachineView& machine) {
   return machine.trusted ? Cell("yes", Tint::kGood) : Cell("no", Tint::kBad);
 }
@@ -45,27 +51,51 @@ Cell Trusted(const wire::MachineView& machine) {
 }  // namespace
 
 std::string RenderMachines(const std::vector<wire::MachineView>& machines, const Look& look) {
-  Table table({"AGENT", "INTEGRITY", "TRUSTED", "EVIDENCE", "INCIDENTS", "IDENTITY", "BASELINE",
-               "POLICY", "PROBLEM"});
+  const bool labelled = std::ranges::any_of(
+      machines, [](const wire::MachineView& machine) { return !machine.labels.empty(); });
+  std::vector<std::string> headings = {"AGENT",    "INTEGRITY", "TRUSTED", "EVIDENCE", "INCIDENTS",
+                                       "IDENTITY", "BASELINE",  "POLICY",  "PROBLEM"};
+  if (labelled) headings.insert(headings.end() - 2, "LABELS");
+  Table table(std::move(headings));
   for (const wire::MachineView& machine : machines) {
-    table.Add({machine.agent_id, Cell(machine.integrity, TintOf(machine.integrity)),
-               Trusted(machine), Age(machine), Incidents(machine), Identity(machine),
-               Baseline(machine), machine.policy, machine.last_problem});
+    std::vector<Cell> row = {
+        machine.agent_id,    Cell(machine.integrity, TintOf(machine.integrity)),
+        Trusted(machine),    Age(machine),
+        Incidents(machine),  Identity(machine),
+        Baseline(machine),   machine.policy,
+        machine.last_problem};
+    if (labelled) row.insert(row.end() - 2, Labels(machine));
+    table.Add(std::move(row));
   }
   return table.Render(look) + fmt::format("{}\n", Counted(machines.size(), "machine"));
 }
 
 namespace {
 
-// "team, version 3, until 2026-12-01T00:00:00Z: retired"
+// "team, version 3, label web, until 2026-12-01T00:00:00Z: retired"
 std::string Layer(const wire::LayerView& layer) {
   std::string text = fmt::format("{}, version {}", layer.name, layer.version);
+  if (layer.label) text += fmt::format(", label {}", *layer.label);
   if (layer.effective_from) text += fmt::format(", from {}", *layer.effective_from);
   if (layer.retire_after) text += fmt::format(", until {}", *layer.retire_after);
   return fmt::format("{}: {}", text, layer.state);
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, Cell>> DescribePolicy(const wire::MachineView& machine) {
+  std::vector<std::pair<std::string, Cell>> pairs = {
+      {"policy", machine.policy == "none" ? Cell("none: the machine is unpoliced", Tint::kWarning)
+                                          : Cell(machine.policy)},
+      {"labels", Labels(machine)}};
+  std::size_t number = 0;
+  for (const wire::LayerView& layer : machine.layers) {
+    pairs.emplace_back(
+        fmt::format("layer {}", ++number),
+        Cell(Layer(layer), layer.state == "in effect" ? Tint::kNone : Tint::kWarning));
+  }
+  return pairs;
+}
 
 std::vector<std::pair<std::string, Cell>> Describe(const wire::MachineView& machine) {
   std::string evidence = "none was verified yet";
@@ -74,14 +104,8 @@ std::vector<std::pair<std::string, Cell>> Describe(const wire::MachineView& mach
   }
   std::vector<std::pair<std::string, Cell>> pairs = {{"evidence", evidence},
                                                      {"identity", Identity(machine)},
-                                                     {"boot baseline", Baseline(machine)},
-                                                     {"policy", machine.policy}};
-  std::size_t number = 0;
-  for (const wire::LayerView& layer : machine.layers) {
-    pairs.emplace_back(
-        fmt::format("layer {}", ++number),
-        Cell(Layer(layer), layer.state == "in effect" ? Tint::kNone : Tint::kWarning));
-  }
+                                                     {"boot baseline", Baseline(machine)}};
+  std::ranges::move(DescribePolicy(machine), std::back_inserter(pairs));
   pairs.insert(
       pairs.end(),
       {{"boot policy", machine.boot_policy},

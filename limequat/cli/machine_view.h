@@ -12,6 +12,9 @@ namespace limequat::cli {
 // The table of machines.
 std::string RenderMachines(const std::vector<wire::MachineView>& machines, const Look& look);
 
+// What a machine is bound by and held to, as names and values.
+std::vector<std::pair<std::string, Cell>> DescribePolicy(const wire::MachineView& machine);
+
 // One machine as names and values, for RenderPairs.
 std::vector<std::pair<std::string, Cell>> Describe(const wire::MachineView& machine);
 

@@ -140,6 +140,14 @@ Status Services::Enrol(std::string_view agent_id, const wire::OwnEnrolment& enro
   return {};
 }
 
+Result<wire::MachineView> Services::Update(std::string_view agent_id,
+                                           const wire::MachineChange& change) {
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kPatch, AgentPath(agent_id),
+                               wire::WriteMachineChange(change)));
+  return wire::ParseMachineView(document);
+}
+
 Status Services::Remove(std::string_view agent_id) {
   LQ_ASSIGN_OR_RETURN(auto text, Call(verifier_, http::Method::kDelete, AgentPath(agent_id)));
   static_cast<void>(text);
@@ -259,6 +267,52 @@ Result<std::vector<wire::PolicyView>> Services::ListPolicies(PolicyKind kind) {
 
 Result<std::string> Services::FetchPolicy(std::string_view name, PolicyKind kind) {
   return Call(verifier_, http::Method::kGet, PolicyPath(name, kind));
+}
+
+namespace {
+
+std::string LabelPath(std::string_view name) {
+  return "/api/v1/labels/" + http::PercentEncode(name);
+}
+
+}  // namespace
+
+Result<std::int64_t> Services::PutLabel(std::string_view name,
+                                        const std::vector<std::string>& policies) {
+  LQ_ASSIGN_OR_RETURN(
+      const json::Value document,
+      CallJson(verifier_, http::Method::kPut, LabelPath(name), wire::WriteLabelPolicies(policies)));
+  json::ObjectReader in(document, "answer to a label");
+  const std::int64_t machines =
+      in.Int("machines_appraised_again", 0, std::numeric_limits<std::int64_t>::max());
+  LQ_RETURN_IF_ERROR(in.status());
+  return machines;
+}
+
+Result<std::vector<wire::LabelView>> Services::ListLabels() {
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kGet, "/api/v1/labels"));
+  json::ObjectReader in(document, "list of labels");
+  const json::Array* array = in.ArrayMember("labels");
+  LQ_RETURN_IF_ERROR(in.status());
+  std::vector<wire::LabelView> labels;
+  for (const json::Value& value : *array) {
+    LQ_ASSIGN_OR_RETURN(wire::LabelView label, wire::ParseLabelView(value));
+    labels.push_back(std::move(label));
+  }
+  return labels;
+}
+
+Result<wire::LabelView> Services::FindLabel(std::string_view name) {
+  LQ_ASSIGN_OR_RETURN(const json::Value document,
+                      CallJson(verifier_, http::Method::kGet, LabelPath(name)));
+  return wire::ParseLabelView(document);
+}
+
+Status Services::RemoveLabel(std::string_view name) {
+  LQ_ASSIGN_OR_RETURN(const auto text, Call(verifier_, http::Method::kDelete, LabelPath(name)));
+  static_cast<void>(text);
+  return {};
 }
 
 Result<std::vector<wire::IncidentView>> Services::ListIncidents(

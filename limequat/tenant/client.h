@@ -12,6 +12,7 @@
 #include "limequat/http/client.h"
 #include "limequat/http/runtime.h"
 #include "limequat/wire/boot_log_view.h"
+#include "limequat/wire/label.h"
 #include "limequat/wire/own_api.h"
 #include "limequat/wire/policy_view.h"
 #include "limequat/wire/registration.h"
@@ -48,6 +49,8 @@ class Services {
 
   // --- verifier ---
   Status Enrol(std::string_view agent_id, const wire::OwnEnrolment& enrolment);
+  // The machine as it is bound from now on.
+  Result<wire::MachineView> Update(std::string_view agent_id, const wire::MachineChange& change);
   Status Remove(std::string_view agent_id);
   Result<std::vector<wire::MachineView>> ListMachines();
   Result<wire::MachineView> FindMachine(std::string_view agent_id);
@@ -78,6 +81,13 @@ class Services {
   Result<std::vector<PolicyVersion>> ListPolicyVersions(std::string_view name);
   // Back to a version, or to the one before the present one: pushed as a new version.
   Result<Pushed> RollBackPolicy(std::string_view name, std::optional<std::int64_t> version);
+  // Keeps the label as this list of policies; how many machines that carry it are appraised
+  // again.
+  Result<std::int64_t> PutLabel(std::string_view name, const std::vector<std::string>& policies);
+  Result<std::vector<wire::LabelView>> ListLabels();
+  Result<wire::LabelView> FindLabel(std::string_view name);
+  // kConflict while machines carry it.
+  Status RemoveLabel(std::string_view name);
   Result<std::vector<wire::IncidentView>> ListIncidents(const std::optional<std::string>& agent_id,
                                                         bool open_only);
   Result<wire::IncidentView> CloseIncident(std::int64_t number, std::string_view note);

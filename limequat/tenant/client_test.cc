@@ -83,12 +83,14 @@ TEST_F(ClientTest, TheEventLogOfAMachine) {
 TEST_F(ClientTest, NamesArePercentEncoded) {
   static_cast<void>(services_->FindMachine("../x?y=z&a#b"));
   static_cast<void>(services_->PushPolicy("a/b", "{}"));
+  static_cast<void>(services_->RemoveLabel("a/b"));
   static_cast<void>(services_->ListIncidents("x&open=false", true));
   const auto asked = fake_.asked();
-  ASSERT_EQ(asked.size(), 3U);
+  ASSERT_EQ(asked.size(), 4U);
   EXPECT_EQ(asked[0].method_and_target, "GET /api/v1/agents/..%2Fx%3Fy%3Dz%26a%23b");
   EXPECT_EQ(asked[1].method_and_target, "PUT /api/v1/policies/a%2Fb");
-  EXPECT_EQ(asked[2].method_and_target,
+  EXPECT_EQ(asked[2].method_and_target, "DELETE /api/v1/labels/a%2Fb");
+  EXPECT_EQ(asked[3].method_and_target,
             "GET /api/v1/incidents?before=0&open=true&agent=x%26open%3Dfalse");
 }
 
@@ -137,6 +139,34 @@ TEST_F(ClientTest, ARemovalNamesItsKind) {
   EXPECT_EQ(services_->RemovePolicy("p").error().id, "verifier.policy_in_use");
   fake_.Answer("DELETE /api/v1/boot-policies/p", 200, R"({"name": "p"})");
   EXPECT_TRUE(services_->RemovePolicy("p", kBoot));
+}
+
+TEST_F(ClientTest, LabelsAreAskedForAndSent) {
+  constexpr const char* kWeb = R"({"name":"web","policies":["base","team"],"machines":2})";
+  fake_.Answer("PUT /api/v1/labels/web", 200,
+               R"({"name":"web","policies":[],"machines":2,"machines_appraised_again":2})");
+  EXPECT_EQ(services_->PutLabel("web", {"base", "team"}).value_or(0), 2);
+  EXPECT_EQ(fake_.asked()[0].body, R"({"policies":["base","team"]})");
+  fake_.Answer("GET /api/v1/labels", 200, std::string(R"({"labels":[)") + kWeb + "]}");
+  EXPECT_EQ(services_->ListLabels()->at(0).machines, 2);
+  fake_.Answer("GET /api/v1/labels/web", 200, kWeb);
+  EXPECT_EQ(services_->FindLabel("web")->policies, (std::vector<std::string>{"base", "team"}));
+  fake_.Answer("DELETE /api/v1/labels/web", 200, "{}");
+  EXPECT_TRUE(services_->RemoveLabel("web"));
+  EXPECT_EQ(services_->FindLabel("eu").error().code, ErrorCode::kNotFound);
+  fake_.Answer("GET /api/v1/labels", 200, R"({"labels":[{}]})");
+  EXPECT_FALSE(services_->ListLabels());
+  fake_.Answer("PUT /api/v1/labels/web", 200, "{}");
+  EXPECT_FALSE(services_->PutLabel("web", {"base"}));
+}
+
+TEST_F(ClientTest, AMachineIsChanged) {
+  fake_.Answer("PATCH /api/v1/agents/a", 200, Machine("a"));
+  const auto machine =
+      services_->Update("a", {.labels = std::vector<std::string>{"web"}, .policy_names = {}});
+  ASSERT_TRUE(machine) << machine.error().message;
+  EXPECT_EQ(machine->agent_id, "a");
+  EXPECT_EQ(fake_.asked()[0].body, R"({"labels":["web"]})");
 }
 
 TEST_F(ClientTest, AllPagesOfIncidentsAreRead) {

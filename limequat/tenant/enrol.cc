@@ -88,6 +88,7 @@ Result<Added> AddMachine(Services& services, const wire::AgentId& id, const AddO
                                .waive_sha1 = options.waive_sha1,
                                .waive_boot_aggregate_bank = options.waive_boot_aggregate_bank,
                                .policy_names = options.policy_names,
+                               .labels = options.labels,
                                .boot_reference_name = options.boot_reference_name,
                                .boot_policy = {},
                                .model = options.model};

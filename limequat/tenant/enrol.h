@@ -21,6 +21,8 @@ struct AddOptions {
   std::vector<std::string> policy_names{};
   std::optional<std::string> policy_text{};
   std::string policy_name{};
+  // Labels that it carries, in their order: their layers come before its own.
+  std::vector<std::string> labels{};
   // Public key (PEM) with which policy_text, an envelope then, must verify.
   std::optional<std::string> policy_key{};
   // A reference state or reference values for measured boot that were pushed, by name; or the

@@ -182,6 +182,11 @@ TEST_F(EnrolTest, BootReferenceAndModelAreSentAsSaid) {
   EXPECT_EQ(Sent()->model, "R640");
 }
 
+TEST_F(EnrolTest, LabelsGoAlong) {
+  ASSERT_TRUE(Add({.labels = {"web", "eu"}}));
+  EXPECT_EQ(Sent()->labels, (std::vector<std::string>{"web", "eu"}));
+}
+
 TEST_F(EnrolTest, APolicyOfItsOwnGoesAlong) {
   ASSERT_TRUE(Add({.policy_text = R"({"digests": {}})"}));
   EXPECT_EQ(SentRequest().runtime_policy, R"({"digests": {}})");

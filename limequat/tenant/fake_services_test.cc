@@ -79,8 +79,8 @@ std::unique_ptr<http::Server> FakeServices::Listen(const fs::path& bundle) {
   const auto handle = [this](const http::Request& request, http::Context&) {
     return Handle(request);
   };
-  for (const http::Method method :
-       {http::Method::kGet, http::Method::kPost, http::Method::kPut, http::Method::kDelete}) {
+  for (const http::Method method : {http::Method::kGet, http::Method::kPost, http::Method::kPut,
+                                    http::Method::kPatch, http::Method::kDelete}) {
     for (const char* pattern :
          {"/{a}/{b}", "/{a}/{b}/{c}", "/{a}/{b}/{c}/{d}", "/{a}/{b}/{c}/{d}/{e}"}) {
       router->Add(method, pattern, http::Access::Roles({"operator"}), {.max_body = 1U << 20U},

@@ -23,7 +23,8 @@ class AccessTest(LabTest):
                 ("PUT", "/v2.6/mbpolicies/base"), ("DELETE", "/v2.6/mbpolicies/base"), ("GET", "/api/v1/policies/base/versions"),
                 ("POST", "/api/v1/policies/base/rollback"), ("PUT", "/api/v1/policies/base/key"), ("GET", "/v2.6/allowlists"),
                 ("GET", "/v2.6/allowlists/base"), ("POST", "/v2.6/allowlists/base"), ("PUT", "/v2.6/allowlists/base"),
-                ("DELETE", "/v2.6/allowlists/base")]
+                ("DELETE", "/v2.6/allowlists/base"), ("GET", "/api/v1/labels"), ("GET", "/api/v1/labels/web"),
+                ("PUT", "/api/v1/labels/web"), ("DELETE", "/api/v1/labels/web"), ("PATCH", "/api/v1/agents/light-1")]
     REGISTRAR = [("GET", "/v2.6/agents"), ("GET", "/v2.6/agents/light-1"), ("DELETE", "/v2.6/agents/light-1"), ("GET", "/api/v1/agents/light-1")]
 
     def stranger(self, authority, usage="clientAuth"):
@@ -46,7 +47,7 @@ class AccessTest(LabTest):
     def refused(self, port, method, target, context):
         """Whether the handshake or the answer refuses; the status if there is one."""
         try:
-            status, body = self.ask(port, method, target, context, b"{}" if method in ("POST", "PUT") else None)
+            status, body = self.ask(port, method, target, context, b"{}" if method in ("POST", "PUT", "PATCH") else None)
         except (ssl.SSLError, ConnectionError) as why:
             return True, str(why)
         return status in (401, 403), f"{status} {body[:200]!r}"
@@ -112,5 +113,5 @@ class AccessTest(LabTest):
             for source in (sources / service).glob("api*.cc"):
                 for line in source.read_text().split("router.Add(Method::k")[1:]:
                     method = line.partition(",")[0].upper()
-                    pattern = line.split('"')[1].replace("{version}", "v2.6").replace("{id}", "light-1").replace("{name}", "base").replace("{number}", "1")
+                    pattern = line.split('"')[1].replace("{version}", "v2.6").replace("{id}", "light-1").replace("{name}", "base").replace("{number}", "1").replace("{label}", "web")
                     self.assertIn((method, pattern), listed, source.name)

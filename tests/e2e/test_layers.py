@@ -1,4 +1,4 @@
-"""A machine under several policies: its base system's, its team's, and one that retires."""
+"""A machine under several policies: its base system's, its team's, and one that retires; bound by name and by label."""
 
 import datetime
 import json
@@ -11,7 +11,7 @@ TOOL = "usr/bin/team-tool"
 
 
 class LayersTest(LabTest):
-    light = 2
+    light = 3   # each test has one of its own
     enrol = False
 
     @classmethod
@@ -119,3 +119,53 @@ class LayersTest(LabTest):
         self.assertIn("base-2", names)
         self.assertNotIn("light-2", names)
         self.assertEqual(self.operator("policy", "remove", "base-2"), {"name": "base-2", "removed": True})
+
+    def test_labels_that_change_and_a_machine_that_moves(self):
+        name = "light-3"
+
+        def layers():
+            return [(layer["name"], layer["label"]) for layer in self.machine(name)["layers"]]
+
+        def fails_by_the_tool(what):
+            self.wait(lambda: self.finding("ima.path", name), what, lambda: self.explained(name))
+            self.assertEqual(self.finding("ima.path", name)["subject"]["path"], "/" + TOOL)
+
+        self.push_base("site", name)
+        self.policy("site-tool", (TOOL, b"tool 1"))
+        self.lab.machine(name).measure("/" + TOOL, b"tool 1")
+        self.operator("label", "set", "web", "--policy", "site", "--policy", "site-tool")
+        self.operator("label", "set", "bare", "--policy", "site")
+        self.operator("agent", "add", name, "--label", "web", "--approve-current-boot")
+        self.wait_for(name, "pass")
+        self.assertEqual(layers(), [("site", "web"), ("site-tool", "web")])
+
+        # The label loses the layer, and gets it back.
+        self.assertEqual(self.operator("label", "set", "web", "--policy", "site")["machines_appraised_again"], 1)
+        fails_by_the_tool("the label does not list the file any more")
+        self.operator("label", "set", "web", "--policy", "site", "--policy", "site-tool")
+        self.wait_for(name, "pass")
+
+        # The machine moves to another label, and gets the layer for itself.
+        self.assertEqual(self.operator("agent", "update", name, "--label", "bare")["labels"], ["bare"])
+        fails_by_the_tool("the other label does not list the file")
+        self.operator("agent", "update", name, "--policy", "site-tool")
+        self.wait_for(name, "pass")
+        self.assertEqual(layers(), [("site", "bare"), ("site-tool", None)])
+        self.assertGreater(self.machine(name)["open_incidents"], 0, "what happened stays")
+        self.assertEqual(self.machine(name)["baseline"], "approved")
+        self.assertIn("label bare", self.command("explain", name, shown="table").stdout)
+        self.assertIn("LABELS", self.command("agent", "list", shown="table").stdout)
+
+        # What is in use, and what is not there.
+        self.operator("label", "remove", "bare", expect=1)
+        self.operator("label", "show", "missing", expect=4)
+        self.operator("agent", "update", name, "--label", "missing", expect=4)
+        self.operator("agent", "update", name, expect=2)
+        self.operator("label", "remove", "web")
+        self.assertEqual([(label["name"], label["machines"]) for label in self.operator("label", "list")["labels"]], [("bare", 1)])
+
+        # The database knows it all.
+        self.kill("verifier")
+        self.start_service("verifier")
+        self.wait_for(name, "pass")
+        self.assertEqual(layers(), [("site", "bare"), ("site-tool", None)])
