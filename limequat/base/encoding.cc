@@ -45,19 +45,25 @@ constexpr std::array<std::int8_t, 256> kBase64Value = [] {
 // Sixteen bytes at once, in the words that both compilers have for it; where a processor
 // has no such registers they make loops of it.
 using Vector = std::uint8_t __attribute__((vector_size(16)));
+using Signed = std::int8_t __attribute__((vector_size(16)));
 using Pairs = std::uint16_t __attribute__((vector_size(16)));
 
-// The bytes of 16 digits, each in the lower half of a pair. Not all of `strange` is zero
-// afterwards if a character is no digit.
-Vector HexPairs(const char* text, Vector& strange) {
+// All bits of each byte that is one of the `count` numbers from `first` on. There is no
+// comparison of bytes without sign: they are moved so that the last is the greatest with one.
+Vector InRange(Vector bytes, std::uint8_t first, std::uint8_t count) {
+  const auto move = static_cast<std::uint8_t>(0x80 - first - count);
+  const auto least = static_cast<std::int8_t>(0x80 - count);
+  return reinterpret_cast<Vector>(reinterpret_cast<Signed>(bytes + move) >= least);
+}
+
+// The bytes of 16 digits, each in the lower half of a pair. Where a character is no digit, not
+// all bits of `digits` are set afterwards.
+Vector HexPairs(const char* text, Vector& digits) {
   Vector c;
   std::memcpy(&c, text, sizeof c);
-  const Vector digit = c - '0';
-  const Vector letter = (c | 0x20) - 'a';
-  const auto is_digit = reinterpret_cast<Vector>(digit < 10);
-  const auto is_letter = reinterpret_cast<Vector>(letter < 6);
-  strange |= ~(is_digit | is_letter);
-  const auto pairs = reinterpret_cast<Pairs>((digit & is_digit) | ((letter + 10) & is_letter));
+  const Vector is_letter = InRange(c | 0x20, 'a', 6);
+  digits &= InRange(c, '0', 10) | is_letter;
+  const auto pairs = reinterpret_cast<Pairs>((c & 0x0f) + (is_letter & 9));  // 'a' is 0x61
   const bool first_is_low = std::endian::native == std::endian::little;
   return reinterpret_cast<Vector>(first_is_low ? pairs << 4U | pairs >> 8U : pairs | pairs >> 4U);
 }
@@ -65,9 +71,9 @@ Vector HexPairs(const char* text, Vector& strange) {
 constexpr std::size_t kVectorDigits = 2 * sizeof(Vector);
 
 // The bytes of kVectorDigits digits.
-Vector HexBytes(const char* text, Vector& strange) {
-  const Vector front = HexPairs(text, strange);
-  const Vector back = HexPairs(text + sizeof(Vector), strange);
+Vector HexBytes(const char* text, Vector& digits) {
+  const Vector front = HexPairs(text, digits);
+  const Vector back = HexPairs(text + sizeof(Vector), digits);
   if constexpr (std::endian::native == std::endian::little) {
     return __builtin_shufflevector(front, back, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26,
                                    28, 30);
@@ -112,9 +118,9 @@ Result<Bytes> HexDecode(std::string_view text) {
 bool HexDecodeTo(std::string_view text, std::span<std::uint8_t> out) {
   if (text.size() != 2 * out.size()) return false;
   std::size_t at = 0;
-  Vector strange{};
+  Vector digits = ~Vector{};
   for (; 2 * (out.size() - at) >= kVectorDigits; at += sizeof(Vector)) {
-    const Vector bytes = HexBytes(&text[2 * at], strange);
+    const Vector bytes = HexBytes(&text[2 * at], digits);
     std::memcpy(&out[at], &bytes, sizeof bytes);
   }
   // One test behind the loops: kNone has the sign bit, which no digit has.
@@ -124,7 +130,7 @@ bool HexDecodeTo(std::string_view text, std::span<std::uint8_t> out) {
     seen |= value;
     out[at] = static_cast<std::uint8_t>(value);
   }
-  return seen >= 0 && IsZero(strange);
+  return seen >= 0 && IsZero(~digits);
 }
 
 std::string Base64Encode(ByteView bytes) {

@@ -152,6 +152,11 @@ Problem DecodeHex(std::string_view hex, Cursor& out) {
 
 // "sha256:aabb": the part with the colons, a NUL, and the bytes.
 Problem DecodeDigest(Field field, std::string_view text, Cursor& out) {
+  if (field != Field::kDNgV2 && text.starts_with(kUsualName)) {
+    out.Text(kUsualName);
+    out.Nul();
+    return DecodeHex(text.substr(kUsualName.size()), out);
+  }
   std::size_t colon = text.find(':');
   if (field == Field::kDNgV2 && colon != std::string_view::npos) colon = text.find(':', colon + 1);
   if (colon == std::string_view::npos) {

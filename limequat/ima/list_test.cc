@@ -158,6 +158,18 @@ TEST(AsciiList, AnyAlgorithmIsCarriedByName) {
   }
 }
 
+// The type of a digest in front of its algorithm is any name, also that of an algorithm.
+TEST(AsciiList, ATypeWithTheNameOfAnAlgorithm) {
+  const std::string text =
+      Line{.name = "ima-ngv2", .fields = "sha256:sha256:" + kFileDigest + " /x"}.text();
+  ListReader reader(AsBytes(text), Format::kAscii);
+  const auto next = reader.Next();
+  ASSERT_TRUE(next && *next);
+  EXPECT_EQ((*next)->digest_type, "sha256");
+  EXPECT_EQ((*next)->digest_algorithm, "sha256");
+  EXPECT_EQ((*next)->file_digest.size(), 32U);
+}
+
 TEST(AsciiList, TemplateDigestsOfAllBanks) {
   for (const std::size_t size : {20U, 32U, 48U, 64U}) {
     EXPECT_EQ(AsciiError(Line{.digest = std::string(2 * size, 'f')}.text()), "") << size;

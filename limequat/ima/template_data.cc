@@ -54,6 +54,10 @@ std::string_view ErrorName(Field field) {
 // Takes the text in front of the first ':' off `text`, with the ':'. Empty if that is not
 // spelled like a name.
 std::string_view TakeName(std::string_view& text) {
+  if (text.starts_with(kUsualName)) {
+    text.remove_prefix(kUsualName.size());
+    return kUsualName.substr(0, kUsualName.size() - 1);
+  }
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
   if (colon == std::string_view::npos || !IsAlgorithmName(name)) return {};

@@ -19,6 +19,9 @@ namespace limequat::ima {
 // Whether `name` is spelled like a hash algorithm of the kernel: "sha256", "sm3-256".
 bool IsAlgorithmName(std::string_view name);
 
+// What nearly every digest begins with: it is told without a search.
+inline constexpr std::string_view kUsualName = "sha256:";
+
 // The size of digests of the algorithm that kernels call `name`; nullopt for a name
 // that is not known, which may be one of a kernel to come.
 std::optional<std::size_t> KernelDigestSize(std::string_view name);
