@@ -84,10 +84,9 @@ void DigestMap::AddPath(std::string_view path, std::size_t digests) {
   LQ_CHECK(size_ + 1 < table_.size());  // a search ends at a free place
   LQ_CHECK(records_.size() < std::numeric_limits<std::uint32_t>::max());
   const std::uint64_t hash = HashOf(path);
-  std::size_t place = hash & (table_.size() - 1);
-  while (table_[place].record != 0) place = (place + 1) & (table_.size() - 1);
-  table_[place] = {.tag = static_cast<std::uint32_t>(hash >> 32U),
-                   .record = static_cast<std::uint32_t>(records_.size() + 1)};
+  std::size_t place = HomeOf(hash);
+  while (table_[place].record != 0) place = Behind(place);
+  table_[place] = {.tag = TagOf(hash), .record = static_cast<std::uint32_t>(records_.size() + 1)};
   ++size_;
   PutSize(records_, path.size());
   Append(records_, AsBytes(path));
@@ -100,12 +99,18 @@ void DigestMap::AddDigest(ByteView digest) {
 }
 
 void DigestMap::Expect(std::string_view path) const {
-  if (!table_.empty()) __builtin_prefetch(&table_[HashOf(path) & (table_.size() - 1)]);
+  if (!table_.empty()) __builtin_prefetch(&table_[HomeOf(HashOf(path))]);
+}
+
+std::size_t DigestMap::Candidate(std::size_t place, std::uint32_t tag) const {
+  while (table_[place].record != 0 && table_[place].tag != tag) place = Behind(place);
+  return place;
 }
 
 void DigestMap::Fetch(std::string_view path) const {
   if (table_.empty()) return;
-  const Place& place = table_[HashOf(path) & (table_.size() - 1)];
+  const std::uint64_t hash = HashOf(path);
+  const Place& place = table_[Candidate(HomeOf(hash), TagOf(hash))];
   if (place.record == 0) return;
   // The record as it is if it is the one, with a single digest; the end of another's may lie
   // behind records_.
@@ -120,10 +125,9 @@ void DigestMap::Fetch(std::string_view path) const {
 std::optional<DigestMap::Digests> DigestMap::Find(std::string_view path) const {
   if (table_.empty()) return std::nullopt;
   const std::uint64_t hash = HashOf(path);
-  const auto tag = static_cast<std::uint32_t>(hash >> 32U);
-  for (std::size_t place = hash & (table_.size() - 1); table_[place].record != 0;
-       place = (place + 1) & (table_.size() - 1)) {
-    if (table_[place].tag != tag) continue;
+  const std::uint32_t tag = TagOf(hash);
+  for (std::size_t place = Candidate(HomeOf(hash), tag); table_[place].record != 0;
+       place = Candidate(Behind(place), tag)) {
     ByteView record = ByteView(records_).subspan(table_[place].record - 1);
     const std::size_t size = TakeSize(record);
     if (size != path.size() || AsText(TakeBytes(record, size)) != path) continue;

@@ -44,9 +44,9 @@ class DigestMap {
   void AddDigest(ByteView digest);
 
   // Say that Find(path) comes soon: what it will read is fetched from memory while the
-  // caller does something else. Expect fetches the place in the table, Fetch the record that
-  // it names and so waits if Expect was not called a hundred nanoseconds before. They change
-  // nothing.
+  // caller does something else. Expect fetches the place in the table where Find begins, Fetch
+  // the record that Find will compare, for which it searches the table: it waits if Expect was
+  // not called a hundred nanoseconds before. They change nothing.
   void Expect(std::string_view path) const;
   void Fetch(std::string_view path) const;
   std::optional<Digests> Find(std::string_view path) const;
@@ -68,6 +68,12 @@ class DigestMap {
   };
 
   std::uint64_t HashOf(std::string_view path) const;
+  // Where the search for a path with that hash begins and goes on. The table has places.
+  std::size_t HomeOf(std::uint64_t hash) const { return hash & (table_.size() - 1); }
+  std::size_t Behind(std::size_t place) const { return (place + 1) & (table_.size() - 1); }
+  static std::uint32_t TagOf(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32U); }
+  // The first place from `place` on that has the tag or is free.
+  std::size_t Candidate(std::size_t place, std::uint32_t tag) const;
   // The path of the record at `at`, which is moved behind it.
   std::string_view SkipRecord(std::size_t& at) const;
 
