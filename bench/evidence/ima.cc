@@ -120,9 +120,9 @@ void Judge(const MadeList& list, const policy::PolicyAt& policy) {
   ima::Replay replay(list.pcr.algorithm(), TemplateDigests::kNative);
   ForEach(AsBytes(list.ascii), Format::kAscii, [&](const ima::Entry& entry) {
     policy.Expect(entry.path);
-    replay.Extend(entry);
-    policy.Fetch(entry.path);
     LQ_CHECK(ima::CheckStatedDigest(entry) == ima::StatedDigest::kMatches);
+    policy.Fetch(entry.path);
+    replay.Extend(entry);
     LQ_CHECK(policy.Look(entry.path, entry.file_digest) == policy::PathAnswer::kListed);
   });
   LQ_CHECK(replay.pcr() == list.pcr);

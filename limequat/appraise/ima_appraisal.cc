@@ -189,9 +189,8 @@ void AddUnlisted(const ima::Entry& entry, Finding finding, const std::vector<std
   AddAbout(entry, Comparing(std::move(finding), listed, FileDigestOf(entry)), out);
 }
 
-void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Learned& learned,
-                   Appraisal& out) {
-  if (policy != nullptr) policy->Fetch(entry.path);
+void AppraiseChecked(const ima::Entry& entry, ima::StatedDigest stated,
+                     const policy::PolicyAt* policy, Learned& learned, Appraisal& out) {
   if (entry.pcr != tpm::kImaPcr) {
     AddFailure(entry, "ima.pcr",
                fmt::format("{} was measured into PCR {}, not {}: no quote of the list covers it",
@@ -216,7 +215,7 @@ void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Lear
         out);
     return;
   }
-  if (ima::CheckStatedDigest(entry) != ima::StatedDigest::kMatches) {
+  if (stated != ima::StatedDigest::kMatches) {
     AddFailure(entry, "ima.template_digest",
                fmt::format("the list states the template digest {} for {}, which is not the hash "
                            "of its template data",
@@ -224,6 +223,12 @@ void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Lear
                out);
   }
   if (policy != nullptr) AppraiseContent(entry, *policy, learned, out);
+}
+
+void AppraiseEntry(const ima::Entry& entry, const policy::PolicyAt* policy, Learned& learned,
+                   Appraisal& out) {
+  if (policy != nullptr) policy->Fetch(entry.path);
+  AppraiseChecked(entry, ima::CheckStatedDigest(entry), policy, learned, out);
 }
 
 void AppraiseTogether(const policy::PolicyAt& policy, const Learned& learned, Appraisal& out) {
@@ -286,12 +291,18 @@ Result<Judged> Judge(ByteView list, ima::Format format, const Against& against,
   ima::Replay replay(claim ? claim->value.algorithm() : crypto::HashAlgorithm::kSha256,
                      judged.kind);
   while (!claim || replay.pcr() != claim->value) {
-    LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
-    if (!entry) return judged;
-    if (reader.index() == 1) AppraiseFirst(*entry, against, judged);
-    if (asked != nullptr) asked->Expect(entry->path);
-    if (claim) replay.Extend(*entry);
-    AppraiseEntry(*entry, asked, judged.learned, judged.entries);
+    const Result<std::optional<ima::Entry>> next = reader.Next();
+    if (!next) return next.error();
+    if (!*next) return judged;
+    const ima::Entry& entry = **next;
+    if (reader.index() == 1) AppraiseFirst(entry, against, judged);
+    // One hash is calculated while the place in the policy's table comes from memory, two while
+    // the record does.
+    if (asked != nullptr) asked->Expect(entry.path);
+    const ima::StatedDigest stated = ima::CheckStatedDigest(entry);
+    if (asked != nullptr) asked->Fetch(entry.path);
+    if (claim) replay.Extend(entry);
+    AppraiseChecked(entry, stated, asked, judged.learned, judged.entries);
   }
   judged.quoted = ima::Prefix{.entries = reader.index(), .bytes = reader.offset()};
   return judged;

@@ -10,6 +10,7 @@
 #include "limequat/eventlog/verify.h"
 #include "limequat/ima/entry.h"
 #include "limequat/ima/keyring.h"
+#include "limequat/ima/replay.h"
 #include "limequat/policy/policy_set.h"
 #include "limequat/tpm/pcr.h"
 
@@ -34,6 +35,11 @@ void AddFailure(const ima::Entry& entry, std::string_view check, std::string det
 // The same with what the policy lists, and the digest of the entry as what was found.
 void AddUnlisted(const ima::Entry& entry, Finding finding, const std::vector<std::string>& listed,
                  Appraisal& out);
+
+// AppraiseEntry for who has told the policy that the path comes, and CheckStatedDigest says
+// `stated` of the entry.
+void AppraiseChecked(const ima::Entry& entry, ima::StatedDigest stated,
+                     const policy::PolicyAt* policy, Learned& learned, Appraisal& out);
 
 // A measured buffer (template ima-buf): "ima.buffer_digest", "ima.key", "ima.buffer". A
 // key that the policy lists is added to `learned`. Exclude expressions are about files, as
