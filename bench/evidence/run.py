@@ -153,7 +153,7 @@ def main():
     eventlog.add_argument("--copies", type=int, default=100, help="of its records in a second, long log, where no start of a process counts")
     for each in (ima, policy, eventlog):
         each.add_argument("--rounds", type=int, default=15, help="of which the fastest counts (default: %(default)s)")
-        each.add_argument("--keylime-rounds", type=int, default=3, help="the same for Keylime's functions")
+        each.add_argument("--keylime-rounds", type=int, default=15, help="the same for Keylime's functions (default: %(default)s)")
         each.add_argument("--no-keylime", action="store_true")
         each.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args()
