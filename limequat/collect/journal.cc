@@ -1,4 +1,3 @@
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -9,7 +8,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "limequat/base/encoding.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/collect/journal_internal.h"
 
@@ -150,20 +148,11 @@ Journal::Journal(Opened opened, const TreeOptions& options)
       std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
 }
 
-Journal::Journal(Journal&& other) noexcept
-    : file_(std::move(other.file_)),
-      identity_(other.identity_),
-      algorithms_(std::move(other.algorithms_)),
-      limit_(other.limit_),
-      settled_before_(other.settled_before_),
-      known_(std::move(other.known_)),
-      kept_(other.kept_),
-      problem_(std::move(other.problem_)) {}
-
-Result<Journal> Journal::Open(const std::filesystem::path& file, const TreeOptions& options) {
+Result<std::unique_ptr<Journal>> Journal::Open(const std::filesystem::path& file,
+                                               const TreeOptions& options) {
   LQ_ASSIGN_OR_RETURN(Opened opened, OpenFile(file));
-  Journal journal(std::move(opened), options);
-  if (Status read = journal.Read(HeaderOf(options)); !read) {
+  std::unique_ptr<Journal> journal(new Journal(std::move(opened), options));
+  if (Status read = journal->Read(HeaderOf(options)); !read) {
     return std::move(read).error().In(file.string());
   }
   return journal;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -46,8 +47,8 @@ class Journal {
   // alone, or a link; kConflict (the same) if another run has it open or it was made with
   // another selection or other hashes; kMalformed (the same) for a file that is no journal;
   // kUnavailable (the same) if it cannot be read or written.
-  Journal(Journal&& other) noexcept;
-  static Result<Journal> Open(const std::filesystem::path& file, const TreeOptions& options);
+  static Result<std::unique_ptr<Journal>> Open(const std::filesystem::path& file,
+                                               const TreeOptions& options);
 
   // The digests of a file in this state; nullptr if it was not hashed in it.
   const std::vector<crypto::Digest>* Find(const FileState& state) const;

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <map>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -279,16 +279,14 @@ Tree ToTree(Found found) {
 Result<Tree> HashTree(const TreeOptions& options, const ProgressCallback& progress) {
   LQ_CHECK(!options.algorithms.empty());
   LQ_ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(options.root));
-  std::optional<Journal> journal;
+  std::unique_ptr<Journal> journal;
   if (!options.journal.empty()) {
-    LQ_ASSIGN_OR_RETURN(Journal opened, Journal::Open(options.journal, options));
-    journal.emplace(std::move(opened));
+    LQ_ASSIGN_OR_RETURN(journal, Journal::Open(options.journal, options));
   }
-  Journal* const kept = journal ? &*journal : nullptr;
-  Found found = Walk(options, kept, root.get(), progress).Run();
-  Pool(options, kept, root.get(), found).Run(progress);
+  Found found = Walk(options, journal.get(), root.get(), progress).Run();
+  Pool(options, journal.get(), root.get(), found).Run(progress);
   Tree tree = ToTree(std::move(found));
-  if (kept != nullptr) tree.journal_problem = kept->problem();
+  if (journal != nullptr) tree.journal_problem = journal->problem();
   return tree;
 }
 
