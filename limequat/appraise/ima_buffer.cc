@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "limequat/appraise/ima_entry_steps.h"
-#include "limequat/crypto/digest.h"
 #include "limequat/ima/buffer.h"
 #include "limequat/tpm/pcr.h"
 
@@ -11,24 +10,25 @@ namespace limequat::appraise {
 
 namespace {
 
-// A policy lists digests of buffers; that a buffer is the one with the digest beside it is
-// checked here. Whoever writes an entry could put another key behind a listed digest.
 bool HasItsDigest(const ima::Entry& entry, Appraisal& out) {
   constexpr std::string_view kCheck = "ima.buffer_digest";
-  const auto hash = crypto::HashFromName(entry.digest_algorithm);
-  if (!hash) {
-    AddAbout(entry,
-             NotEvaluated(kCheck, fmt::format("the buffer '{}' has a digest ({}) that cannot be "
-                                              "computed here",
-                                              PathOf(entry), FileDigestOf(entry))),
-             out);
-    return false;
+  switch (ima::CheckBufferDigest(entry)) {
+    case ima::BufferDigest::kMatches:
+      return true;
+    case ima::BufferDigest::kDiffers:
+      AddFailure(entry, kCheck,
+                 fmt::format("{} is not the digest of the buffer '{}' beside it",
+                             FileDigestOf(entry), PathOf(entry)),
+                 out);
+      return false;
+    case ima::BufferDigest::kUnknownAlgorithm:
+      break;
   }
-  if (Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest)) return true;
-  AddFailure(entry, kCheck,
-             fmt::format("{} is not the digest of the buffer '{}' beside it", FileDigestOf(entry),
-                         PathOf(entry)),
-             out);
+  AddAbout(entry,
+           NotEvaluated(kCheck, fmt::format("the buffer '{}' has a digest ({}) that cannot be "
+                                            "computed here",
+                                            PathOf(entry), FileDigestOf(entry))),
+           out);
   return false;
 }
 

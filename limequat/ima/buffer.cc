@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "limequat/crypto/der.h"
+#include "limequat/crypto/digest.h"
 #include "limequat/ima/device_mapper.h"
 
 namespace limequat::ima {
@@ -80,6 +81,14 @@ bool HoldsKey(const Entry& entry, const Result<Key>& key) {
   if (key || key.error().code == ErrorCode::kUnsupported) return true;
   const BufferKind kind = KindOfBuffer(entry);
   return kind == BufferKind::kCertificate || kind == BufferKind::kPublicKey;
+}
+
+BufferDigest CheckBufferDigest(const Entry& entry) {
+  const auto hash = crypto::HashFromName(entry.digest_algorithm);
+  if (!hash) return BufferDigest::kUnknownAlgorithm;
+  return Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest)
+             ? BufferDigest::kMatches
+             : BufferDigest::kDiffers;
 }
 
 Result<std::optional<DeviceMapperField>> DeviceMapperReader::Next() {

@@ -30,6 +30,12 @@ BufferKind KindOfBuffer(const Entry& entry);
 // what a policy says of other data is never said of a key. Hostile input.
 bool HoldsKey(const Entry& entry, const Result<Key>& key);
 
+// Whether the digest of an entry with a buffer is the one of the buffer beside it. A policy
+// lists digests; what is trusted is the buffer, and whoever writes a list could put another one
+// behind a listed digest. kUnknownAlgorithm: it cannot be computed here. Hostile input.
+enum class BufferDigest { kMatches, kDiffers, kUnknownAlgorithm };
+BufferDigest CheckBufferDigest(const Entry& entry);
+
 // Events of the device mapper are shorter: kernels build them in some 4 KiB.
 inline constexpr std::size_t kMaxDeviceMapperText = 64U << 10U;
 

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "limequat/base/encoding.h"
+#include "limequat/crypto/digest.h"
+#include "limequat/crypto/key.h"
 #include "limequat/ima/xattrs.h"
 
 namespace limequat::ima {
@@ -50,6 +52,44 @@ TEST(BufferKind, SizesInAllForms) {
   EXPECT_EQ(Kind("k", Sequence(inner, 4)), BufferKind::kData);
   EXPECT_EQ(Kind("k", Bytes{0x30, 0x80, 0x30, 0x01, 0xa0}), BufferKind::kData);  // indefinite
   EXPECT_EQ(Kind("k", Bytes{0x30, 0x83, 0x01}), BufferKind::kData);
+}
+
+TEST(HoldsKey, WhatIsReadOrHasTheFormOfAKey) {
+  const auto holds = [](ByteView buffer) {
+    Entry entry;
+    entry.path = ".ima";
+    entry.buffer = buffer;
+    return HoldsKey(entry, ParseKey(buffer));
+  };
+  const auto key = crypto::PrivateKey::GenerateEc(crypto::Curve::kP256);
+  EXPECT_TRUE(holds(key.public_key().ToSpkiDer()));
+  const auto unsupported = crypto::PrivateKey::GenerateEd25519();
+  EXPECT_TRUE(holds(unsupported.public_key().ToSpkiDer()));
+  EXPECT_TRUE(holds(AsBytes(key.public_key().ToPem()))) << "of another form, but a key";
+  EXPECT_TRUE(holds(Sequence(Sequence(Bytes{0xa0, 0x03}))));
+  EXPECT_TRUE(holds(Sequence(Sequence(Bytes{0x06, 0x01, 0x2a}))));
+  EXPECT_FALSE(holds(AsBytes("enforcing=1")));
+  EXPECT_FALSE(holds({}));
+}
+
+TEST(CheckBufferDigest, IsThatOfTheBuffer) {
+  const Bytes buffer = {1, 2, 3};
+  const crypto::Digest digest = crypto::Hash(crypto::HashAlgorithm::kSha256, buffer);
+  Entry entry;
+  entry.buffer = buffer;
+  entry.digest_algorithm = "sha256";
+  entry.file_digest = digest.bytes();
+  EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kMatches);
+  entry.digest_algorithm = "sha512";
+  EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kDiffers);
+  entry.digest_algorithm = "wp256";
+  EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kUnknownAlgorithm);
+  entry.digest_algorithm = "sha256";
+  entry.buffer = ByteView(buffer).first(2);
+  EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kDiffers);
+  entry.buffer = buffer;
+  entry.file_digest = {};
+  EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kDiffers);
 }
 
 TEST(BufferKind, WhatIsNoKeyIsData) {

@@ -95,16 +95,11 @@ class Collector {
     }
     std::string_view reason = WhyNot(entry);
     // What is appraised is the buffer: under this digest it would be refused.
-    if (reason.empty() && !IsDigestOfBuffer(entry)) {
+    if (reason.empty() && ima::CheckBufferDigest(entry) != ima::BufferDigest::kMatches) {
       reason = "its digest is not the one of the buffer beside it";
     }
     if (!reason.empty()) return LeaveOut(entry, reason);
     Add(entry, is_key ? out_.found.keyrings : out_.found.buffers);
-  }
-
-  static bool IsDigestOfBuffer(const ima::Entry& entry) {
-    const auto hash = crypto::HashFromName(entry.digest_algorithm);
-    return hash && Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest);
   }
 
   static void Add(const ima::Entry& entry, DigestsByName& out) {
