@@ -65,6 +65,23 @@ Error ErrorOf(const http::ClientResponse& response) {
   return error;
 }
 
+// Each element of the array `member` of a document, which errors call `what`, as `parse` reads
+// it.
+template <class View>
+Result<std::vector<View>> ReadAll(const json::Value& document, std::string_view what,
+                                  std::string_view member,
+                                  Result<View> (*parse)(const json::Value&)) {
+  json::ObjectReader in(document, what);
+  const json::Array* array = in.ArrayMember(member);
+  LQ_RETURN_IF_ERROR(in.status());
+  std::vector<View> views;
+  for (const json::Value& value : *array) {
+    LQ_ASSIGN_OR_RETURN(View view, parse(value));
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
 std::string AgentPath(std::string_view agent_id) {
   return "/api/v1/agents/" + http::PercentEncode(agent_id);
 }
@@ -127,16 +144,14 @@ Result<std::vector<std::string>> Services::ListRegistered() {
 }
 
 Status Services::RemoveRegistered(std::string_view agent_id) {
-  LQ_ASSIGN_OR_RETURN(auto text, Call(registrar_, http::Method::kDelete,
-                                      "/v2.6/agents/" + http::PercentEncode(agent_id)));
-  static_cast<void>(text);
+  LQ_RETURN_IF_ERROR(
+      Call(registrar_, http::Method::kDelete, "/v2.6/agents/" + http::PercentEncode(agent_id)));
   return {};
 }
 
 Status Services::Enrol(std::string_view agent_id, const wire::OwnEnrolment& enrolment) {
-  LQ_ASSIGN_OR_RETURN(auto text, Call(verifier_, http::Method::kPost, AgentPath(agent_id),
-                                      wire::WriteOwnEnrolment(enrolment)));
-  static_cast<void>(text);
+  LQ_RETURN_IF_ERROR(Call(verifier_, http::Method::kPost, AgentPath(agent_id),
+                          wire::WriteOwnEnrolment(enrolment)));
   return {};
 }
 
@@ -149,23 +164,14 @@ Result<wire::MachineView> Services::Update(std::string_view agent_id,
 }
 
 Status Services::Remove(std::string_view agent_id) {
-  LQ_ASSIGN_OR_RETURN(auto text, Call(verifier_, http::Method::kDelete, AgentPath(agent_id)));
-  static_cast<void>(text);
+  LQ_RETURN_IF_ERROR(Call(verifier_, http::Method::kDelete, AgentPath(agent_id)));
   return {};
 }
 
 Result<std::vector<wire::MachineView>> Services::ListMachines() {
   LQ_ASSIGN_OR_RETURN(const json::Value document,
                       CallJson(verifier_, http::Method::kGet, "/api/v1/agents"));
-  json::ObjectReader in(document, "list of machines");
-  const json::Array* agents = in.ArrayMember("agents");
-  LQ_RETURN_IF_ERROR(in.status());
-  std::vector<wire::MachineView> machines;
-  for (const json::Value& agent : *agents) {
-    LQ_ASSIGN_OR_RETURN(wire::MachineView view, wire::ParseMachineView(agent));
-    machines.push_back(std::move(view));
-  }
-  return machines;
+  return ReadAll(document, "list of machines", "agents", wire::ParseMachineView);
 }
 
 Result<wire::MachineView> Services::FindMachine(std::string_view agent_id) {
@@ -217,8 +223,7 @@ Result<Services::Pushed> Services::PushPolicy(std::string_view name, std::string
 }
 
 Status Services::RemovePolicy(std::string_view name, PolicyKind kind) {
-  LQ_ASSIGN_OR_RETURN(auto text, Call(verifier_, http::Method::kDelete, PolicyPath(name, kind)));
-  static_cast<void>(text);
+  LQ_RETURN_IF_ERROR(Call(verifier_, http::Method::kDelete, PolicyPath(name, kind)));
   return {};
 }
 
@@ -292,15 +297,7 @@ Result<std::int64_t> Services::PutLabel(std::string_view name,
 Result<std::vector<wire::LabelView>> Services::ListLabels() {
   LQ_ASSIGN_OR_RETURN(const json::Value document,
                       CallJson(verifier_, http::Method::kGet, "/api/v1/labels"));
-  json::ObjectReader in(document, "list of labels");
-  const json::Array* array = in.ArrayMember("labels");
-  LQ_RETURN_IF_ERROR(in.status());
-  std::vector<wire::LabelView> labels;
-  for (const json::Value& value : *array) {
-    LQ_ASSIGN_OR_RETURN(wire::LabelView label, wire::ParseLabelView(value));
-    labels.push_back(std::move(label));
-  }
-  return labels;
+  return ReadAll(document, "list of labels", "labels", wire::ParseLabelView);
 }
 
 Result<wire::LabelView> Services::FindLabel(std::string_view name) {
@@ -310,8 +307,7 @@ Result<wire::LabelView> Services::FindLabel(std::string_view name) {
 }
 
 Status Services::RemoveLabel(std::string_view name) {
-  LQ_ASSIGN_OR_RETURN(const auto text, Call(verifier_, http::Method::kDelete, LabelPath(name)));
-  static_cast<void>(text);
+  LQ_RETURN_IF_ERROR(Call(verifier_, http::Method::kDelete, LabelPath(name)));
   return {};
 }
 
