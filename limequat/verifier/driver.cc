@@ -94,14 +94,12 @@ void Machine::WaitForChanges() {
 }
 
 void Machine::StopAndWait() {
-  std::promise<void> seen;
-  strand_.Post([self = shared_from_this(), &seen] {
+  strand_.Post([self = shared_from_this()] {
     self->Handle(Removed{});
     self->timer_.Cancel();
     self->asking_.Cancel();
-    seen.set_value();
   });
-  seen.get_future().wait();
+  WaitForChanges();
   parts_.client.Forget(endpoint_);
 }
 
