@@ -90,6 +90,20 @@ std::string AddedForPeople(const AgentAdd& asked, const tenant::Added& added, co
   return text + fmt::format("  next: limequat explain {}\n", asked.id);
 }
 
+std::string UpdatedForPeople(const wire::MachineView& machine, const Look& look) {
+  std::string text =
+      fmt::format("{} is appraised again, from its first entry on, and is held to this now:\n",
+                  Shown(machine.agent_id));
+  return text + RenderPairs(DescribePolicy(machine), look, 2) +
+         fmt::format("  next: limequat explain {}\n", Shown(machine.agent_id));
+}
+
+// What is given, or that there is to be none; absent if neither is said.
+std::optional<std::vector<std::string>> Wanted(const std::vector<std::string>& given, bool none) {
+  if (given.empty() && !none) return std::nullopt;
+  return given;
+}
+
 }  // namespace
 
 Result<Ending> AgentAdd::Run(Console& console) const {
@@ -159,24 +173,6 @@ Result<Ending> AgentShow::Run(Console& console) const {
   }));
   return Ending::kDone;
 }
-
-namespace {
-
-std::string UpdatedForPeople(const wire::MachineView& machine, const Look& look) {
-  std::string text =
-      fmt::format("{} is appraised again, from its first entry on, and is held to this now:\n",
-                  Shown(machine.agent_id));
-  return text + RenderPairs(DescribePolicy(machine), look, 2) +
-         fmt::format("  next: limequat explain {}\n", Shown(machine.agent_id));
-}
-
-// What is given, or that there is to be none; absent if neither is said.
-std::optional<std::vector<std::string>> Wanted(const std::vector<std::string>& given, bool none) {
-  if (given.empty() && !none) return std::nullopt;
-  return given;
-}
-
-}  // namespace
 
 Result<Ending> AgentUpdate::Run(Console& console) const {
   const wire::MachineChange change{.labels = Wanted(labels, no_labels),

@@ -34,6 +34,12 @@ Result<std::uint64_t> ParseNumber(std::string_view text, std::uint64_t least, st
   return number;
 }
 
+// What policies and labels may be called.
+Result<std::string> ParseName(std::string_view text, std::string_view what) {
+  if (wire::AgentId::Parse(text)) return std::string(text);
+  return UsageError(fmt::format("a {}'s name has 1 to 128 characters of A-Z a-z 0-9 . _ -", what));
+}
+
 }  // namespace
 
 Result<std::string> ParseText(std::string_view text) {
@@ -49,19 +55,9 @@ Result<std::string> ParseAgentId(std::string_view text) {
   return id->text();
 }
 
-Result<std::string> ParsePolicyName(std::string_view text) {
-  if (!wire::AgentId::Parse(text)) {
-    return UsageError("a policy's name has 1 to 128 characters of A-Z a-z 0-9 . _ -");
-  }
-  return std::string(text);
-}
+Result<std::string> ParsePolicyName(std::string_view text) { return ParseName(text, "policy"); }
 
-Result<std::string> ParseLabelName(std::string_view text) {
-  if (!wire::AgentId::Parse(text)) {
-    return UsageError("a label's name has 1 to 128 characters of A-Z a-z 0-9 . _ -");
-  }
-  return std::string(text);
-}
+Result<std::string> ParseLabelName(std::string_view text) { return ParseName(text, "label"); }
 
 Result<std::string> ParseHost(std::string_view text) {
   LQ_RETURN_IF_ERROR(CheckHost(text));
