@@ -6,6 +6,7 @@ names; the machine, the servers and the agent are started once.
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -84,6 +85,17 @@ class SiteTest(unittest.TestCase):
     @classmethod
     def logs(cls):
         return "\n".join(service.tail() for service in cls.services)
+
+
+class KeylimeToolsTest(SiteTest):
+    """Keylime's own tools beside `limequat`: `keylime` says where they are, `environment` is for them."""
+
+    programs = ("limequat",)
+
+    @classmethod
+    def set_up_site(cls):
+        cls.keylime = Installation.ensure()
+        cls.environment = {**os.environ, **{name: str(value) for name, value in cls.keylime.environment(cls.folder / "keylime").items()}}
 
 
 class AgentScenario(SiteTest):

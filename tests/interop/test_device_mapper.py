@@ -8,13 +8,11 @@ import copy
 import hashlib
 import itertools
 import json
-import os
 import struct
 import subprocess
 
 import scenario
 from limequat import program
-from peers import Installation
 
 # As the class that evaluates entries calls it: one answer for each event, then what is not as the rules require.
 KEYLIME = """
@@ -90,14 +88,7 @@ def line(name, text):
     return f"10 {template.hexdigest()} ima-buf sha256:{digest.hexdigest()} {name} {buffer.hex()}"
 
 
-class DeviceMapperTest(scenario.SiteTest):
-    programs = ("limequat",)
-
-    @classmethod
-    def set_up_site(cls):
-        cls.keylime = Installation.ensure()
-        cls.environment = {**os.environ, **{name: str(value) for name, value in cls.keylime.environment(cls.folder / "keylime").items()}}
-
+class DeviceMapperTest(scenario.KeylimeToolsTest):
     def theirs(self, *cases):
         """For each case, rules and events: what was refused, and whether a required device is missing."""
         done = subprocess.run([self.keylime.servers / "bin/python", "-c", KEYLIME], env=self.environment, cwd=self.folder, timeout=60,

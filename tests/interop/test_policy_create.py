@@ -13,7 +13,6 @@ from pathlib import Path
 
 import scenario
 from limequat import program
-from peers import Installation
 
 BOOTS = Path(__file__).resolve().parents[2] / "data/lab/boots"
 # Left out by Keylime of every root; Limequat leaves out the pseudo file systems among them.
@@ -22,13 +21,10 @@ FILES = {"usr/bin/tool": b"#!/bin/sh\n", "usr/lib/a b.so": b"\x7fELF...", "usr/l
          "usr/skipped/file": b"1", "var/lib/state": b"2", "proc/version": b"3", "boot/vmlinuz": b"4" * 100_000}
 
 
-class KeylimePolicyTest(scenario.SiteTest):
-    programs = ("limequat",)
-
+class KeylimePolicyTest(scenario.KeylimeToolsTest):
     @classmethod
     def set_up_site(cls):
-        cls.keylime = Installation.ensure()
-        cls.environment = {**os.environ, **{name: str(value) for name, value in cls.keylime.environment(cls.folder / "keylime").items()}}
+        super().set_up_site()
         cls.root = cls.folder / "root"
         for name, content in FILES.items():
             path = cls.root / name

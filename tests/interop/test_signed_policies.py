@@ -2,13 +2,11 @@
 
 import base64
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import scenario
 from limequat import program
-from peers import Installation
 
 POLICY = {"meta": {"version": 1, "generator": 3, "timestamp": "2026-11-25 09:00:00.000000"}, "release": 0,
           "digests": {"/usr/bin/a": ["1" * 64]}, "excludes": ["/var/log/.*"], "keyrings": {},
@@ -24,13 +22,10 @@ open(sys.argv[1] + ".payload", "wb").write(verified.payload if verified else b""
 """
 
 
-class SignedPoliciesTest(scenario.SiteTest):
-    programs = ("limequat",)
-
+class SignedPoliciesTest(scenario.KeylimeToolsTest):
     @classmethod
     def set_up_site(cls):
-        cls.keylime = Installation.ensure()
-        cls.environment = {**os.environ, **{name: str(value) for name, value in cls.keylime.environment(cls.folder / "keylime").items()}}
+        super().set_up_site()
         cls.policy = cls.folder / "policy.json"
         cls.policy.write_text(json.dumps(POLICY))
 
