@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 
 from lab_testing import FolderTest
 from limequat_lab.processes import Processes, identify, wait_until
@@ -12,6 +13,10 @@ from limequat_lab.processes import Processes, identify, wait_until
 _SLEEP = ["sleep", "60"]
 _STUBBORN = [sys.executable, "-c", "import signal, time\nsignal.signal(15, signal.SIG_IGN)\n"
              "print('ready', flush=True)\ntime.sleep(60)"]
+
+_FIRST_THREAD_ENDS = [sys.executable, "-c", "import ctypes, threading, time\n"
+                      "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+                      "print('ready', flush=True)\nctypes.CDLL(None).pthread_exit(None)"]
 
 
 class ProcessesTest(FolderTest):
@@ -53,6 +58,15 @@ class ProcessesTest(FolderTest):
             self.assertIsNone(self.processes.pid("a"))
             self.processes.end("a")
             self.assertIsNotNone(identify(stranger.pid))
+
+    def test_a_process_runs_until_its_last_thread_has_ended(self) -> None:
+        """A process that was killed is not gone with its first thread: the others still hold its ports."""
+        pid = self.start("a", _FIRST_THREAD_ENDS)
+        state = Path(f"/proc/{pid}/stat")
+        self.assertTrue(wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "Z", 10))
+        self.assertEqual(self.processes.pid("a"), pid)
+        self.processes.end("a", grace=0.1)
+        self.assertIsNone(identify(pid))
 
     def test_a_process_that_ended_by_itself_is_not_running(self) -> None:
         self.processes.start("a", ["true"], self.folder / "a.log")

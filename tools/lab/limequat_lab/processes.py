@@ -30,14 +30,18 @@ class Identity:
 
 
 def identify(pid: int) -> Identity | None:
-    """The identity of the running process `pid`; None if there is none or it has ended."""
+    """The identity of the running process `pid`; None if there is none or it has ended.
+
+    A process runs until the last of its threads has ended: only then are its ports free.  The first
+    thread may be gone before the others (state Z), above all after SIGKILL.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     # The second field is the program's name in parentheses and may itself hold parentheses.
     fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":
+    if fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) <= 1):
         return None
     return Identity(pid, int(fields[19]), _BOOT_ID.read_text().strip())
 
