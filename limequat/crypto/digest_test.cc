@@ -179,6 +179,7 @@ TEST(Hash, GivesWhatHasherGivesForEveryLength) {
       ASSERT_EQ(Extend(current, message),
                 Hasher(algorithm).Update(current.bytes()).Update(message).Finish())
           << size;
+      ASSERT_EQ(ExtendByHash(current, message), Extend(current, want.bytes())) << size;
     }
     message.clear();
   }

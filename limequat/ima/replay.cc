@@ -66,7 +66,12 @@ StatedDigest CheckStatedDigest(const Entry& entry) {
 }
 
 void Replay::Extend(const Entry& entry) {
-  ExtendWith(entry, TemplateDigest(entry, pcr_.algorithm(), kind_));
+  if (entry.violation || kind_ != TemplateDigests::kNative) {
+    ExtendWith(entry, TemplateDigest(entry, pcr_.algorithm(), kind_));
+    return;
+  }
+  ++entries_;
+  if (entry.pcr == tpm::kImaPcr) pcr_ = crypto::ExtendByHash(pcr_, entry.template_data);
 }
 
 void Replay::ExtendAsStated(const Entry& entry) {

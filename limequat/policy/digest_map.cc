@@ -99,7 +99,7 @@ void DigestMap::AddDigest(ByteView digest) {
 }
 
 void DigestMap::Expect(std::string_view path) const {
-  if (!table_.empty()) __builtin_prefetch(&table_[HomeOf(HashOf(path))]);
+  if (size_ > 0) __builtin_prefetch(&table_[HomeOf(HashOf(path))]);
 }
 
 std::size_t DigestMap::Candidate(std::size_t place, std::uint32_t tag) const {
@@ -108,7 +108,7 @@ std::size_t DigestMap::Candidate(std::size_t place, std::uint32_t tag) const {
 }
 
 void DigestMap::Fetch(std::string_view path) const {
-  if (table_.empty()) return;
+  if (size_ == 0) return;
   const std::uint64_t hash = HashOf(path);
   const Place& place = table_[Candidate(HomeOf(hash), TagOf(hash))];
   if (place.record == 0) return;
@@ -123,7 +123,7 @@ void DigestMap::Fetch(std::string_view path) const {
 }
 
 std::optional<DigestMap::Digests> DigestMap::Find(std::string_view path) const {
-  if (table_.empty()) return std::nullopt;
+  if (size_ == 0) return std::nullopt;  // most maps of a policy have nothing
   const std::uint64_t hash = HashOf(path);
   const std::uint32_t tag = TagOf(hash);
   for (std::size_t place = Candidate(HomeOf(hash), tag); table_[place].record != 0;

@@ -73,6 +73,7 @@ PolicySet::PolicySet(std::vector<PolicyLayer> layers) : layers_(std::move(layers
                          .from = window.effective_from.value_or(Time::min()),
                          .until = window.retire_after.value_or(Time::max())});
     retires_ = retires_ || window.retire_after.has_value();
+    has_coverage_ = has_coverage_ || !policy.coverage().empty();
   }
   hash_ = HashOf(layers_);
   if (layers_.size() == 1) why_it_says_nothing_ = layers_[0].policy->why_it_says_nothing();
@@ -229,10 +230,6 @@ std::vector<std::string> PolicyAt::coverage() const {
     }
   }
   return names;
-}
-
-PathAnswer PolicyAt::LookCoverage(std::string_view name, ByteView digest) const {
-  return Ask(&RuntimePolicy::LookCoverage, name, digest);
 }
 
 ParameterValues PolicyAt::command_line() const {

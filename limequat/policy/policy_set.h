@@ -87,6 +87,7 @@ class PolicySet {
   crypto::Digest hash_{crypto::HashAlgorithm::kSha256};
   std::string why_it_says_nothing_;
   bool retires_ = false;
+  bool has_coverage_ = false;  // whether any of counting_ names entries that must be there
 };
 
 // A digest that a layer lists.
@@ -152,7 +153,10 @@ class PolicyAt {
   bool ignores_violations() const;
   // What all layers in effect need, each name once. A retired layer proves nothing.
   std::vector<std::string> coverage() const;
-  PathAnswer LookCoverage(std::string_view name, ByteView digest) const;
+  PathAnswer LookCoverage(std::string_view name, ByteView digest) const {
+    if (!set_->has_coverage_) return PathAnswer::kUnknownPath;  // it is asked for every entry
+    return Ask(&RuntimePolicy::LookCoverage, name, digest);
+  }
   // What all layers in effect need of the command line: a value is good if a layer that is not
   // retired lists it.
   ParameterValues command_line() const;
