@@ -32,6 +32,7 @@ class Demo:
 
     def __init__(self, lab: Lab, fleet: Fleet, terminal: Terminal, folder: Path, key: Path) -> None:
         self.lab, self.fleet, self.terminal, self._folder, self._key = lab, fleet, terminal, folder, key
+        self._release = 0
 
     # The beginning
 
@@ -77,8 +78,11 @@ class Demo:
         self._sign_and_push(self._boot_file(), "--measured-boot")
 
     def _sign_and_push(self, file: Path, *options: str) -> None:
+        """Under its name and with a release that rises: none that was signed before comes back."""
+        self._release += 1
         signed = file.with_suffix(".signed.json")
-        self.fleet.run("policy", "sign", str(file), "--key", str(self._key), "--output", str(signed), show=bool(options))
+        self.fleet.run("policy", "sign", str(file), "--key", str(self._key), "--name", POLICY, "--release", str(self._release),
+                       "--output", str(signed), show=bool(options))
         self.fleet.run("policy", "push", POLICY, str(signed), *options, show=True)
 
     # The scenes
