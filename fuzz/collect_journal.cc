@@ -73,8 +73,8 @@ std::string WithChecks(std::string_view text) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string line = std::string(text.substr(0, end)) + ' ';
-    out += line +
-           crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(line)).hex().substr(0, 16) + '\n';
+    out += line + crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(line)).hex().substr(0, 16) +
+           '\n';
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return out;

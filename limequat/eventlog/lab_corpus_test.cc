@@ -163,8 +163,9 @@ TEST_F(LabBoots, Attack_A21_TheKernelIsMeasuredOrSaidToBeUnmeasured) {
 // The command line of the running kernel, as a boot loader or a stub measured it.
 TEST_F(LabBoots, CommandLinesAreFoundWhereTheyWereMeasured) {
   ForEach([](const std::string& name, const std::string& prefix, const Boot& boot) {
-    const bool in_text = name.starts_with("shim-grub") || name.starts_with("sd-boot-stub") ||
-                         name.starts_with("sd-boot-uki-6");
+    const bool is_grub = name.contains("-grub");
+    const bool in_text =
+        is_grub || name.starts_with("sd-boot-stub") || name.starts_with("sd-boot-uki-6");
     if (boot.log.empty() || !in_text) return;
     const auto result = Verify(boot, HashAlgorithm::kSha256, kBootPcrs);
     ASSERT_TRUE(result && result->log);
@@ -173,7 +174,6 @@ TEST_F(LabBoots, CommandLinesAreFoundWhereTheyWereMeasured) {
     const std::string command_line = testing::Text(Member(boot.about, "command_line"));
     EXPECT_EQ(command_line.ends_with(kChange), !prefix.empty());
     for (const MeasuredText& line : chain.kernel_command_lines) {
-      const bool is_grub = name.starts_with("shim-grub");
       std::string text = is_grub ? std::string(AsText(line.text)) : DecodeUtf16(line.text);
       text = text.substr(0, text.find('\0'));
       // GRUB's begins with the kernel's path, as the kernel's own BOOT_IMAGE= does.
@@ -195,6 +195,8 @@ TEST_F(LabBoots, AnotherCommandLineShowsInThePcrsOfItsBootPath) {
       {"sd-boot-uki", {9, 12, kImaPcr}},
       {"sd-boot-uki-sb", {4, 9, 11, 12, kImaPcr}},
       {"sd-boot-stub", {9, 12, kImaPcr}},
+      {"net-uki", {4, 9, 11, kImaPcr}},
+      {"net-grub-sb", {8, 9, kImaPcr}},
       {"systemd", {4, 9, 11, kImaPcr}},
   };
   std::set<std::string> seen;

@@ -1,9 +1,10 @@
 """What a guest boots from: the file system that its firmware sees follows its settings."""
 
 import unittest
+from pathlib import Path
 
 from lab_testing import FolderTest, require_programs
-from limequat_lab.bootpaths import BOOT_PATHS, DIRECT, UNIFIED_IMAGE, Loaders, boot_path
+from limequat_lab.bootpaths import BOOT_PATHS, DIRECT, NETWORK_PROGRAM, UNIFIED_IMAGE, Loaders, boot_path
 from limequat_lab.errors import UsageError
 from limequat_lab.guest import Guest, Settings
 from limequat_lab.initramfs import write_initramfs
@@ -47,6 +48,15 @@ class BootPathTest(FolderTest):
         guest.lay_out()
         self.assertEqual(guest.settings.esp, "")
         self.assertFalse((guest.folder / "boot").exists())
+
+    def test_a_network_boot_is_served_what_the_firmware_asks_for(self) -> None:
+        guest = self.make_guest("net-uki")
+        guest.lay_out()
+        self.assertTrue((Path(guest.settings.esp) / NETWORK_PROGRAM).exists())
+        self.assertTrue(Guest.open(guest.folder, Processes(self.folder / "run")).settings.network)
+        guest.settings.boot_path = "uki"
+        guest.lay_out()
+        self.assertFalse(guest.settings.network)
 
     def test_names(self) -> None:
         for path in BOOT_PATHS:

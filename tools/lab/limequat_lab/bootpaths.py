@@ -18,6 +18,7 @@ from .progress import Progress
 
 _SNAKEOIL = Path("/usr/share/ovmf")
 UNIFIED_IMAGE = "image.efi"  # in the folder of Parts
+NETWORK_PROGRAM = "boot.efi"  # what a DHCP server names
 _PAGE = 0x1000
 _SECTION_HEADER = 40
 
@@ -28,6 +29,7 @@ class Loaders:
 
     shim: Path
     grub: Path
+    grub_net: Path  # the one that is made to be loaded from a network
     systemd_boot: Path
     systemd_stub: Path
     sbsign: Path
@@ -42,7 +44,8 @@ class Loaders:
         """Those of the packages that were unpacked into `tree`."""
         usr = tree / "usr"
         efi = usr / "lib/systemd/boot/efi"
-        return cls(usr / "lib/shim/shimx64.efi.signed", usr / "lib/grub/x86_64-efi-signed/grubx64.efi.signed",
+        signed = usr / "lib/grub/x86_64-efi-signed"
+        return cls(usr / "lib/shim/shimx64.efi.signed", signed / "grubx64.efi.signed", signed / "grubnetx64.efi.signed",
                    efi / "systemd-bootx64.efi", efi / "linuxx64.efi.stub", usr / "bin/sbsign")
 
     @property
@@ -157,6 +160,19 @@ def _sd_boot_stub(parts: Parts, command_line: str) -> None:
     parts.put(f"title lab\nlinux /lab/vmlinuz\ninitrd /lab/initrd.gz\noptions {command_line}\n", "loader/entries/lab.conf")
 
 
+def _net_grub(parts: Parts, command_line: str) -> None:
+    """shim asks where it came from for `grubx64.efi`, and GRUB for its settings."""
+    parts.put(parts.loaders.shim, NETWORK_PROGRAM)
+    parts.put(parts.loaders.grub_net, "grubx64.efi")
+    parts.put(parts.kernel.image, "vmlinuz")
+    parts.put(parts.initramfs, "initrd.gz")
+    parts.put(f"set timeout=0\nlinux /vmlinuz {command_line}\ninitrd /initrd.gz\nboot\n", "grub/grub.cfg")
+
+
+def _net_uki(parts: Parts, command_line: str) -> None:
+    parts.put_program(parts.unified_image(command_line), NETWORK_PROGRAM)
+
+
 @dataclass(frozen=True)
 class BootPath:
     """One way to boot, with what it is made to show."""
@@ -168,6 +184,7 @@ class BootPath:
     path: str = ""  # as eventlog::BootPathName says it
     kernel_measured: bool = True
     logged: bool = True  # whether the kernel has an event log
+    network: bool = False  # whether the firmware fetches what it starts, by TFTP
 
     @property
     def direct(self) -> bool:
@@ -188,6 +205,9 @@ BOOT_PATHS = (
              _sd_boot_uki_options, "unified_image"),
     BootPath("sd-boot-uki-sb", "systemd-boot and a unified kernel image with its command line, Secure Boot", SNAKEOIL,
              _sd_boot_uki, "unified_image"),
+    BootPath("net-uki", "a unified kernel image that the firmware fetches from a network", PLAIN, _net_uki, "unified_image",
+             network=True),
+    BootPath("net-grub-sb", "shim, GRUB and the kernel from a network, Secure Boot", MICROSOFT, _net_grub, "grub", network=True),
     BootPath("sd-boot-stub", "systemd-boot starts the kernel's EFI stub", PLAIN, _sd_boot_stub, "efi_stub"),
 )
 DIRECT = "direct"

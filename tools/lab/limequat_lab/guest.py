@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import swtpm
-from .bootpaths import DIRECT, Loaders, Parts, boot_path
+from .bootpaths import DIRECT, NETWORK_PROGRAM, Loaders, Parts, boot_path
 from .channel import GUEST_PORT, Channel, Result
 from .disk import write_root_disk, write_state_disk
 from .errors import MalformedError, UnavailableError
@@ -48,9 +48,10 @@ class Settings:
     command_line: str = COMMAND_LINE
     memory_mib: int = 256
     firmware: str = PLAIN  # a key of firmware.FIRMWARE
-    # A folder that the firmware sees as its EFI system partition and boots from; without, QEMU hands
-    # kernel, initramfs and command line to the firmware.
+    # A folder that the firmware sees as its EFI system partition and boots from, or that a TFTP
+    # server has; without, QEMU hands kernel, initramfs and command line to the firmware.
     esp: str = ""
+    network: bool = False  # the server
     boot_path: str = DIRECT  # a name of bootpaths.BOOT_PATHS
     loaders: str = ""        # the folder of boot loaders (bootpaths.Loaders.tree), unless it is direct
 
@@ -101,7 +102,7 @@ class Guest:
         kernel = Kernel(Path(self.settings.kernel).parents[1])
         path.make(Parts(Loaders.of(Path(self.settings.loaders)), kernel, Path(self.settings.initramfs), folder,
                         path.firmware == SNAKEOIL), self.settings.command_line)
-        self.settings.esp = str(folder / "esp")
+        self.settings.esp, self.settings.network = str(folder / "esp"), path.network
         self.save()
 
     def finish(self, manufacturer: swtpm.Manufacturer, banks: tuple[str, ...] = swtpm.PCR_BANKS) -> None:
@@ -215,12 +216,14 @@ class Guest:
             f",hostfwd=tcp:{LOOPBACK}:{here}-:{there}"
             for here, there in {settings.channel_port: GUEST_PORT, **settings.forwards}.items()
         )
+        served = f",tftp={settings.esp},bootfile={NETWORK_PROGRAM}" if settings.network else ""
+        first = ",bootindex=0" if settings.network else ""
         command: list[str | Path] = [
             find_program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-accel", "tcg", "-cpu", _CPU, "-smp", "1", "-m", str(settings.memory_mib), *firmware.arguments("variables.fd"),
             "-chardev", "socket,id=tpm,path=swtpm.sock", "-tpmdev", "emulator,id=tpm0,chardev=tpm",
             "-device", "tpm-crb,tpmdev=tpm0",
-            "-netdev", f"user,id=net0{forwards}", "-device", "virtio-net-pci,netdev=net0,romfile=",
+            "-netdev", f"user,id=net0{forwards}{served}", "-device", f"virtio-net-pci,netdev=net0,romfile={first}",
             "-device", "virtio-rng-pci", "-serial", f"file:{self._serial.name}",
         ]
         for disk in ("root", "state"):
@@ -232,6 +235,8 @@ class Guest:
         settings = self.settings
         if not settings.esp:
             return ["-kernel", settings.kernel, "-initrd", settings.initramfs, "-append", settings.command_line]
+        if settings.network:
+            return []
         # QEMU makes a FAT file system of the folder. Behind the other disks: the guest knows those by their place.
         return ["-drive", f"if=none,id=esp,format=raw,readonly=on,file=fat:{settings.esp}",
                 "-device", "virtio-blk-pci,drive=esp,bootindex=0"]

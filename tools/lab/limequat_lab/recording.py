@@ -95,6 +95,7 @@ class Recorder:
         path.make(parts, command_line)
         guest.settings.command_line = command_line
         guest.settings.esp = "" if path.direct else str(parts.folder / "esp")
+        guest.settings.network = path.network
 
     @staticmethod
     def _describe(path: BootPath, kernel: Kernel, seen: "Seen") -> dict[str, object]:

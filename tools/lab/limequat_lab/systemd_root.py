@@ -67,4 +67,4 @@ def write_systemd_root(folder: Path) -> RootFolder:
 def loaders_of(root: RootFolder, others: Loaders) -> Loaders:
     """systemd's boot loader and stub of that release."""
     efi = root.folder / "usr/lib/systemd/boot/efi"
-    return Loaders(others.shim, others.grub, efi / "systemd-bootx64.efi", efi / "linuxx64.efi.stub", others.sbsign)
+    return Loaders(others.shim, others.grub, others.grub_net, efi / "systemd-bootx64.efi", efi / "linuxx64.efi.stub", others.sbsign)
