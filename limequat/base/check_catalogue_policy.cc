@@ -80,9 +80,9 @@ constexpr CheckEntry kPolicy[] = {
      .next = "limequat policy check POLICY"},
     {.check = "policy.check.exclude_all",
      .cause = Cause::kConfiguration,
-     .meaning = "An exclude expression of the policy matches every path.",
-     .causes = "An expression such as `.*`, `/` or the empty one: a machine may then run "
-               "anything.",
+     .meaning = "An exclude expression of the policy leaves no place where programs lie.",
+     .causes = "An expression such as `.*`, `/`, `/[^/]+/` or the empty one: a machine may then "
+               "run anything.",
      .advice = "Exclude the folders that change and hold no programs, one by one.",
      .next = "limequat policy check POLICY"},
     {.check = "policy.check.exclude_programs",
@@ -103,7 +103,8 @@ constexpr CheckEntry kPolicy[] = {
     {.check = "policy.check.says_something",
      .cause = Cause::kConfiguration,
      .meaning = "The policy leaves nothing to check.",
-     .causes = "No digests; expressions that together match everything; Keylime's empty policy.",
+     .causes =
+         "No digests; expressions that together leave next to nothing; Keylime's empty policy.",
      .advice = "Make a policy that lists what the machine runs: `limequat policy create runtime`.",
      .next = "limequat policy create runtime --root DIR"},
     {.check = "policy.check.boot.open",
@@ -133,7 +134,7 @@ constexpr CheckEntry kPolicy[] = {
     {.check = "policy.check.layers.silent",
      .cause = Cause::kConfiguration,
      .meaning = "A layer of the policy counts for nothing.",
-     .causes = "No digests in it; expressions that match everything; Keylime's empty policy.",
+     .causes = "No digests in it; expressions that leave next to nothing; Keylime's empty policy.",
      .advice = "Leave the layer out, or give it what it is to list. Its expressions have no "
                "effect either.",
      .next = "limequat policy check POLICY"},

@@ -93,7 +93,8 @@ Status CheckPolicy(std::string_view payload) {
   LQ_ASSIGN_OR_RETURN(const auto policy, policy::RuntimePolicy::Parse(payload));
   if (!policy->excludes_everything()) return {};
   return Malformed("policy.exclude_everything",
-                   "the exclude expressions match every path: such a policy checks nothing");
+                   "the exclude expressions leave no place where programs lie: such a policy "
+                   "checks nothing");
 }
 
 // Boot reference values have their name and release in them, and no window.

@@ -23,6 +23,28 @@ namespace {
 // How many listed paths are tried before expressions count as excluding everything.
 constexpr std::size_t kPathsTried = 10'000;
 
+// Where an ordinary system has programs and libraries, or anybody puts some; '*' is a name.
+// Not `/` itself: next to nothing lies there, so an expression that leaves its files alone
+// (`/[^/]+/`) leaves nothing to check. Nor `/etc`, `/boot`, `/mnt` and others where no program
+// is expected: who checks those only lists what is there.
+constexpr std::array<std::string_view, 16> kProgramFolders = {
+    "/usr/bin/",       "/usr/sbin/",       "/usr/lib/*/", "/usr/libexec/", "/usr/lib64/",
+    "/usr/local/bin/", "/usr/local/sbin/", "/bin/",       "/sbin/",        "/lib/*/",
+    "/lib64/",         "/opt/*/",          "/home/*/",    "/root/",        "/tmp/",
+    "/var/lib/*/"};
+
+// A name of letters for one of hexadecimal digits.
+std::string Letters(std::string_view hex) {
+  std::string letters(hex);
+  std::ranges::transform(letters, letters.begin(), [](char digit) {
+    return digit >= 'a' ? digit : static_cast<char>(digit - '0' + 'g');
+  });
+  return letters;
+}
+
+// Whether `path` names something directly in `/`.
+bool LiesInRoot(std::string_view path) { return path.rfind('/') == 0; }
+
 }  // namespace
 
 ExcludeList::ExcludeList() = default;
@@ -122,29 +144,27 @@ Result<Leftover> ExcludeList::WhatIsLeft(std::string_view seed, const Listed& li
 
 Result<Leftover> ExcludeList::WhatTheyLeave(std::span<const ExcludeList* const> lists,
                                             std::string_view seed, const Listed& listed) {
-  constexpr std::array<std::string_view, 24> kFolders = {
-      "/",     "/usr/bin/",  "/usr/sbin/",   "/usr/lib/", "/usr/lib/x86_64-linux-gnu/",
-      "/bin/", "/sbin/",     "/lib/",        "/lib64/",   "/usr/libexec/",
-      "/etc/", "/opt/",      "/srv/",        "/home/",    "/root/",
-      "/var/", "/var/lib/",  "/tmp/",        "/run/",     "/usr/local/bin/",
-      "/mnt/", "/dev/shm/a", "/usr/share/x", "/boot/"};
   const std::string name = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(seed)).hex();
   Trial trial(lists);
   trial.TryAll("/usr/lib/python3/dist-packages/a_package/__pycache__/a_module.cpython-311.pyc");
   trial.TryAll("/var/lib/containers/storage/overlay/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/diff");
   std::size_t part = 0;
-  bool nothing = std::ranges::all_of(kFolders, [&](std::string_view folder) {
+  bool nothing = std::ranges::all_of(kProgramFolders, [&](std::string_view place) {
     // Names of letters, of digits and letters, with a dot, longer and shorter.
     const std::string random = name.substr(part, 8 + part);
     ++part;
-    return trial.Excludes(fmt::format("{}program", folder)) &&
+    std::string folder(place);
+    if (const std::size_t star = folder.find('*'); star != std::string::npos) {
+      folder.replace(star, 1, Letters(name.substr(part, 6)));
+    }
+    return trial.Excludes(fmt::format("{}{}", folder, Letters(random))) &&
            trial.Excludes(fmt::format("{}{}", folder, random)) &&
            trial.Excludes(fmt::format("{}lib{}.so.{}", folder, random, part));
   });
   if (nothing && listed) {
     std::size_t tried = 0;
     listed([&](std::string_view path) {
-      nothing = path == ima::kBootAggregate || trial.Excludes(path);
+      nothing = path == ima::kBootAggregate || LiesInRoot(path) || trial.Excludes(path);
       return nothing && ++tried < kPathsTried;
     });
   }

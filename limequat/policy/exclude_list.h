@@ -22,7 +22,7 @@ inline constexpr std::size_t kMaxCompiledExcludes = 64U << 20U;  // bytes of all
 // hit counts as not excluded, and is told apart so that it can be reported (A10).
 enum class Exclusion { kNo, kExcluded, kLimitHit };
 
-// Whether exclude expressions leave any path to be appraised.
+// Whether exclude expressions leave any place to be appraised where programs lie.
 enum class Leftover { kNothing, kSomething };
 
 // The exclude expressions of a policy: regular expressions of Python's `re`, matched
@@ -52,11 +52,11 @@ class ExcludeList {
   // depth limits for each expression. Knows nothing of `boot_aggregate`.
   Exclusion Match(std::string_view path) const;
 
-  // Whether any path is left (attack A10): one of an ordinary system, of a fixed set and
-  // of paths made from `seed`, or one of `listed`, which calls its argument with the paths
-  // that a policy lists, until it answers false. `seed` keeps an author from writing
-  // around the set; pass a hash of what is judged. `boot_aggregate` is always left, and
-  // does not count.
+  // Whether anything is left that is worth the name (attack A10): a path in one of the folders
+  // where an ordinary system has programs, or one of `listed`, which calls its argument with
+  // the paths that a policy lists, until it answers false. The names in those folders are made
+  // from `seed`, which keeps an author from writing around them; pass a hash of what is judged.
+  // `boot_aggregate` is always left and does not count, and neither does a path directly in `/`.
   //
   // Asked when a policy is read, so that it ends soon whatever the expressions are: lower
   // limits hold than in Match, and at most kMaxExcludeTrials expressions are tried in

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -168,6 +169,27 @@ TEST(ExcludeList, Attack_A10_MatchAllIsRecognised) {
   EXPECT_EQ(Left(Compiled({"/usr", "/[^u]", "/u[^s]"}), "seed"), Leftover::kNothing);
 }
 
+TEST(ExcludeList, Attack_A10_FilesInTheRootAreNotEnough) {
+  constexpr std::string_view kTopFolders =
+      "usr|bin|sbin|lib|etc|opt|var|home|root|tmp|srv|boot|run|mnt|dev|lib64";
+  for (const std::string& all :
+       {std::string("/[^/]+/"), std::string("/.*/"), std::string("/\\w+/"),
+        "/(" + std::string(kTopFolders) + ")/",
+        // Places where no program is expected.
+        std::string("/(?!etc/|srv/|boot/|mnt/|run/|dev/|proc/|sys/)"), std::string("/(?!init$)")}) {
+    EXPECT_EQ(Left(Compiled({all}), "seed"), Leftover::kNothing) << all;
+  }
+}
+
+TEST(ExcludeList, Attack_A10_OnePlaceWhereProgramsLieIsEnough) {
+  for (const std::string_view place :
+       {"usr/bin", "usr/sbin", "usr/lib/[^/]+", "usr/local/bin", "bin", "sbin", "lib/[^/]+",
+        "opt/[^/]+", "home/[^/]+", "root", "tmp", "var/lib/[^/]+"}) {
+    const ExcludeList list = Compiled({fmt::format("/(?!{}/[^/]+$)", place)});
+    EXPECT_EQ(Left(list, "seed"), Leftover::kSomething) << place;
+  }
+}
+
 TEST(ExcludeList, Attack_A10_OrdinaryListsAreNotMatchAll) {
   for (const std::string_view some : {"/tmp/.*", "boot_aggregate", "/usr/(?!bin)", "^/var/log",
                                       ".*\\.pyc$", "/(?!usr/bin/)", "(?!.*/bin/).*", "$"}) {
@@ -190,7 +212,14 @@ TEST(ExcludeList, Attack_A10_ListedPathsAreTriedToo) {
   EXPECT_EQ(left({}), Leftover::kNothing);
   EXPECT_EQ(left({"/a", "boot_aggregate", "/b"}), Leftover::kNothing);
   EXPECT_EQ(left({"/a", "relative", "/b"}), Leftover::kSomething);
-  EXPECT_EQ(left({"/a", "/\xff"}), Leftover::kSomething);
+  // One that is left is enough, but not directly in `/`.
+  const ExcludeList folders = Compiled({"/[^/]+/(?!run$)"});
+  const auto left_of_folders = [&](std::string_view path) {
+    return *folders.WhatIsLeft("seed", [&](const auto& each) { each(path); });
+  };
+  EXPECT_EQ(left_of_folders("/init"), Leftover::kNothing);
+  EXPECT_EQ(left_of_folders("/app/run"), Leftover::kSomething);
+  EXPECT_EQ(left({"/a", "/b/\xff"}), Leftover::kSomething);
 }
 
 TEST(ExcludeList, Attack_A10_ExpressionsThatTakeTooLongAreRefused) {
@@ -207,6 +236,7 @@ TEST(ExcludeList, Attack_A10_NobodyWritesAroundTheTriedPaths) {
   const ExcludeList around = Compiled({"/(?!.*libe3b0c44)"});
   EXPECT_EQ(Left(around, ""), Leftover::kSomething);
   EXPECT_EQ(Left(around, "another seed"), Leftover::kNothing);
+  EXPECT_EQ(Left(Compiled({"/(?!.*/program$)"}), "seed"), Leftover::kNothing);
 }
 
 }  // namespace

@@ -97,7 +97,8 @@ Result<std::string> WriteCheckedPolicy(const PolicyDocument& document) {
   LQ_ASSIGN_OR_RETURN(const auto policy, RuntimePolicy::Parse(text));
   if (policy->excludes_everything()) {
     return Malformed("policy.exclude_everything",
-                     "the exclude expressions match every path: such a policy checks nothing");
+                     "the exclude expressions leave no place where programs lie: such a policy "
+                     "checks nothing");
   }
   return text;
 }

@@ -15,7 +15,7 @@ namespace limequat::policy {
 //   policy.check.weak_digests     no path that only a SHA-1 digest stands for
 //   policy.check.repeated         no digest and no expression twice in one list
 //   policy.check.excludes         every expression is valid
-//   policy.check.exclude_all      no expression matches everything (attack A10)
+//   policy.check.exclude_all      no expression leaves next to nothing (attack A10)
 //   policy.check.exclude_programs no expression matches a whole folder of programs
 //   policy.check.says_something   it lists digests and leaves something to check
 // A check that could not run for an earlier failure is not evaluated.

@@ -99,7 +99,7 @@ Result<std::shared_ptr<const PolicySet>> PolicySet::Compose(std::vector<PolicyLa
   LQ_ASSIGN_OR_RETURN(const Leftover left, ExcludeList::WhatTheyLeave(excludes, set->hash_.hex()));
   if (left == Leftover::kNothing) {
     set->why_it_says_nothing_ =
-        "the exclude expressions of its layers together match every ordinary path";
+        "the exclude expressions of its layers together leave no place where programs lie";
   }
   return std::shared_ptr<const PolicySet>(std::move(set));
 }

@@ -164,7 +164,7 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
              impl->verification_keys.empty() && !impl->device_mapper) {
     impl->why_it_says_nothing = "it lists no digests and no keys";
   } else if (impl->excludes_everything) {
-    impl->why_it_says_nothing = "its exclude expressions match every path";
+    impl->why_it_says_nothing = "its exclude expressions leave no place where programs lie";
   }
   return std::shared_ptr<const RuntimePolicy>(new RuntimePolicy(std::move(impl)));
 }

@@ -75,8 +75,8 @@ class RuntimePolicy {
   const crypto::Digest& hash() const;
   std::size_t paths() const;
   std::size_t digests() const;
-  // No digests, keys, buffers or rules at all, expressions that exclude everything (every listed
-  // path and every path of an ordinary system), or Keylime's empty policy (generator ≤ 1): it
+  // No digests, keys, buffers or rules at all, expressions that leave nothing worth the
+  // name (ExcludeList::WhatIsLeft), or Keylime's empty policy (generator ≤ 1): it
   // accepts or says nothing, so a machine bound to it is unpoliced.
   bool says_nothing() const;
   std::string why_it_says_nothing() const;

@@ -113,7 +113,13 @@ TEST(RuntimePolicy, Attack_A10_ExcludingEverythingSaysNothing) {
   ASSERT_TRUE(policy);
   EXPECT_TRUE(policy->says_nothing());
   EXPECT_TRUE(policy->excludes_everything());
-  EXPECT_THAT(policy->why_it_says_nothing(), HasSubstr("every path"));
+  EXPECT_THAT(policy->why_it_says_nothing(), HasSubstr("no place where programs lie"));
+}
+
+TEST(RuntimePolicy, Attack_A10_ExcludingEveryFolderSaysNothing) {
+  const auto policy = Parsed(With("excludes", json::Array{"/[^/]+/"}));
+  ASSERT_TRUE(policy);
+  EXPECT_TRUE(policy->says_nothing());
 }
 
 TEST(RuntimePolicy, WatchingOnlyListedPathsSaysSomething) {

@@ -105,7 +105,7 @@ class ExitStatusTest(CliTest):
         policy = self.policy(b"/bin/a", excludes=[".*"])
         done = self.run_limequat("appraise", "ima", self.list(b"/bin/a"), "--policy", policy)
         self.assertEqual((done.status, done.json()["verdict"]), (1, "unpoliced"), done.out)
-        self.assertIn("every path", done.json()["unpoliced_because"])
+        self.assertIn("no place where programs lie", done.json()["unpoliced_because"])
 
     def test_3_malformed(self) -> None:
         bad = self.folder / "bad"
