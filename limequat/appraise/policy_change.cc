@@ -57,6 +57,28 @@ policy::DigestsByName* PlaceOf(const Finding& finding, policy::PolicyAdditions& 
   return nullptr;
 }
 
+// Of what a policy could accept, and nobody should be led to; empty for everything else.
+std::string_view WhyNotProposed(std::string_view check) {
+  if (check == "ima.coverage") {
+    return "not proposed: another digest in ima.coverage.entries or value in "
+           "ima.coverage.command_line may prove it, but says which rules of the kernel are good "
+           "ones, and the list cannot know that";
+  }
+  if (check == "ima.violation") {
+    return "not proposed: ima.ignore_violations would accept it, and with it every file that is "
+           "ever changed while it is measured, unseen";
+  }
+  if (check == "ima.exclude_limit") {
+    return "not proposed: listing the file's digest would do, or putting the expression right that "
+           "takes too long";
+  }
+  if (check.starts_with("ima.device_mapper.")) {
+    return "not proposed: other rules in ima.dm_policy may allow it, but a rule is about more than "
+           "one event";
+  }
+  return "";
+}
+
 std::string_view WhyUnchangeable(const Finding& finding) {
   const std::string_view check = finding.check;
   if (check == "boot.baseline") {
@@ -67,6 +89,7 @@ std::string_view WhyUnchangeable(const Finding& finding) {
            "what, or limequat appraise boot --change of the boot's event log)";
   }
   if (check.starts_with("policy.")) return "about the policy itself: it has to be put right";
+  if (const std::string_view why = WhyNotProposed(check); !why.empty()) return why;
   if (check.starts_with("ima.")) return "no digest in a policy speaks for it";
   return "no policy accepts it: such evidence has to be right";
 }

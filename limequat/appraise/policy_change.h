@@ -17,7 +17,7 @@
 
 namespace limequat::appraise {
 
-// A finding that stays whatever a policy says, and why.
+// A finding that no addition to a policy makes pass, or none that is proposed, and why.
 struct Unchangeable {
   std::string check;
   Subject subject;
@@ -26,8 +26,9 @@ struct Unchangeable {
 
 // The smallest change of policies under which what was found would pass: the answer to
 // "what would somebody have to vouch for?". Nothing applies it by itself, and nothing in it
-// is good because it is here. It adds digests and values, never an exclude expression, and
-// never a verification key.
+// is good because it is here. It adds digests and values, never an exclude expression, a
+// verification key or a rule, and never touches what a policy asks for (`ima.coverage`) or
+// overlooks (`ima.ignore_violations`): where that would help, `why` says so.
 struct PolicyChange {
   policy::PolicyAdditions runtime;                      // to the runtime policy
   std::map<std::uint32_t, std::set<std::string>> pcrs;  // values by PCR, for pcr.policy

@@ -275,6 +275,22 @@ TEST(ChangeFor, WhatWasOnlyCountedIsNotCovered) {
   EXPECT_FALSE(ChangeFor({Passed("a")}, 1).suffices());
 }
 
+// What a policy could accept is not said to be accepted by none.
+TEST(ChangeFor, SaysWhatIsNotProposedAndWhy) {
+  const std::vector<std::pair<std::string_view, std::string_view>> told = {
+      {"ima.coverage", "ima.coverage.entries"},
+      {"ima.violation", "ima.ignore_violations"},
+      {"ima.exclude_limit", "listing the file's digest"},
+      {"ima.device_mapper.event", "ima.dm_policy"}};
+  for (const auto& [check, what] : told) {
+    const PolicyChange change = ChangeFor({Failed(check, "")}, 0);
+    EXPECT_TRUE(change.runtime.empty()) << check;
+    ASSERT_EQ(change.unchangeable.size(), 1U) << check;
+    EXPECT_TRUE(change.unchangeable[0].why.starts_with("not proposed: "));
+    EXPECT_NE(change.unchangeable[0].why.find(what), std::string::npos) << check;
+  }
+}
+
 TEST(ChangeFor, SignaturesAndReplaysAreAcceptedByNoPolicy) {
   for (const std::string_view check :
        {"tpm.quote.signature", "tpm.quote.nonce", "ima.replay", "ima.continuity", "boot.baseline",

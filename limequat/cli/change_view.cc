@@ -93,8 +93,7 @@ std::string Render(std::string_view what, const std::vector<std::string>& lines,
                    const FindingsStyle& style) {
   std::string text =
       fmt::format("\nWhat a {} would have to list for this to pass; nothing was changed\n", what);
-  text += lines.empty() ? "    nothing: no digest and no value would help\n"
-                        : RenderLines(lines, style);
+  text += lines.empty() ? "    nothing: no addition is proposed\n" : RenderLines(lines, style);
   if (!rest.unchangeable.empty()) {
     text += "  What would stay\n" + RenderLines(Stays(rest.unchangeable), style);
   }

@@ -66,7 +66,7 @@ TEST(RenderChange, SaysWhatWouldBeListedAndWhatWouldStay) {
   }
   EXPECT_NE(RenderChange(ChangeFor(result), {.look = {}, .all = true}).find("/opt/8"),
             std::string::npos);
-  EXPECT_NE(RenderChange(appraise::PolicyChange(), {}).find("nothing: no digest"),
+  EXPECT_NE(RenderChange(appraise::PolicyChange(), {}).find("nothing: no addition"),
             std::string::npos);
 }
 
@@ -88,7 +88,7 @@ TEST(RenderChange, Attack_A15_TextIsEscaped) {
 
 TEST(ChangeView, OfABootReference) {
   appraise::BootChange change;
-  EXPECT_NE(RenderChange(change, {}).find("nothing: no digest"), std::string::npos);
+  EXPECT_NE(RenderChange(change, {}).find("nothing: no addition"), std::string::npos);
   change.additions = {
       {.member = "kernels[0].command_lines", .value = json::Value("a\x1b[31m")},
       {.member = "loaders", .value = json::Object{{"name", "shim"}, {"digest", "00"}}},

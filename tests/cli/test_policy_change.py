@@ -70,6 +70,18 @@ class ChangeTest(PolicyFileTest):
         for part in ("nothing was changed", f"path /opt/c  {digest_of(b'/opt/c')}", "next: find out what happened"):
             self.assertIn(part, text)
 
+    def test_says_what_is_not_proposed_and_why(self) -> None:
+        text = json.loads(self.policy.read_text())
+        text["ima"]["coverage"] = {"entries": {"/etc/ima/ima-policy": ["2" * 64]}}
+        text["digests"].update({name: [digest_of(name.encode())] for name in ("/bin/b", "/opt/c")})
+        wants_proof = self.write("proof.json", text)
+        change = self.appraise(wants_proof, "--change", self.change).json()["change"]
+        self.assertEqual((change["runtime_policy"], [one["check"] for one in change["unchangeable"]]), (None, ["ima.coverage"]))
+        self.assertIn("ima.coverage.entries", change["unchangeable"][0]["why"])
+        shown = self.appraise(wants_proof, "--change", self.change, "-o", "table").out.decode()
+        self.assertIn("nothing: no addition is proposed", shown)
+        self.assertNotIn("no digest", shown)
+
     def test_findings_say_what_was_compared(self) -> None:
         findings = {f["check"]: f for f in self.appraise(self.policy).json()["findings"]}
         self.assertEqual(findings["ima.digest"]["expected"], ["1" * 64])
