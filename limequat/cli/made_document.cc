@@ -5,6 +5,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/cli/usage.h"
 #include "limequat/config/files.h"
+#include "limequat/json/escaped_bytes.h"
 #include "limequat/json/value.h"
 
 namespace limequat::cli {
@@ -29,7 +30,7 @@ Result<Ending> ShowMade(const std::string& json, Console& console) {
     LQ_RETURN_IF_ERROR(console.Write(json));
     return Ending::kDone;
   }
-  LQ_ASSIGN_OR_RETURN(const json::Value document, json::Parse(json));
+  LQ_ASSIGN_OR_RETURN(const json::Value document, json::ParseWithEscapedBytes(json));
   LQ_RETURN_IF_ERROR(console.Show(document, [] { return std::string(); }));
   return Ending::kDone;
 }

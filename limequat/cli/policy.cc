@@ -14,6 +14,7 @@
 #include "limequat/cli/table.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
+#include "limequat/json/escaped_bytes.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/runtime_policy.h"
@@ -160,7 +161,7 @@ Result<Ending> PolicyShow::Run(Console& console) const {
     LQ_RETURN_IF_ERROR(console.Write(body));
     return Ending::kDone;
   }
-  LQ_ASSIGN_OR_RETURN(const json::Value document, json::Parse(body));
+  LQ_ASSIGN_OR_RETURN(const json::Value document, json::ParseWithEscapedBytes(body));
   if (measured_boot) {
     LQ_RETURN_IF_ERROR(console.Show(document, [&] { return body + "\n"; }));
     return Ending::kDone;

@@ -10,7 +10,6 @@
 
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
-#include "limequat/base/utf8.h"
 #include "limequat/cli/ima_signatures.h"
 #include "limequat/cli/made_document.h"
 #include "limequat/cli/made_policy.h"
@@ -132,10 +131,6 @@ class Sources {
 void AddTree(collect::Tree tree, policy::RuntimePolicyBuilder& builder, MadePolicy& made) {
   for (std::string& problem : tree.unreadable) made.left_out.push_back(std::move(problem));
   for (const collect::HashedFile& file : tree.files) {
-    if (!IsUtf8(file.path)) {
-      made.left_out.push_back(file.path + ": the name is not UTF-8, no policy can hold it");
-      continue;
-    }
     ++made.files;
     for (const crypto::Digest& digest : file.digests) builder.AddDigest(file.path, digest.hex());
   }

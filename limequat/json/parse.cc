@@ -1,4 +1,5 @@
 #include <charconv>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -7,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "limequat/base/escape.h"
+#include "limequat/base/utf8.h"
+#include "limequat/json/escaped_bytes.h"
 #include "limequat/json/value.h"
 
 namespace limequat::json {
@@ -33,6 +36,8 @@ class TreeBuilder {
   explicit TreeBuilder(std::size_t max_values) : values_left_(max_values) {}
 
   Value TakeRoot() { return std::move(root_); }
+  // Between two parts of a string.
+  void AddByte(char byte) { gathered_ += byte; }
   std::optional<Error> refusal;
 
   bool on_document_begin(ErrorCode&) { return true; }
@@ -138,26 +143,104 @@ class TreeBuilder {
   std::size_t values_left_;
 };
 
-Result<Value> Parse(std::string_view text, const ParseLimits& limits) {
+namespace {
+
+// Finds the escapes of a document that stand for bytes. What is found in text that is no JSON
+// does not matter: the parser is given the text in front of it first, and refuses that.
+class ByteEscapes {
+ public:
+  static constexpr std::size_t kSize = 6;  // "\udcff"
+
+  explicit ByteEscapes(std::string_view text) : text_(text) {}
+
+  // Where the next one begins, or the end of the text.
+  std::size_t Next() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '"') in_string_ = !in_string_;
+      if (c != '\\' || !in_string_) {
+        ++at_;
+        continue;
+      }
+      const std::uint32_t unit = UnitAt(at_);
+      const std::size_t begin = at_;
+      // The second half of a pair goes with the first.
+      const bool is_pair = unit >= 0xd800 && unit < 0xdc00 && IsTrailing(UnitAt(at_ + kSize));
+      at_ += unit == kNone ? 2 : is_pair ? 2 * kSize : kSize;
+      if (unit >= 0xdc80 && unit <= 0xdcff) return begin;
+    }
+    return text_.size();
+  }
+  // The byte that the escape at `begin` stands for.
+  char ByteAt(std::size_t begin) const { return static_cast<char>(UnitAt(begin) & 0xff); }
+
+ private:
+  static constexpr std::uint32_t kNone = 0x10000;
+
+  static bool IsTrailing(std::uint32_t unit) { return unit >= 0xdc00 && unit <= 0xdfff; }
+
+  // What "\uXXXX" at `begin` says; kNone if nothing of the kind is there.
+  std::uint32_t UnitAt(std::size_t begin) const {
+    if (begin + kSize > text_.size() || !text_.substr(begin).starts_with("\\u")) return kNone;
+    const char* const digits = text_.data() + begin + 2;
+    std::uint32_t unit = 0;
+    const auto [end, failure] = std::from_chars(digits, digits + 4, unit, 16);
+    return failure == std::errc() && end == digits + 4 ? unit : kNone;
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  bool in_string_ = false;
+};
+
+using Parser = boost::json::basic_parser<TreeBuilder>;
+
+Error ErrorOf(Parser& parser, boost::json::error_code code, std::size_t at, std::size_t max_depth) {
+  if (auto& refusal = parser.handler().refusal) {
+    return std::move(*refusal).In(fmt::format("JSON at byte {}", at));
+  }
+  if (code == boost::json::error::too_deep) {
+    return Malformed("json.limit", fmt::format("JSON at byte {}: deeper than {}", at, max_depth));
+  }
+  return Malformed("json.syntax", fmt::format("JSON at byte {}: {}", at, code.message()));
+}
+
+enum class Escapes { kText, kBytes };
+
+Result<Value> ParseAs(std::string_view text, const ParseLimits& limits, Escapes escapes) {
   if (text.size() > limits.max_bytes) {
     return Malformed("json.limit", fmt::format("{} bytes of JSON; the limit is {}", text.size(),
                                                limits.max_bytes));
   }
   boost::json::parse_options options;
   options.max_depth = limits.max_depth;
-  boost::json::basic_parser<TreeBuilder> parser(options, limits.max_values);
-  boost::json::error_code code;
-  const std::size_t read = parser.write_some(false, text.data(), text.size(), code);
-  if (!code && read < text.size()) code = boost::json::error::extra_data;
-  if (!code) return parser.handler().TakeRoot();
-  if (auto& refusal = parser.handler().refusal) {
-    return std::move(*refusal).In(fmt::format("JSON at byte {}", read));
+  Parser parser(options, limits.max_values);
+  ByteEscapes bytes(text);
+  std::size_t from = 0;
+  while (true) {
+    const std::size_t to = escapes == Escapes::kBytes ? bytes.Next() : text.size();
+    const bool is_last = to == text.size();
+    boost::json::error_code code;
+    const std::size_t read = parser.write_some(!is_last, text.data() + from, to - from, code);
+    if (!code && read < to - from) code = boost::json::error::extra_data;
+    if (code) return ErrorOf(parser, code, from + read, limits.max_depth);
+    if (is_last) return parser.handler().TakeRoot();
+    parser.handler().AddByte(bytes.ByteAt(to));
+    from = to + ByteEscapes::kSize;
   }
-  if (code == boost::json::error::too_deep) {
-    return Malformed("json.limit",
-                     fmt::format("JSON at byte {}: deeper than {}", read, limits.max_depth));
-  }
-  return Malformed("json.syntax", fmt::format("JSON at byte {}: {}", read, code.message()));
+}
+
+}  // namespace
+
+Result<Value> Parse(std::string_view text, const ParseLimits& limits) {
+  return ParseAs(text, limits, Escapes::kText);
+}
+
+Result<Value> ParseWithEscapedBytes(std::string_view text, const ParseLimits& limits) {
+  // The halves of a character on both sides of an escape must not become one: what is not
+  // UTF-8 is left to the parser, which refuses it.
+  const bool any = text.find("\\u") != std::string_view::npos && IsUtf8(text);
+  return ParseAs(text, limits, any ? Escapes::kBytes : Escapes::kText);
 }
 
 }  // namespace limequat::json

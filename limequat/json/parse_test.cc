@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "limequat/json/escaped_bytes.h"
 #include "limequat/json/value.h"
 
 namespace limequat::json {
@@ -166,6 +167,74 @@ TEST(Parse, RefusesStringsThatAreNotUtf8) {
        {R"("\ud800")", R"("\udc00")", R"("\ud800\u0041")", R"("\ud800x")", R"("\udc00\ud800")"}) {
     ExpectRefused(escape, "json.syntax");
   }
+}
+
+TEST(ParseWithEscapedBytes, ReadsWhatPythonWritesForBytesThatAreNoText) {
+  const auto read = [](std::string_view text) {
+    const Result<Value> value = ParseWithEscapedBytes(text);
+    EXPECT_TRUE(value) << text << ": " << (value ? "" : value.error().message);
+    return value.value_or(Value());
+  };
+  EXPECT_EQ(read(R"("\udcff")"), Value("\xff"));
+  EXPECT_EQ(read(R"("\uDC80\udcffa\n\udce9")"), Value("\x80\xff"
+                                                      "a\n\xe9"));
+  EXPECT_EQ(read(R"({"/a\udcff":["\udcfe"],"b":1})"),
+            Value(Object{{"/a\xff", Array{"\xfe"}}, {"b", 1}}));
+  // Pairs are characters, and what an escaped backslash stands in front of is no escape.
+  EXPECT_EQ(read(R"("\ud83d\udcff")"), Value("\xf0\x9f\x93\xbf"));
+  EXPECT_EQ(read(R"("\ud83d\udcff\udcff")"), Value("\xf0\x9f\x93\xbf\xff"));
+  EXPECT_EQ(read(R"("\\udcff")"), Value("\\udcff"));
+  EXPECT_EQ(read(R"("\"\udcff\"")"), Value("\"\xff\""));
+  EXPECT_EQ(read(R"(["\u00e9",1])"), Value(Array{"é", 1}));
+}
+
+TEST(ParseWithEscapedBytes, IsStrictInEverythingElse) {
+  for (const std::string_view text : {R"("\udc7f")",
+                                      R"("\udd00")",
+                                      R"("\udc00")",
+                                      R"("\udfff")",
+                                      R"("\ud800")",
+                                      R"("\ud800x")",
+                                      R"("\ud800\u0041")",
+                                      R"("\ud800\ud800\udcff")",
+                                      R"("\udcf")",
+                                      R"("\udcfg")",
+                                      R"("\udcff)",
+                                      R"(\udcff)",
+                                      R"(["a",\udcff"b"])",
+                                      R"([1\udcff])",
+                                      R"("\\"\udcff")",
+                                      R"("\udcff"x)",
+                                      R"("\udcff")"
+                                      "\xff",
+                                      "\"\xff\"",
+                                      "\"\xc3\\udcff\xa9\"",
+                                      "\"\\udcff\xff\""}) {
+    const Result<Value> value = ParseWithEscapedBytes(text);
+    ASSERT_FALSE(value) << text;
+    EXPECT_EQ(value.error().id, "json.syntax") << text;
+  }
+  const Result<Value> where = ParseWithEscapedBytes(R"(["\udcff",x])");
+  ASSERT_FALSE(where);
+  EXPECT_NE(where.error().message.find("at byte 10"), std::string::npos) << where.error().message;
+}
+
+TEST(ParseWithEscapedBytes, TwoSpellingsOfANameAreOneName) {
+  for (const std::string_view text :
+       {R"({"\udcff":1,"\uDCFF":2})", "{\"é\":1,\"\\udcc3\\udca9\":2}"}) {
+    const Result<Value> value = ParseWithEscapedBytes(text);
+    ASSERT_FALSE(value) << text;
+    EXPECT_EQ(value.error().id, "json.duplicate") << text;
+  }
+}
+
+TEST(ParseWithEscapedBytes, ReadsWhatIsWritten) {
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
+  const Value value = Object{{"é" + all, Array{all, "\xc3", "\xed\xb3\xbf", "\xf0\x9f\x93"}}};
+  const std::string text = SerializeWithEscapedBytes(value);
+  EXPECT_EQ(ParseWithEscapedBytes(text), value);
+  EXPECT_FALSE(Parse(text)) << "only where it is asked for";
 }
 
 TEST(Parse, RefusesANameTwiceInOneObject) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "limequat/base/utf8.h"
+#include "limequat/json/escaped_bytes.h"
 #include "limequat/json/value.h"
 
 namespace limequat::json {
@@ -16,10 +17,13 @@ constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 // Whether `c` stands for itself.
 bool IsPlain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
+// What is written for a byte that is no text.
+enum class Bytes { kReplaced, kEscaped };
+
 class Writer {
  public:
   // `indent` 0: compact.
-  explicit Writer(int indent) : indent_(indent) {}
+  explicit Writer(int indent, Bytes bytes = Bytes::kReplaced) : indent_(indent), bytes_(bytes) {}
 
   void Write(const Value& value, int depth) {
     if (const bool* truth = value.as_bool()) {
@@ -62,7 +66,10 @@ class Writer {
       string.remove_prefix(plain);
       if (string.empty()) break;
       const CodePoint point = DecodeUtf8(string);
-      if (point.length == 0) {
+      if (point.length == 0 && bytes_ == Bytes::kEscaped) {
+        fmt::format_to(std::back_inserter(text_), "\\udc{:02x}",
+                       static_cast<unsigned char>(string.front()));
+      } else if (point.length == 0) {
         text_ += kReplacement;
       } else {
         WriteCharacter(point.value, string.substr(0, point.length));
@@ -140,6 +147,7 @@ class Writer {
   }
 
   int indent_;
+  Bytes bytes_;
   std::string text_;
 };
 
@@ -147,6 +155,12 @@ class Writer {
 
 std::string Serialize(const Value& value) {
   Writer writer(0);
+  writer.Write(value, 0);
+  return writer.Take();
+}
+
+std::string SerializeWithEscapedBytes(const Value& value) {
+  Writer writer(0, Bytes::kEscaped);
   writer.Write(value, 0);
   return writer.Take();
 }

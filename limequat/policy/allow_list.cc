@@ -91,14 +91,14 @@ Status ReadFlatList(std::string_view text, Conversion& out) {
       return BadList(fmt::format("line {} is not a digest and a path: '{}'", number,
                                  EscapeForDisplay(line, 128)));
     }
-    if (!IsUtf8(line)) {
-      return BadList(fmt::format("line {} is not UTF-8: no policy can name '{}'", number,
-                                 EscapeForDisplay(line, 128)));
-    }
     const std::string_view digest = line.substr(0, blank);
     std::string path(Trim(line.substr(blank)));
     Status added;
     if (path.starts_with(kKeyring)) {
+      if (!IsUtf8(path)) {
+        return BadList(fmt::format("line {} is not UTF-8: no policy can name the keyring '{}'",
+                                   number, EscapeForDisplay(path, 128)));
+      }
       added = AddDigest(std::string_view(path).substr(kKeyring.size()), digest,
                         out.document.keyrings, out);
     } else {
@@ -216,9 +216,8 @@ bool LooksLikeJson(std::string_view text) {
 
 Result<PolicyForm> ReadList(std::string_view text, Conversion& out) {
   if (LooksLikeJson(text)) {
-    auto value = json::Parse(text, {.max_bytes = kMaxPolicyBytes});
-    if (!value) return Malformed("policy.json", std::move(value).error().message);
-    return ReadJson(*value, out);
+    LQ_ASSIGN_OR_RETURN(const json::Value value, ParsePolicyText(text));
+    return ReadJson(value, out);
   }
   LQ_RETURN_IF_ERROR(ReadFlatList(text, out));
   return PolicyForm::kFlatAllowList;

@@ -84,7 +84,7 @@ TEST(ConvertPolicy, RefusesLinesThatKeylimeSkips) {
   EXPECT_EQ(ErrorOf("md5:" + std::string(32, 'a') + " /a\n").id, "policy.digest");
   EXPECT_EQ(ErrorOf("sha256:" + kTwo + " /a\n").id, "policy.digest") << "not of that size";
   EXPECT_EQ(ErrorOf("# comment\n").id, "policy.digest");
-  EXPECT_EQ(ErrorOf(kOne + " /\xff\n").id, "policy.convert");
+  EXPECT_EQ(ErrorOf(kOne + " /a\n" + kOne + " %keyring:\xff\n").id, "policy.convert");
   EXPECT_EQ(ErrorOf("").id, "policy.convert");
   EXPECT_EQ(ErrorOf("\n \n").id, "policy.convert");
   EXPECT_EQ(ErrorOf(kTwo + " %keyring:.ima\n").id, "policy.convert") << "no file at all";
@@ -199,7 +199,7 @@ TEST(ConvertPolicy, ConvertsTheCorpus) {
   EXPECT_EQ(paths("allowlist/keylime_allowlist-unknown.txt"), "policy.digest");
   EXPECT_EQ(paths("allowlist/keylime_ima-allowlist-short.txt"), "21");
   EXPECT_EQ(paths("allowlist/keylime_td_allowlist.json"), "policy.convert");
-  EXPECT_EQ(paths("allowlist/keylime_runtime-policy-bad.sig"), "policy.convert");
+  EXPECT_EQ(paths("allowlist/keylime_runtime-policy-bad.sig"), "policy.digest");
   EXPECT_EQ(paths("runtime/keylime_runtime-policy-test.json"), "21");
   EXPECT_EQ(paths("runtime/keylime-tests_base_policy.json"), "2");
   EXPECT_EQ(paths("runtime/keylime_sign_runtime-policy-bogus.json"), "policy.json");

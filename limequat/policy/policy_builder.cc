@@ -7,6 +7,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/base/utf8.h"
+#include "limequat/json/escaped_bytes.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/policy_document.h"
 #include "limequat/policy/runtime_policy.h"
@@ -133,7 +134,7 @@ void RuntimePolicyBuilder::Add(const PolicyAdditions& additions) {
 
 Result<std::string> RuntimePolicyBuilder::ToJson(std::string_view timestamp,
                                                  crypto::HashAlgorithm log_hash) const {
-  for (const DigestsByName* named : {&found_.digests, &found_.keyrings, &found_.buffers}) {
+  for (const DigestsByName* named : {&found_.keyrings, &found_.buffers}) {
     for (const auto& [name, digests] : *named) {
       if (!IsUtf8(name)) {
         return Malformed("policy.path", fmt::format("'{}' is not UTF-8: no policy can name it",
@@ -171,7 +172,7 @@ Result<std::string> LabelPolicy(std::string_view json, const PolicyLabel& label)
   SetWindow(label.window, meta);
   members.Set("meta", std::move(meta));
   if (label.release) members.Set("release", *label.release);
-  std::string text = json::Serialize(policy);
+  std::string text = json::SerializeWithEscapedBytes(policy);
   LQ_RETURN_IF_ERROR(RuntimePolicy::Parse(text));
   return text;
 }

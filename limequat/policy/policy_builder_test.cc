@@ -61,10 +61,22 @@ TEST(PolicyBuilder, RefusesWhatIsNoDigest) {
   EXPECT_EQ(ErrorOf(builder), "policy.digest");
 }
 
-TEST(PolicyBuilder, RefusesPathsThatAreNotUtf8) {
+// As Keylime's tools do: a lone low surrogate for each byte that is no text.
+TEST(PolicyBuilder, PathsThatAreNotUtf8AreEscaped) {
+  const std::string path = "/\xc3\xa9\xff\xc3";
   RuntimePolicyBuilder builder;
-  builder.AddDigest("/b\xff", kOne);
-  EXPECT_EQ(ErrorOf(builder), "policy.path");
+  builder.AddDigest(path, kOne);
+  const auto text = builder.ToJson(kTime, kSha1);
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_THAT(*text, HasSubstr("\"/\xc3\xa9\\udcff\\udcc3\":[\""));
+  const auto labelled = LabelPolicy(*text, {.name = "web", .release = {}, .window = {}});
+  const auto merged = MergeRuntimePolicies(*text, *labelled);
+  for (const Result<std::string>* one : {&text, &labelled, &merged}) {
+    ASSERT_TRUE(*one) << one->error().message;
+    const auto policy = RuntimePolicy::Parse(**one);
+    ASSERT_TRUE(policy) << policy.error().message;
+    EXPECT_EQ((*policy)->DigestsOf(path), std::vector{kOne});
+  }
 }
 
 TEST(PolicyBuilder, RefusesInvalidExpressions) {
@@ -143,8 +155,7 @@ TEST(PolicyBuilder, WritesKeysBuffersAndIgnoredKeyrings) {
 TEST(PolicyBuilder, RefusesNamesThatAreNotUtf8) {
   const DigestsByName named = {{"\xff", {kOne}}};
   for (const PolicyAdditions& additions :
-       {PolicyAdditions{.digests = named, .keyrings = {}, .buffers = {}},
-        PolicyAdditions{.digests = {}, .keyrings = named, .buffers = {}},
+       {PolicyAdditions{.digests = {}, .keyrings = named, .buffers = {}},
         PolicyAdditions{.digests = {}, .keyrings = {}, .buffers = named}}) {
     RuntimePolicyBuilder builder;
     builder.Add(additions);

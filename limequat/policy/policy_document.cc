@@ -11,6 +11,8 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
+#include "limequat/base/utf8.h"
+#include "limequat/json/escaped_bytes.h"
 #include "limequat/json/reader.h"
 #include "limequat/policy/command_line_coverage.h"
 #include "limequat/policy/runtime_policy.h"
@@ -167,6 +169,27 @@ Status CheckVerificationKeys(const std::string& text) {
   return CheckReader(in);
 }
 
+// Nothing deeper than a document of json::Parse comes here.
+bool IsText(const json::Value& value) {
+  if (const std::string* text = value.as_string()) return IsUtf8(*text);
+  if (const json::Array* array = value.as_array()) return std::ranges::all_of(*array, IsText);
+  const json::Object* object = value.as_object();
+  return object == nullptr || std::ranges::all_of(*object, [](const json::Object::Member& member) {
+           return IsUtf8(member.first) && IsText(member.second);
+         });
+}
+
+bool IsTextButForPaths(const json::Value& policy) {
+  const json::Object* members = policy.as_object();
+  if (members == nullptr) return IsText(policy);
+  return std::ranges::all_of(*members, [](const json::Object::Member& member) {
+    const json::Object* paths = member.first == "digests" ? member.second.as_object() : nullptr;
+    if (paths == nullptr) return IsUtf8(member.first) && IsText(member.second);
+    return std::ranges::all_of(
+        *paths, [](const json::Object::Member& path) { return IsText(path.second); });
+  });
+}
+
 json::Array ToArray(const std::set<std::string, std::less<>>& strings) {
   json::Array array;
   for (const std::string& string : strings) array.emplace_back(string);
@@ -238,14 +261,26 @@ bool IsFalseInPython(const json::Value& value) {
   return value.as_double() == 0.0;
 }
 
-Result<json::Value> ReadPolicyJson(std::string_view text) {
+Result<json::Value> ParsePolicyText(std::string_view text) {
   if (text.size() > kMaxPolicyBytes) {
     return Malformed("policy.limit",
                      fmt::format("a policy of {} bytes; at most {}", text.size(), kMaxPolicyBytes));
   }
-  auto document = json::Parse(text, {.max_bytes = kMaxPolicyBytes});
+  auto document = json::ParseWithEscapedBytes(text, {.max_bytes = kMaxPolicyBytes});
   if (!document) return Malformed("policy.json", std::move(document).error().message);
-  json::ObjectReader in(*document, "runtime policy");
+  // Without escapes it is text throughout.
+  if (text.find("\\u") != std::string_view::npos && !IsTextButForPaths(*document)) {
+    return Malformed(
+        "policy.json",
+        "it holds bytes that are no text (\\udc80 to \\udcff) elsewhere than in a name "
+        "of `digests`");
+  }
+  return *std::move(document);
+}
+
+Result<json::Value> ReadPolicyJson(std::string_view text) {
+  LQ_ASSIGN_OR_RETURN(json::Value document, ParsePolicyText(text));
+  json::ObjectReader in(document, "runtime policy");
   in.Int("release", 0, kAnyCount);
   in.ObjectMember("digests");
   in.Strings("excludes");
@@ -261,7 +296,7 @@ Result<json::Value> ReadPolicyJson(std::string_view text) {
   LQ_RETURN_IF_ERROR(CheckDigestsByName(*keyrings));
   LQ_RETURN_IF_ERROR(CheckDigestsByName(*buffers));
   LQ_RETURN_IF_ERROR(CheckVerificationKeys(keys));
-  return *std::move(document);
+  return document;
 }
 
 Result<PolicyDigest> PolicyDigest::Decode(const json::Value& value, std::string_view path) {
@@ -300,14 +335,15 @@ std::string WritePolicyDocument(const PolicyDocument& document) {
       {"version", 1}, {"generator", document.generator}, {"timestamp", document.timestamp}};
   if (document.window) SetWindow(*document.window, meta);
   if (document.unattested) meta.Set(kUnattested, true);
-  return json::Serialize(json::Object{{"meta", std::move(meta)},
-                                      {"release", document.release},
-                                      {"digests", ToObject(document.digests)},
-                                      {"excludes", ToArray(document.excludes)},
-                                      {"keyrings", ToObject(document.keyrings)},
-                                      {"ima", std::move(ima)},
-                                      {"ima-buf", ToObject(document.buffers)},
-                                      {"verification-keys", document.verification_keys}});
+  return json::SerializeWithEscapedBytes(
+      json::Object{{"meta", std::move(meta)},
+                   {"release", document.release},
+                   {"digests", ToObject(document.digests)},
+                   {"excludes", ToArray(document.excludes)},
+                   {"keyrings", ToObject(document.keyrings)},
+                   {"ima", std::move(ima)},
+                   {"ima-buf", ToObject(document.buffers)},
+                   {"verification-keys", document.verification_keys}});
 }
 
 }  // namespace limequat::policy

@@ -21,6 +21,12 @@ namespace limequat::policy {
 // Internal to this module: the shape of a runtime policy, version 1
 // (keylime-server-protocol, appendix D).
 
+// The JSON of a policy, also of an older format. Names in `digests` may hold bytes that are not
+// UTF-8, escaped as Python does (json::ParseWithEscapedBytes): Linux has such names, and
+// `keylime-policy` writes them so. All else is text. kMalformed ("policy.json",
+// "policy.limit"); hostile input.
+Result<json::Value> ParsePolicyText(std::string_view text);
+
 // Reads a policy's text and checks all of it against the schema except for what is
 // in `digests` and `excludes`. kMalformed ("policy.json", "policy.schema",
 // "policy.limit"); hostile input.

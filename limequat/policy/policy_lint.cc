@@ -182,15 +182,10 @@ Finding CheckSaysSomething(const Result<std::shared_ptr<const RuntimePolicy>>& p
 }  // namespace
 
 Result<Findings> CheckRuntimePolicy(std::string_view text) {
-  if (text.size() > kMaxPolicyBytes) {
-    return Malformed("policy.limit",
-                     fmt::format("a policy of {} bytes; at most {}", text.size(), kMaxPolicyBytes));
-  }
-  auto document = json::Parse(text, {.max_bytes = kMaxPolicyBytes});
-  if (!document) return Malformed("policy.json", std::move(document).error().message);
-  const json::Object* policy = document->as_object();
+  LQ_ASSIGN_OR_RETURN(const json::Value document, ParsePolicyText(text));
+  const json::Object* policy = document.as_object();
   if (policy == nullptr) {
-    return Malformed("policy.json", fmt::format("it is a JSON {}", document->type_name()));
+    return Malformed("policy.json", fmt::format("it is a JSON {}", document.type_name()));
   }
   const auto parsed = RuntimePolicy::Parse(text);
   const std::string seed = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(text)).hex();

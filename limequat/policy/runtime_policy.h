@@ -177,8 +177,8 @@ class RuntimePolicyBuilder {
   std::size_t paths() const { return found_.digests.size(); }
   // `timestamp` in Keylime's form, "2026-11-25 09:00:00.000000". `log_hash`: of the
   // template digests that a list states, SHA-1 for ascii_runtime_measurements.
-  // kMalformed ("policy.*") for what Parse refuses, for a name that is not UTF-8, and
-  // for expressions that exclude everything (attack A10).
+  // kMalformed ("policy.*") for what Parse refuses, for a name of a keyring or a buffer that is not
+  // UTF-8, and for expressions that exclude everything (attack A10).
   Result<std::string> ToJson(std::string_view timestamp, crypto::HashAlgorithm log_hash) const;
 
  private:

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "limequat/base/encoding.h"
+#include "limequat/json/escaped_bytes.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/device_mapper_policy.h"
 #include "limequat/policy/testing/device_mapper.h"
@@ -128,6 +129,34 @@ TEST(RuntimePolicy, WatchingOnlyListedPathsSaysSomething) {
   ASSERT_TRUE(policy);
   EXPECT_FALSE(policy->says_nothing()) << policy->why_it_says_nothing();
   EXPECT_FALSE(policy->excludes_everything());
+}
+
+// As `keylime-policy` writes a name in Linux that is not UTF-8.
+TEST(RuntimePolicy, PathsMayHoldBytesThatAreNoText) {
+  const std::string text = json::SerializeWithEscapedBytes(
+      With("digests", json::Object{{"/bin/\xff", json::Array{kOne}}}));
+  ASSERT_THAT(text, HasSubstr("/bin/\\udcff"));
+  const auto policy = RuntimePolicy::Parse(text);
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_EQ((*policy)->Look("/bin/\xff", FromHex(kOne)), PathAnswer::kListed);
+  EXPECT_EQ((*policy)->Look("/bin/\xfe", FromHex(kOne)), PathAnswer::kUnknownPath);
+}
+
+TEST(RuntimePolicy, NothingElseMayHoldBytesThatAreNoText) {
+  const json::Object bytes{{"\xff", json::Array{kOne}}};
+  for (const json::Value& policy :
+       {With("keyrings", bytes), With("ima-buf", bytes), With("excludes", json::Array{"/\xff"}),
+        With("verification-keys", "\xff"),
+        With("digests", json::Object{{"/a", json::Array{"\xff"}}}), With("a\xff", 1),
+        With("digests", json::Array{"\xff"})}) {
+    const auto parsed = RuntimePolicy::Parse(json::SerializeWithEscapedBytes(policy));
+    ASSERT_FALSE(parsed);
+    EXPECT_EQ(parsed.error().id, "policy.json");
+    EXPECT_THAT(parsed.error().message, HasSubstr("no text"));
+  }
+  const auto twice = RuntimePolicy::Parse(R"({"digests":{"\udcff":[],"\uDCFF":[]}})");
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().id, "policy.json");
 }
 
 TEST(RuntimePolicy, NoDigestsSaysNothing) {
