@@ -1,5 +1,6 @@
 // Properties of merging, over policies made at random from a fixed seed.
 
+#include <algorithm>
 #include <array>
 #include <random>
 #include <string>
@@ -127,6 +128,42 @@ TEST(MergePolicies, ListsWhatOneOfThemListsAndNothingElse) {
           }
           ASSERT_EQ((*merged)->Look(path, digest) == PathAnswer::kListed, listed);
         }
+      }
+    }
+  }
+}
+
+// A path that no part lists is overlooked only if one of them overlooks it.
+TEST(MergePolicies, ExcludesWhatOneOfThemExcludesAndNothingElse) {
+  PolicyMaker maker;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::array texts = {maker.Make(), maker.Make(), maker.Make()};
+    const auto merged = RuntimePolicy::Parse(Merged({texts[0], texts[1], texts[2]}));
+    ASSERT_TRUE(merged);
+    for (const std::string_view path :
+         {"/tmp/x", "/tmp", "/var/log/x", "/run", "/home/a/x", "/home/a/b", "/usr/bin/a", "/b"}) {
+      const bool excluded = std::ranges::any_of(texts, [&](const std::string& text) {
+        return (*RuntimePolicy::Parse(text))->Excludes(path) == Exclusion::kExcluded;
+      });
+      ASSERT_EQ((*merged)->Excludes(path) == Exclusion::kExcluded, excluded) << path;
+    }
+  }
+}
+
+// Alone it is no policy and as a layer it counts for nothing, whatever it lists.
+TEST(MergePolicies, NothingIsTakenFromAPolicyThatIsMarkedAsEmpty) {
+  PolicyMaker maker;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string good = maker.Make();
+    for (const char generator : {'0', '1'}) {
+      std::string empty = maker.Make();
+      empty[empty.find("\"generator\":") + 12] = generator;
+      ASSERT_TRUE((*RuntimePolicy::Parse(empty))->says_nothing());
+      for (const auto& policies :
+           {std::vector<std::string_view>{empty}, {good, empty}, {empty, good}}) {
+        const auto merged = MergeRuntimePolicies(policies);
+        ASSERT_FALSE(merged) << *merged;
+        EXPECT_EQ(merged.error().id, "policy.merge");
       }
     }
   }

@@ -86,6 +86,7 @@ Status AddPolicy(std::string_view text, PolicyDocument& out) {
   }
   out.window = window;
   out.unattested = out.unattested || IsMarkedUnattested(policy);
+  out.marked_empty = out.marked_empty || IsMarkedEmpty(policy);
   LQ_RETURN_IF_ERROR(AddOurs(ima, out));
   const json::Value* timestamp = Member(policy, "meta").as_object()->Find("timestamp");
   const std::string* time = timestamp == nullptr ? nullptr : timestamp->as_string();
@@ -188,6 +189,13 @@ Result<std::string> MergeRuntimePolicies(std::span<const std::string_view> polic
     ++number;
     if (Status added = AddPolicy(policy, document); !added) {
       return std::move(added).error().In(fmt::format("policy {}", number));
+    }
+    // What is merged says what it lists: digests that counted for nothing would be good.
+    if (document.marked_empty) {
+      return Conflict("policy.merge",
+                      fmt::format("policy {}: its generator is Keylime's mark of an empty policy, "
+                                  "and nothing that it lists counts",
+                                  number));
     }
   }
   return WriteCheckedPolicy(document);

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::int64_t kAnyCount = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kLastGenerator = 3;
+constexpr std::int64_t kLastEmptyGenerator = 1;
 constexpr std::size_t kMaxPolicyName = 255;
 constexpr std::size_t kFewestDigits = 40;
 constexpr std::size_t kMostDigits = 128;
@@ -210,6 +211,10 @@ json::Object ToObject(const DigestsByName& digests) {
 
 const json::Value& Member(const json::Value& object, std::string_view name) {
   return *object.as_object()->Find(name);
+}
+
+bool IsMarkedEmpty(const json::Value& policy) {
+  return *Member(Member(policy, "meta"), "generator").as_int64() <= kLastEmptyGenerator;
 }
 
 bool IsMarkedUnattested(const json::Value& policy) {

@@ -39,6 +39,10 @@ const json::Value& Member(const json::Value& object, std::string_view name);
 // ("policy.window"): a time that is none, or an end that is not behind the beginning.
 Result<PolicyWindow> ReadPolicyWindow(const json::Value& policy);
 
+// Whether its generator is Keylime's mark of an empty policy: it says nothing, whatever it lists.
+// Of an object that was checked against the schema.
+bool IsMarkedEmpty(const json::Value& policy);
+
 // `meta.unattested` of an object that was checked against the schema.
 bool IsMarkedUnattested(const json::Value& policy);
 
@@ -70,6 +74,7 @@ struct PolicyDocument {
   std::uint64_t release = 0;
   std::optional<PolicyWindow> window;  // absent: no policy was added yet
   bool unattested = false;             // any of it is: see RuntimePolicyBuilder::MarkUnattested
+  bool marked_empty = false;           // any of it is, by its generator: see IsMarkedEmpty
   DigestsByName digests;
   std::set<std::string, std::less<>> excludes;
   DigestsByName keyrings;

@@ -156,10 +156,10 @@ Result<std::shared_ptr<const RuntimePolicy>> RuntimePolicy::ParseAs(const crypto
     if (name->as_string() != nullptr) impl->name = *name->as_string();
   }
 
-  const std::int64_t generator = *Member(Member(policy, "meta"), "generator").as_int64();
-  if (generator <= 1) {
+  if (IsMarkedEmpty(policy)) {
     impl->why_it_says_nothing =
-        fmt::format("its generator is {}: Keylime's mark of an empty policy", generator);
+        fmt::format("its generator is {}: Keylime's mark of an empty policy",
+                    *Member(Member(policy, "meta"), "generator").as_int64());
   } else if (impl->digests.count + impl->keyrings.count + impl->buffers.count == 0 &&
              impl->verification_keys.empty() && !impl->device_mapper) {
     impl->why_it_says_nothing = "it lists no digests and no keys";

@@ -207,10 +207,10 @@ Result<std::string> LabelPolicy(std::string_view json, const PolicyLabel& label)
 // Keeps every digest of `base` and adds those of `other`; excludes, keyrings, buffers
 // and ignored keyrings are united. For a roll-out in which old and new programs are
 // both good until a reboot. Errors as of RuntimePolicy::Parse; kConflict
-// ("policy.merge") if the two name different list hashes or verification keys, or hold in
-// different windows (merged, the digests of one would outlive it: make them layers);
-// kMalformed ("policy.exclude_everything") if their expressions together match every
-// path. The time stamp is that of `other`.
+// ("policy.merge") if the two name different list hashes or verification keys, hold in different
+// windows (merged, the digests of one would outlive it: make them layers), or one counts for
+// nothing by its generator; kMalformed ("policy.exclude_everything") if their expressions together
+// leave nothing. The time stamp is that of `other`.
 Result<std::string> MergeRuntimePolicies(std::string_view base_json, std::string_view other_json);
 // The same of any number of policies, at least one. Associative: policies may be merged
 // in groups and the results merged, unless a group by itself excludes everything. The
