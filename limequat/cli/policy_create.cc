@@ -154,6 +154,10 @@ Result<Ending> PolicyCreateRuntime::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(const Given given, ReadGiven(*this, console));
   LQ_ASSIGN_OR_RETURN(std::vector<collect::Tree> trees, Sources(*this, console).Hash());
   LQ_ASSIGN_OR_RETURN(const MadePolicy made, Make(*this, given, std::move(trees)));
+  if (made.files == 0) {
+    console.Note(
+        "limequat: no file was found in any of the sources: the policy lists none of them");
+  }
   LQ_ASSIGN_OR_RETURN(const Ending ending, DeliverMade(made, output, console));
   std::error_code ignored;
   if (resume) std::filesystem::remove(*resume, ignored);

@@ -122,6 +122,12 @@ TEST_F(PolicyCreateTest, TheDigestsOfTheBaseStayGood) {
   EXPECT_EQ(policy->DigestsOf("/usr/bin/gone").size(), 1U);
 }
 
+TEST_F(PolicyCreateTest, SaysThatNothingWasFound) {
+  ASSERT_TRUE(Run());
+  EXPECT_EQ(Made()->paths(), 0U);
+  EXPECT_NE(Content(err_).find("no file was found"), std::string::npos) << Content(err_);
+}
+
 TEST_F(PolicyCreateTest, NamesThatAreNotUtf8AreListed) {
   Put("usr/bin/\xff\x1b", "x", 0755);
   Put("usr/bin/a", "x", 0755);

@@ -75,6 +75,14 @@ Status CheckConvertible(policy::PolicyKind kind) {
   return {};
 }
 
+// Changed, a policy is no longer what was signed.
+Status CheckUnsigned(const std::string& file, const std::string& text) {
+  if (!policy::UnverifiedEnvelope::Parse(text)) return {};
+  return UsageError(fmt::format(
+      "{} is signed: take the policy from before it was signed, and sign what comes of it",
+      Shown(file)));
+}
+
 }  // namespace
 
 Status CheckChecksum(const std::string& file, const std::string& text,
@@ -91,6 +99,7 @@ Result<Ending> PolicyConvert::Run(Console& console) const {
   LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, exclude_list.value_or("")}));
   LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
   LQ_RETURN_IF_ERROR(CheckChecksum(file, text, checksum));
+  LQ_RETURN_IF_ERROR(CheckUnsigned(file, text));
   LQ_RETURN_IF_ERROR(CheckConvertible(policy::KindOfPolicy(text)));
   std::string excludes;
   if (exclude_list) {
@@ -114,6 +123,7 @@ Result<Ending> PolicyMerge::Run(Console& console) const {
   std::size_t left = kMaxPolicyInput;
   for (const std::string& file : files) {
     LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(file, left));
+    LQ_RETURN_IF_ERROR(CheckUnsigned(file, text));
     left -= text.size();
     texts.push_back(std::move(text));
   }
@@ -138,9 +148,7 @@ Result<Ending> PolicyMark::Run(Console& console) const {
     return UsageError("give --name, --release, --effective-from or --retire-after");
   }
   LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
-  if (policy::UnverifiedEnvelope::Parse(text)) {
-    return UsageError("a signed policy cannot be changed: label it before it is signed");
-  }
+  LQ_RETURN_IF_ERROR(CheckUnsigned(file, text));
   auto labelled = policy::LabelPolicy(text, label);
   if (!labelled) return std::move(labelled).error().In(Shown(file));
   return Deliver(*labelled, output, {}, console);

@@ -177,6 +177,16 @@ Result<std::string> MakeEnvelope(const PolicySign& asked, const crypto::PrivateK
   return text;
 }
 
+// What names no release can take the place of a newer one (attack A11).
+void NoteWhatMayComeBack(const ToSign& signed_now, Console& console) {
+  if (signed_now.payload_type != policy::kKeylimePayloadType) return;
+  const auto policy = policy::RuntimePolicy::Parse(signed_now.payload);
+  if (!policy || (!(*policy)->name().empty() && (*policy)->release() > 0)) return;
+  console.Note(
+      "limequat: the policy does not say its name and its release (--name, --release): nothing "
+      "stops it from being used again, or under another name, when there is a newer one");
+}
+
 }  // namespace
 
 Result<Ending> PolicySign::Run(Console& console) const {
@@ -184,6 +194,7 @@ Result<Ending> PolicySign::Run(Console& console) const {
   LQ_ASSIGN_OR_RETURN(ToSign to_sign, ReadPayload(*this));
   LQ_ASSIGN_OR_RETURN(const crypto::PrivateKey signer, ReadKey(*this));
   LQ_ASSIGN_OR_RETURN(const std::string text, MakeEnvelope(*this, signer, to_sign));
+  NoteWhatMayComeBack(to_sign, console);
   if (KeepsToStandardOutput(output)) return ShowMade(text + "\n", console);
   LQ_RETURN_IF_ERROR(WriteMade(*output, text));
   const auto hash = [](std::string_view bytes) {

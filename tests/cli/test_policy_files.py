@@ -126,6 +126,28 @@ class SignTest(PolicyFileTest):
         for words in (("--release", "0"), ("--name", "a b"), ("--name", "web", "--payload-type", "text/plain")):
             self.assert_error(self.sign(private, *words), 2, "cli.usage")
 
+    def test_attack_a11_says_what_may_be_used_again(self) -> None:
+        private, _ = self.p256()
+        for words in ((), ("--name", "web"), ("--release", 7)):
+            done = self.sign(private, *words)
+            self.assertEqual(done.status, 0, done.err)
+            self.assertIn("nothing stops it from being used again", done.err)
+        self.assertEqual(self.sign(private, "--name", "web", "--release", 7).err, "")
+
+    def test_what_is_signed_is_not_changed(self) -> None:
+        private, _ = self.p256()
+        self.assertEqual(self.sign(private).status, 0)
+        for words in (("merge", self.policy, self.envelope), ("convert", self.envelope), ("label", self.envelope, "--name", "web")):
+            done = self.run_limequat("policy", *words)
+            self.assert_error(done, 2, "cli.usage")
+            self.assertIn("is signed", done.err)
+
+    def test_attack_a10_nothing_is_merged_out_of_an_empty_policy(self) -> None:
+        text = json.loads(self.policy.read_text())
+        text["meta"]["generator"] = 1
+        empty = self.write("empty.json", text)
+        self.assert_error(self.run_limequat("policy", "merge", self.policy, empty), 1, "policy.merge")
+
     def test_a_certificate_goes_along(self) -> None:
         private, _ = self.p256()
         other, _ = self.p256("other")
