@@ -35,6 +35,7 @@ class Maker {
   bool Chance(std::size_t one_in) { return Below(one_in) == 0; }
 
   std::string Path() { return fmt::format("/{}/{}", "abc"[Below(3)], Below(3)); }
+  std::string Keyring() { return fmt::format(".{}", "abc"[Below(3)]); }
   std::string Digest() { return std::string(64, static_cast<char>('1' + Below(3))); }
 
   std::string Text() {
@@ -51,9 +52,9 @@ class Maker {
     if (Chance(12)) excludes = R"(".*")";
     return fmt::format(
         R"({{"meta":{{"version":1,"generator":{}{}}},"release":{},"digests":{{{}}},)"
-        R"("excludes":[{}],"keyrings":{{}},"ima":{{"ignored_keyrings":[],"log_hash_alg":"sha1",)"
+        R"("excludes":[{}],"keyrings":{{{}}},"ima":{{"ignored_keyrings":[],"log_hash_alg":"sha1",)"
         R"("dm_policy":null}},"ima-buf":{{}},"verification-keys":""}})",
-        Chance(12) ? 1 : 3, Window(), Below(5), digests, excludes);
+        Chance(12) ? 1 : 3, Window(), Below(5), digests, excludes, Keyrings());
   }
   std::shared_ptr<const RuntimePolicy> Policy() { return *RuntimePolicy::Parse(Text()); }
   std::vector<PolicyLayer> Layers() {
@@ -65,6 +66,14 @@ class Maker {
   void Shuffle(std::vector<PolicyLayer>& layers) { std::ranges::shuffle(layers, random_); }
 
  private:
+  std::string Keyrings() {
+    std::string text;
+    for (const char name : std::string_view("abc")) {
+      if (!Chance(2)) continue;
+      text += fmt::format(R"({}".{}":["{}"])", text.empty() ? "" : ",", name, Digest());
+    }
+    return text;
+  }
   std::string Window() {
     const std::size_t from = Below(kHours / 2);
     const std::size_t until = kHours / 2 + Below(kHours / 2);
@@ -143,6 +152,27 @@ TEST(PolicySetProperty, AnotherLayerNeverLoosensWhatOneLists) {
   EXPECT_GT(compared, kRounds);
 }
 
+// Whether layers list `digest` for `name`: no longer, and still.
+struct Listed {
+  bool once = false;
+  bool still = false;
+};
+using LookOf = PathAnswer (RuntimePolicy::*)(std::string_view, ByteView) const;
+
+Listed ListedBy(const std::vector<PolicyLayer>& layers, LookOf look, std::string_view name,
+                ByteView digest, Time now, Time verified) {
+  Listed listed;
+  for (const PolicyLayer& layer : layers) {
+    const RuntimePolicy& policy = *layer.policy;
+    const PolicyWindow& window = policy.window();
+    if (policy.says_nothing() || (policy.*look)(name, digest) != PathAnswer::kListed) continue;
+    if (window.effective_from && now < *window.effective_from) continue;
+    const bool past = window.retire_after && verified > *window.retire_after;
+    (past ? listed.once : listed.still) = true;
+  }
+  return listed;
+}
+
 TEST(PolicySetProperty, ARetiredDigestNeverPassesAfterItsTime) {
   Maker make;
   int retired = 0;
@@ -156,19 +186,35 @@ TEST(PolicySetProperty, ARetiredDigestNeverPassesAfterItsTime) {
     for (int file = 0; file < 20; ++file) {
       const std::string path = make.Path();
       const Bytes digest = *HexDecode(make.Digest());
-      bool once = false;
-      bool still = false;
-      for (const PolicyLayer& layer : layers) {
-        const RuntimePolicy& policy = *layer.policy;
-        const PolicyWindow& window = policy.window();
-        if (policy.says_nothing() || policy.Look(path, digest) != PathAnswer::kListed) continue;
-        if (window.effective_from && At(now) < *window.effective_from) continue;
-        const bool past = window.retire_after && At(verified) > *window.retire_after;
-        (past ? once : still) = true;
-      }
-      if (!once || still) continue;
+      const Listed listed =
+          ListedBy(layers, &RuntimePolicy::Look, path, digest, At(now), At(verified));
+      if (!listed.once || listed.still) continue;
       ASSERT_FALSE(Good(at, path, digest)) << round << path;
       ++retired;
+    }
+  }
+  EXPECT_GT(retired, 20);
+}
+
+// Nor is a key learned then that a retired layer lists for its keyring.
+TEST(PolicySetProperty, ARetiredKeyIsNotTrustedAfterItsTime) {
+  Maker make;
+  int retired = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto layers = make.Layers();
+    const auto set = Composed(layers);
+    const std::size_t verified = make.Below(kHours);
+    const std::size_t now = verified + make.Below(kHours - verified);
+    const PolicyAt at(*set, At(now), At(verified));
+    if (at.says_nothing()) continue;
+    for (int key = 0; key < 20; ++key) {
+      const std::string keyring = make.Keyring();
+      const Bytes digest = *HexDecode(make.Digest());
+      const Listed listed =
+          ListedBy(layers, &RuntimePolicy::LookKey, keyring, digest, At(now), At(verified));
+      const bool trusted = at.LookKey(keyring, digest) == PathAnswer::kListed;
+      ASSERT_EQ(trusted, listed.still) << round << keyring;
+      if (listed.once && !trusted) ++retired;
     }
   }
   EXPECT_GT(retired, 20);
