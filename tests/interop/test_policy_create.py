@@ -104,6 +104,19 @@ class RuntimeTest(KeylimePolicyTest):
         self.assert_same(theirs, self.ours("create", "runtime", "--root", self.root, *self.skips, "--skip", "/usr/skipped", "--skip", "/boot"))
         self.assertNotIn("/boot/vmlinuz", theirs["digests"])
 
+    def test_names_that_are_not_utf8(self):
+        """Python writes each byte that is no text as a lone surrogate; so do we, and read it."""
+        root = self.folder / "bytes"
+        path = os.fsencode(root) + b"/usr/bin/\xc3\xa9\xff\xc3"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Path(os.fsdecode(path)).write_bytes(b"1")
+        theirs = self.theirs("runtime", "--rootfs", root)
+        self.assert_same(theirs, self.ours("create", "runtime", "--root", root, *self.skips))
+        self.assertEqual(set(theirs["digests"]), {"/usr/bin/\u00e9\udcff\udcc3"})
+        base = self.folder / "base.json"
+        base.write_text(json.dumps(theirs))
+        self.assertIn("/usr/bin/\u00e9\udcff\udcc3", self.ours("merge", base, base)["digests"])
+
     def test_other_hashes(self):
         for name in ("sha1", "sha384", "sha512"):
             with self.subTest(name):
@@ -138,7 +151,8 @@ class RuntimeTest(KeylimePolicyTest):
 
     def test_initial_ram_disks(self):
         archive, early = (self.cpio({"etc/a": b"a", "usr/bin/b c": b"b"}), self.cpio({"kernel/x86/microcode/AuthenticAMD.bin": b"microcode"}))
-        packed = {"cpio": archive, "gz": gzip.compress(archive), "bz2": bz2.compress(archive), "xz": lzma.compress(archive, check=lzma.CHECK_CRC32)}
+        packed = {"cpio": archive, "gz": gzip.compress(archive), "bz2": bz2.compress(archive), "xz": lzma.compress(archive, check=lzma.CHECK_CRC32),
+                  "zst": self.packed(archive, "zstd", "-q", "-c"), "lz4": self.packed(archive, "lz4", "-c")}
         for name, content in packed.items():
             for front in (b"", early):
                 with self.subTest(name, early=bool(front)):
@@ -148,6 +162,18 @@ class RuntimeTest(KeylimePolicyTest):
                     theirs = self.theirs("runtime", "--ramdisk-dir", folder)
                     self.assert_same(theirs, self.ours("create", "runtime", "--initrd", folder / "initrd.img-6.1.0"))
                     self.assertEqual(set(theirs["digests"]), {"/etc/a", "/usr/bin/b_c"})
+
+    def test_quirk_lz4_as_linux_unpacks_it(self):
+        """Linux reads the legacy format alone, Keylime the other one alone."""
+        initrd = self.folder / "legacy" / "initrd.img-6.1.0"
+        initrd.parent.mkdir()
+        initrd.write_bytes(self.packed(self.cpio({"etc/a": b"a"}), "lz4", "-l", "-c"))
+        self.assertIsNone(self.theirs("runtime", "--ramdisk-dir", initrd.parent))
+        self.assertEqual(set(self.ours("create", "runtime", "--initrd", initrd)["digests"]), {"/etc/a"})
+
+    def packed(self, content, *command):
+        """As Keylime unpacks it: by the same program."""
+        return subprocess.run(command, input=content, capture_output=True, check=True).stdout
 
     def cpio(self, files):
         """With entries for folders, as real ones have them: Keylime makes none by itself."""
