@@ -105,6 +105,18 @@ TEST_F(AttackTest, Attack_A01_FirstEvidenceSignsTheBootPcrs) {
   EXPECT_FALSE(first.boot_pcrs.has_value());
 }
 
+// Both are held to one policy, and nothing of the first machine goes into it.
+TEST_F(AttackTest, Quirk_Q26_BootAggregateOfOneMachineIsNotGoodForAnother) {
+  ASSERT_TRUE(Passes(AttestFull(machine_, reference())));
+  FakeMachine other;
+  other.BootWithoutIma("evil");
+  other.ReplaceList(machine_.list());
+  other.ExtendFromList(machine_.list());
+  Reference its = other.MakeReference();
+  its.policy = reference().policy;
+  EXPECT_TRUE(FailsOnlyFor(AttestFull(other, its), "ima.boot_aggregate"));
+}
+
 TEST_F(AttackTest, Attack_A01_FirstEvidenceIsNeverAPart) {
   const Challenge challenge = MakeChallenge(reference(), false);
   const Attestation first = Appraise(reference(), challenge, machine_.AnswerTo(challenge), nullptr);

@@ -159,6 +159,24 @@ TEST(RuntimePolicy, NothingElseMayHoldBytesThatAreNoText) {
   EXPECT_EQ(twice.error().id, "policy.json");
 }
 
+// docs/keylime-differences.md lists these: Keylime's own code takes each of them.
+TEST(RuntimePolicy, RefusesWhatKeylimeReadsInItsOwnWay) {
+  EXPECT_EQ(ErrorOf(With("digests", json::Object{{"/a", json::Array{std::string(41, '1')}}})),
+            "policy.digest");
+  EXPECT_EQ(ErrorOf(With("release", 0.0)), "policy.schema");
+  for (const char* expression : {"(?x)/a", "(?a)/a"}) {
+    EXPECT_EQ(ErrorOf(With("excludes", json::Array{expression})), "policy.exclude") << expression;
+  }
+  json::Value deep;
+  for (int level = 0; level < 32; ++level) deep = json::Array{std::move(deep)};
+  EXPECT_EQ(ErrorOf(With("comment", std::move(deep))), "policy.json");
+  std::string twice = json::Serialize(Good());
+  twice.insert(1, R"("release":0,)");
+  const auto parsed = RuntimePolicy::Parse(twice);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().id, "policy.json");
+}
+
 TEST(RuntimePolicy, NoDigestsSaysNothing) {
   const auto policy = Parsed(With("digests", json::Object()));
   ASSERT_TRUE(policy);
