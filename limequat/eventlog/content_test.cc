@@ -186,6 +186,23 @@ TEST(DescribeContent, NoAction) {
             R"([{"name":"sha1","digest_size":20},{"name":"sha256","digest_size":32}])");
 }
 
+TEST(DescribeContent, DatabaseOfDevices) {
+  ByteWriter list;
+  list.Raw(kSignatureX509.bytes).U32Le(28 + 17).U32Le(0).U32Le(17).Raw(kShimLock.bytes).U8(0x30);
+  const Bytes policy = VariableData(kDeviceSecurityDatabase, "devdb", list.bytes());
+  EXPECT_EQ(
+      Measured(EventType::kEfiSpdmDevicePolicy, policy, MeasuredPart::kAll),
+      R"({"vendor":"b9c2b4f4-bf5f-462d-8adf-c5c70ac35dad","name":"devdb","signature_lists":[{"type":"a5c059a1-94e4-4aa7-87b5-ab155c2bf072","signatures":[{"owner":"605dab50-e046-4300-abb6-3dd810dd8b23","data":"30"}]}]})");
+  Bytes entry = ToBytes(kShimLock.bytes);
+  entry.push_back(0x30);
+  const Bytes authority = VariableData(kDeviceSecurityDatabase, "devdb", entry);
+  EXPECT_EQ(Measured(EventType::kEfiSpdmDeviceAuthority, authority, MeasuredPart::kVariableData),
+            R"({"owner":"605dab50-e046-4300-abb6-3dd810dd8b23","data":"30"})");
+  EXPECT_EQ(FindMeasuredPart(EventType::kEfiSpdmDeviceAuthority, authority,
+                             [&](ByteView bytes) { return Equal(bytes, entry); }),
+            MeasuredPart::kVariableData);
+}
+
 TEST(DescribeContent, BootVariables) {
   EXPECT_EQ(Measured(EventType::kEfiVariableBoot,
                      VariableData(kGlobalVariable, "BootOrder", Bytes{1, 0, 0x0a, 0x20}),

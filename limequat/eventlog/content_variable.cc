@@ -32,8 +32,8 @@ Object DescribeLists(const std::vector<SignatureList>& lists) {
 }
 
 bool IsSignatureVariable(const EfiVariable& variable) {
-  constexpr std::array<std::string_view, 8> kNames = {"PK",  "KEK", "db",        "dbx",
-                                                      "dbt", "dbr", "PKDefault", "vendor_db"};
+  constexpr std::array<std::string_view, 9> kNames = {
+      "PK", "KEK", "db", "dbx", "dbt", "dbr", "PKDefault", "vendor_db", "devdb"};
   return std::ranges::find(kNames, variable.name) != kNames.end();
 }
 
@@ -72,7 +72,8 @@ Object DescribeLoadOption(ByteView data) {
 }
 
 Object DescribeValue(EventType type, const EfiVariable& variable) {
-  const bool has_lists = type == EventType::kEfiVariableDriverConfig;
+  const bool has_lists =
+      type == EventType::kEfiVariableDriverConfig || type == EventType::kEfiSpdmDevicePolicy;
   if (variable.data.size() == 1) return {{"value", HexEncode(variable.data)}};
   if (has_lists && IsSignatureVariable(variable)) {
     if (const auto lists = ParseSignatureLists(variable.data)) return DescribeLists(*lists);
@@ -82,7 +83,10 @@ Object DescribeValue(EventType type, const EfiVariable& variable) {
   if (variable.name == "SbatLevel") {
     if (const auto text = TextOf(variable.data)) return {{"text", ShownInFull(*text)}};
   }
-  if (type == EventType::kEfiVariableAuthority && variable.vendor == kImageSecurityDatabase) {
+  const bool has_entry =
+      (type == EventType::kEfiVariableAuthority && variable.vendor == kImageSecurityDatabase) ||
+      type == EventType::kEfiSpdmDeviceAuthority;
+  if (has_entry) {
     if (const auto data = ParseSignatureData(variable.data)) {
       return {{"owner", data->owner.ToString()}, {"data", HexEncode(data->data)}};
     }
@@ -94,7 +98,8 @@ Object DescribeValue(EventType type, const EfiVariable& variable) {
 
 bool IsVariable(EventType type) {
   return type == EventType::kEfiVariableDriverConfig || type == EventType::kEfiVariableBoot ||
-         type == EventType::kEfiVariableBoot2 || type == EventType::kEfiVariableAuthority;
+         type == EventType::kEfiVariableBoot2 || type == EventType::kEfiVariableAuthority ||
+         type == EventType::kEfiSpdmDevicePolicy || type == EventType::kEfiSpdmDeviceAuthority;
 }
 
 void DescribeVariable(EventType type, ByteView data, Content& content) {

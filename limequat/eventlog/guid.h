@@ -41,6 +41,8 @@ Result<Guid> ReadGuid(ByteReader& in, std::string_view field);
 inline constexpr Guid kGlobalVariable = MakeGuid(0x8be4df61, 0x93ca, 0x11d2, 0xaa0d00e098032b8cU);
 inline constexpr Guid kImageSecurityDatabase =
     MakeGuid(0xd719b2cb, 0x3d3a, 0x4596, 0xa3bcdad00e67656fU);
+inline constexpr Guid kDeviceSecurityDatabase =
+    MakeGuid(0xb9c2b4f4, 0xbf5f, 0x462d, 0x8adfc5c70ac35dadU);
 inline constexpr Guid kShimLock = MakeGuid(0x605dab50, 0xe046, 0x4300, 0xabb63dd810dd8b23U);
 
 // Kinds of entries of a signature list (UEFI 2.10, 32.4.1).

@@ -50,6 +50,8 @@ class Machine {
   Status TakeSeparator(const VerifiedEvent& event, Separator separator);
   Status TakeConfiguration(const VerifiedEvent& event);
   Status TakeAuthority(const VerifiedEvent& event);
+  Status TakeDevice(const VerifiedEvent& event);
+  Status StoreDevice(const VerifiedEvent& event, const EfiVariable& variable);
   Status TakeAction(const VerifiedEvent& event);
   Status Store(std::size_t place, const EfiVariable& variable);
 
@@ -57,6 +59,10 @@ class Machine {
   std::size_t next_ = 0;  // in kConfiguration
   bool separated_ = false;
 };
+
+bool IsDeviceDatabase(const EfiVariable& variable) {
+  return variable.name == "devdb" && variable.vendor == kDeviceSecurityDatabase;
+}
 
 Error Wrong(const VerifiedEvent& event, std::string_view what) {
   return Untrusted(kCheckSecureBoot, fmt::format("event {} {}", event.index(), what));
@@ -78,8 +84,13 @@ Status Machine::Take(const VerifiedEvent& event) {
       return TakeConfiguration(event);
     case EventType::kEfiVariableAuthority:
       return TakeAuthority(event);
+    case EventType::kEfiSpdmDevicePolicy:
+    case EventType::kEfiSpdmDeviceAuthority:
+      return TakeDevice(event);
     case EventType::kEfiAction:
       return TakeAction(event);
+    case EventType::kSeparator:
+      return Wrong(event, "calls itself a separator and is none of the profile's");
     default:
       return Wrong(
           event, fmt::format("({}) has no place in PCR 7", EventTypeName(event.untrusted_type())));
@@ -95,6 +106,7 @@ Status Machine::TakeSeparator(const VerifiedEvent& event, Separator separator) {
 
 Status Machine::TakeConfiguration(const VerifiedEvent& event) {
   LQ_ASSIGN_OR_RETURN(const EfiVariable variable, MeasuredVariable(event));
+  if (IsDeviceDatabase(variable)) return StoreDevice(event, variable);
   if (separated_) return Wrong(event, "is configuration behind the separator");
   const auto place = PlaceOf(variable);
   if (!place) {
@@ -133,7 +145,38 @@ Status Machine::Store(std::size_t place, const EfiVariable& variable) {
 
 Status Machine::TakeAuthority(const VerifiedEvent& event) {
   LQ_ASSIGN_OR_RETURN(const EfiVariable variable, MeasuredVariable(event));
+  if (IsDeviceDatabase(variable)) return StoreDevice(event, variable);
   (separated_ ? state_.loader_authorities : state_.driver_authorities).push_back(variable);
+  return {};
+}
+
+// An authority that allowed an image must not be hidden among those of devices by its type.
+Status Machine::TakeDevice(const VerifiedEvent& event) {
+  LQ_ASSIGN_OR_RETURN(const EfiVariable variable, MeasuredVariable(event));
+  if (!IsDeviceDatabase(variable)) {
+    return Wrong(event, fmt::format("({}) is not about the database of devices",
+                                    EventTypeName(event.untrusted_type())));
+  }
+  return StoreDevice(event, variable);
+}
+
+// The database is lists and an authority one entry of them, which never reads as lists: its
+// certificate stands where their sizes would be. So the type decides nothing.
+Status Machine::StoreDevice(const VerifiedEvent& event, const EfiVariable& variable) {
+  auto lists = ParseSignatureLists(variable.data);
+  if (!lists) {
+    if (const auto entry = ParseSignatureData(variable.data); !entry) {
+      return Wrong(event, "(devdb) cannot be read: " + entry.error().message);
+    }
+    state_.device_authorities.push_back(variable);
+    return {};
+  }
+  if (separated_) return Wrong(event, "is configuration behind the separator");
+  if (state_.device_policy) return Wrong(event, "is a second devdb");
+  if (next_ != kConfiguration.size()) {
+    return Wrong(event, fmt::format("is devdb where {} belongs", kConfiguration[next_].name));
+  }
+  state_.device_policy = *std::move(lists);
   return {};
 }
 

@@ -205,6 +205,14 @@ TEST(ReadSecureBoot, Separators) {
             "");
 }
 
+// A BIOS separates with one byte of ff (guard-oss binary_bios_measurements_27, TPM 1.2). The
+// profile has four bytes of it, and a BIOS has no Secure Boot to report: it keeps failing.
+TEST(ReadSecureBoot, ASeparatorOfABiosIsNone) {
+  Pcr7 pcr7;
+  pcr7.Remove(5).Add(EventType::kSeparator, Bytes{0xff}).MoveLastTo(5);
+  EXPECT_THAT(pcr7.Problem(), HasSubstr("separator and is none of the profile's"));
+}
+
 TEST(ReadSecureBoot, AuthoritiesBeforeAndBehindTheSeparator) {
   Pcr7 pcr7;
   pcr7.Add(EventType::kEfiVariableAuthority, VariableData(kImageSecurityDatabase, "db", {}))
@@ -260,6 +268,88 @@ TEST(ReadSecureBoot, WhatHasNoPlaceThere) {
       HasSubstr("cannot be read"));
 }
 
+// What EDK2 measures if it verifies devices: the database behind dbx, and an entry of it
+// whenever one verified a device, which is behind the separator.
+Bytes DeviceEntry() {
+  Bytes entry = ToBytes(kShimLock.bytes);
+  Append(entry,
+         Bytes{0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00, 0x9f, 0x84, 0x12, 0x30});
+  return entry;
+}
+Bytes Devdb(const Bytes& value) { return VariableData(kDeviceSecurityDatabase, "devdb", value); }
+
+TEST(ReadSecureBoot, DevicePolicyAndAuthorities) {
+  for (const Bytes& database : {OneKey(), Bytes{}}) {
+    Pcr7 pcr7;
+    pcr7.Add(EventType::kEfiSpdmDevicePolicy, Devdb(database)).MoveLastTo(5);
+    pcr7.Add(EventType::kEfiSpdmDeviceAuthority, Devdb(DeviceEntry())).MoveLastTo(6);
+    pcr7.Add(EventType::kEfiSpdmDeviceAuthority, Devdb(DeviceEntry()));
+    const auto reading = pcr7.Read();
+    ASSERT_TRUE(reading.state) << reading.findings[0].detail;
+    ASSERT_TRUE(reading.state->device_policy);
+    EXPECT_EQ(reading.state->device_policy->size(), database.empty() ? 0U : 1U);
+    EXPECT_EQ(reading.state->device_authorities.size(), 2U);
+    EXPECT_TRUE(reading.state->driver_authorities.empty());
+    EXPECT_EQ(reading.state->loader_authorities.size(), 1U);
+    EXPECT_TRUE(reading.state->other_variables.empty());
+  }
+  EXPECT_FALSE(Pcr7().Read().state->device_policy);
+}
+
+TEST(ReadSecureBoot, TheDatabaseOfDevicesIsThereOnceInItsPlace) {
+  const auto with_policy = [](std::size_t index) {
+    Pcr7 pcr7;
+    pcr7.Add(EventType::kEfiSpdmDevicePolicy, Devdb(OneKey()));
+    return pcr7.MoveLastTo(index);
+  };
+  EXPECT_THAT(with_policy(4).Problem(), HasSubstr("devdb where dbx belongs"));
+  EXPECT_THAT(with_policy(6).Problem(), HasSubstr("behind the separator"));
+  EXPECT_THAT(
+      with_policy(5).Add(EventType::kEfiSpdmDevicePolicy, Devdb(OneKey())).MoveLastTo(5).Problem(),
+      HasSubstr("second devdb"));
+  EXPECT_THAT(Pcr7().Add(EventType::kEfiSpdmDeviceAuthority, Devdb(Bytes(15, 1))).Problem(),
+              HasSubstr("cannot be read"));
+}
+
+TEST(ReadSecureBoot, ADevicesDigestIsOfTheWholeVariable) {
+  // As of every authority: the value alone does not say what it is of.
+  EXPECT_THAT(
+      Pcr7().Add(EventType::kEfiSpdmDeviceAuthority, Devdb(DeviceEntry()), DeviceEntry()).Problem(),
+      HasSubstr("does not have the digest of its data"));
+}
+
+TEST(ReadSecureBoot, Attack_AuthorityHiddenAmongThoseOfDevices) {
+  EXPECT_THAT(Pcr7().Retype(6, EventType::kEfiSpdmDeviceAuthority).Problem(),
+              HasSubstr("not about the database of devices"));
+  EXPECT_THAT(Pcr7().Retype(3, EventType::kEfiSpdmDevicePolicy).Problem(),
+              HasSubstr("not about the database of devices"));
+  EXPECT_NE(Pcr7()
+                .Add(EventType::kEfiSpdmDeviceAuthority,
+                     VariableData(kImageSecurityDatabase, "devdb", DeviceEntry()))
+                .Problem(),
+            "");
+  EXPECT_NE(Pcr7()
+                .Add(EventType::kEfiSpdmDeviceAuthority,
+                     VariableData(kDeviceSecurityDatabase, "db", DeviceEntry()))
+                .Problem(),
+            "");
+}
+
+TEST(ReadSecureBoot, Attack_TypesDoNotTurnAPolicyIntoAnAuthority) {
+  for (const EventType type :
+       {EventType::kEfiSpdmDeviceAuthority, EventType::kEfiVariableAuthority,
+        EventType::kEfiVariableDriverConfig, EventType::kEfiSpdmDevicePolicy}) {
+    Pcr7 pcr7;
+    pcr7.Add(type, Devdb(OneKey())).MoveLastTo(5).Add(type, Devdb(DeviceEntry()));
+    const auto reading = pcr7.Read();
+    ASSERT_TRUE(reading.state) << reading.findings[0].detail;
+    EXPECT_TRUE(reading.state->device_policy);
+    EXPECT_EQ(reading.state->device_authorities.size(), 1U);
+    EXPECT_EQ(reading.state->loader_authorities.size(), 1U);
+    EXPECT_TRUE(reading.state->driver_authorities.empty());
+  }
+}
+
 TEST(ReadSecureBoot, Attack_A07_Pcr7MustReplay) {
   LogBuilder log = LogBuilder::CryptoAgile();
   log.Event(0, EventType::kSCrtmVersion, "v").Separator(7);
@@ -305,7 +395,7 @@ TEST(SecureBootCorpus, SharedLogs) {
       {"go-attestation__crypto_agile_eventlog", "off"},
       {"go-tpm-tools__cos-93-amd-sev", "on"},
       {"guard-oss__IMN-SUPERMICRO-EPP-MSDefender", "failed"},  // a BIOS: no such variable
-      {"guard-oss__binary_bios_measurements_27", "failed"},    // a BIOS
+      {"guard-oss__binary_bios_measurements_27", "failed"},    // a BIOS: ff separates
       {"guard-oss__r340", "on"},                               // with an authority for drivers
       {"guard-oss__test-HP-EliteBook-830-G6-baseline", "on"},  // with actions behind the separator
       {"ibmtss__deb2", "on"},                                  // with AuditMode and DeployedMode
