@@ -84,10 +84,25 @@ json::Object ToJson(const Row& row) {
 
 // The members that tell a person most, in one line.
 std::string Line(const json::Object& content) {
-  constexpr std::string_view kTold[] = {
-      "name",        "key",       "text",   "signature", "manufacturer",    "model",
-      "description", "base",      "length", "disk",      "device_path",     "boot_order",
-      "value",       "separator", "guid",   "tag",       "startup_locality"};
+  constexpr std::string_view kTold[] = {"name",
+                                        "key",
+                                        "text",
+                                        "signature",
+                                        "manufacturer",
+                                        "model",
+                                        "firmware_version",
+                                        "description",
+                                        "block",
+                                        "base",
+                                        "length",
+                                        "disk",
+                                        "device_path",
+                                        "boot_order",
+                                        "value",
+                                        "separator",
+                                        "guid",
+                                        "tag",
+                                        "startup_locality"};
   std::string line;
   for (const std::string_view name : kTold) {
     const json::Value* value = content.Find(name);
@@ -183,16 +198,27 @@ Status Summary::ReadFirmware(ByteView log) {
 
 Status Summary::ReadUserSpace(ByteView log) {
   format_ = "cel-json";
+  for (const HashAlgorithm bank : {HashAlgorithm::kSm3_256, HashAlgorithm::kSha3_256,
+                                   HashAlgorithm::kSha3_384, HashAlgorithm::kSha3_512}) {
+    if (crypto::IsAvailable(bank)) banks_.push_back(bank);
+  }
+  replay_ = eventlog::Replay(banks_);
   eventlog::CelReader reader(log);
+  std::optional<Error> error;
   while (true) {
     auto next = reader.Next();
     if (!next && records_ == 0) return std::move(next).error();
-    if (!next) AddError(next.error());
-    if (!next || !*next) break;
+    if (!next) {
+      error = std::move(next).error();
+      break;
+    }
+    if (!*next) break;
     ++records_;
     Add(**next);
   }
   trailing_bytes_ = log.size() - reader.offset();
+  TakeNotes(reader.notes(), "reading");
+  if (error) AddError(*error);
   return {};
 }
 
@@ -308,9 +334,16 @@ std::string Summary::ForPeople(const Look& look) const {
   return text;
 }
 
-// TCG's records begin with a PCR, whose first byte is far below that separator; only
-// systemd's begin with it and a brace.
-bool IsUserSpaceLog(std::string_view content) { return content.starts_with("\x1e{"); }
+// TCG's binary records begin with a PCR, whose first byte is far below these characters;
+// only JSON begins with one and goes on with a brace.
+bool IsUserSpaceLog(std::string_view content) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  if (content.starts_with("\x1e{")) return true;
+  const std::size_t begin = content.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos || content[begin] != '[') return false;
+  const std::size_t next = content.find_first_not_of(kBlanks, begin + 1);
+  return next != std::string_view::npos && content[next] == '{';
+}
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include "limequat/eventlog/cel.h"
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -62,12 +63,15 @@ TEST(CelReader, AsEventExtends) {
 
 TEST(CelReader, NvIndexAndUnknownAlgorithms) {
   const std::string log =
-      "\x1e{\"nv_index\":1,\"digests\":[{\"hashAlg\":\"sm3_256\",\"digest\":\"00\"}]}\n";
+      "\x1e{\"nv_index\":1,\"digests\":[{\"hashAlg\":\"kangaroo\\n\",\"digest\":\"00\"}]}\n";
   CelReader reader(AsBytes(log));
   const auto record = reader.Next();
   ASSERT_TRUE(record && *record) << record.error().message;
   EXPECT_FALSE((*record)->pcr);
   EXPECT_TRUE((*record)->digests.empty());
+  ASSERT_EQ(reader.notes().list().size(), 1U);
+  EXPECT_EQ(reader.notes().list()[0].id, "eventlog.cel.digest");
+  EXPECT_THAT(reader.notes().list()[0].detail, HasSubstr("a digest of kangaroo\\x0a, which"));
   EXPECT_FALSE((*record)->text);
   Replay replay({HashAlgorithm::kSha256});
   replay.Extend(AsEvent(**record));
@@ -99,7 +103,7 @@ TEST(CelReader, WhatIsNoRecord) {
 
 TEST(CelReader, TruncationAndLength) {
   const std::string log = CelLine(11, "ready", "phase");
-  for (std::size_t size = 1; size < log.size(); ++size) {
+  for (std::size_t size = 1; size + 1 < log.size(); ++size) {
     EXPECT_EQ(ErrorOf(log.substr(0, size)), "eventlog.cel.truncated") << size;
   }
   const std::string head = "\x1e{\"digests\":[],\"content\":{\"string\":\"";
@@ -107,6 +111,91 @@ TEST(CelReader, TruncationAndLength) {
   const std::string fits(kMaxCelRecord + 1 - head.size() - tail.size(), 'x');
   EXPECT_EQ(ErrorOf(head + fits + tail), "");
   EXPECT_EQ(ErrorOf(head + fits + "x" + tail), "eventlog.cel.record");
+}
+
+TEST(CelReader, OtherBanks) {
+  if (!crypto::IsAvailable(HashAlgorithm::kSha3_256)) GTEST_SKIP() << "OpenSSL has no SHA-3";
+  const auto digest = crypto::Hash(HashAlgorithm::kSha3_256, AsBytes("x"));
+  const std::string log = "\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha3_256\",\"digest\":\"" +
+                          digest.hex() + "\"}]}\n";
+  CelReader reader(AsBytes(log));
+  const auto record = reader.Next();
+  ASSERT_TRUE(record && *record);
+  ASSERT_NE(FindDigest(**record, HashAlgorithm::kSha3_256), nullptr);
+  EXPECT_EQ(*FindDigest(**record, HashAlgorithm::kSha3_256), digest);
+  EXPECT_TRUE(reader.notes().list().empty());
+}
+
+TEST(CelReader, TheLastRecordNeedsNoLineFeed) {
+  std::string log = CelLine(11, "a", "phase") + CelLine(11, "b", "phase");
+  log.pop_back();
+  CelReader reader(AsBytes(log));
+  ASSERT_TRUE(reader.Next());
+  const auto last = reader.Next();
+  ASSERT_TRUE(last && *last) << last.error().message;
+  EXPECT_EQ((*last)->text, "b");
+  EXPECT_EQ((*last)->index, 1U);
+  EXPECT_EQ(reader.offset(), log.size());
+  ASSERT_EQ(reader.notes().list().size(), 1U);
+  EXPECT_EQ(reader.notes().list()[0].id, "eventlog.cel.unterminated");
+  EXPECT_EQ(reader.notes().list()[0].event, 1U);
+  const auto end = reader.Next();
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(*end);
+  EXPECT_EQ(ErrorOf("\x1e{\"pcr\":24,\"digests\":[]}"), "eventlog.cel.truncated");
+}
+
+// The texts of the records, or the error.
+std::string AllOf(std::string_view log) {
+  CelReader reader(AsBytes(log));
+  std::string texts;
+  while (true) {
+    const auto record = reader.Next();
+    if (!record) return record.error().id;
+    if (!*record) break;
+    EXPECT_EQ(log[(*record)->offset], '{');
+    texts += (*record)->text.value_or("-") + ":" + (*record)->untrusted_event_type + " ";
+  }
+  EXPECT_EQ(reader.offset(), log.size());
+  return texts;
+}
+
+std::string Element(std::string_view content) {
+  return "{\"recnum\":0,\"pcr\":1,\"digests\":[],\"content\":" + std::string(content) + "}";
+}
+
+TEST(CelReader, OneArray) {
+  const std::string a = Element(R"({"string":"a}]\"\\","eventType":"phase"})");
+  const std::string b = Element(R"({"event_type":"EV_IPL","event_data":"00"})");
+  const std::string c = Element(R"({"event_type":4})");
+  EXPECT_EQ(AllOf("[]"), "");
+  EXPECT_EQ(AllOf("\n[ ]\n"), "");
+  EXPECT_EQ(AllOf("[" + a + "]"), "a}]\"\\:phase ");
+  EXPECT_EQ(AllOf(" [\n" + a + " ,\t" + b + ",\r\n" + c + "\n]\n"), "a}]\"\\:phase -:EV_IPL -: ");
+}
+
+TEST(CelReader, WhatIsNoArray) {
+  const std::string a = Element("{}");
+  for (const std::string& log : {"[,]", "[1]", "[[]]", "[null]"}) {
+    EXPECT_EQ(AllOf(log), "eventlog.cel.record") << log;
+  }
+  for (const std::string& log : std::initializer_list<std::string>{
+           "[" + a + a + "]", "[" + a + ",]", "[," + a + "]", "[" + a + "]x", "[" + a + "][]",
+           "[" + a + ",1]", "[{\"pcr\":24,\"digests\":[]}]", "[{]}", "[" + a + "}"}) {
+    EXPECT_EQ(AllOf(log), "eventlog.cel.record") << log;
+  }
+  const std::string log = "[" + a + ", " + a + "]";
+  for (std::size_t size = 1; size < log.size(); ++size) {
+    EXPECT_EQ(AllOf(log.substr(0, size)), "eventlog.cel.truncated") << size;
+  }
+}
+
+TEST(CelReader, ElementsOfAnArrayAreBounded) {
+  const std::string head = "{\"digests\":[],\"content\":{\"string\":\"";
+  const std::string tail = "\"}}";
+  const std::string fits(kMaxCelRecord - head.size() - tail.size(), 'x');
+  EXPECT_NE(AllOf("[" + head + fits + tail + "]"), "eventlog.cel.record");
+  EXPECT_EQ(AllOf("[" + head + fits + "x" + tail + "]"), "eventlog.cel.record");
 }
 
 TEST(CelReader, ErrorsNameTheRecordAndStay) {

@@ -55,6 +55,19 @@ class InspectEventLogTest(CliTest):
         self.assertIn("enter-initrd", table)
         self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=b"\x1e{\n"), 3, "eventlog.cel.record")
 
+    def test_array_of_records(self) -> None:
+        digests = [{"hashAlg": "sha256", "digest": hashlib.sha256(b"a").hexdigest()}, {"hashAlg": "x", "digest": "00"},
+                   {"hashAlg": "sha3_256", "digest": hashlib.sha3_256(b"a").hexdigest()}]
+        record = {"recnum": 0, "pcr": 11, "digests": digests, "content_type": "systemd", "content": {"string": "a", "eventType": "phase"}}
+        shown = self.run_limequat("inspect", "eventlog", "-", stdin=json.dumps([record, record]).encode()).json()
+        self.assertEqual((shown["format"], shown["algorithms"], shown["trailing_bytes"]), ("cel-json", ["sha256", "sha3_256"], 0))
+        self.assertEqual([event["content"] for event in shown["events"]], [{"text": "a"}] * 2)
+        self.assertEqual([note["id"] for note in shown["notes"]], ["eventlog.cel.digest"] * 2)
+        value = bytes(32)
+        for _ in range(2):
+            value = hashlib.sha3_256(value + hashlib.sha3_256(b"a").digest()).digest()
+        self.assertEqual(shown["pcrs"]["sha3_256"]["11"], value.hex())
+
     def test_registers_of_a_ccel_have_their_names_in_the_table(self) -> None:
         spec = (b"Spec ID Event03\0" + bytes(4) + bytes([0, 2, 0, 2]) + (1).to_bytes(4, "little") + bytes([12, 0, 48, 0, 0]))
         log = (1).to_bytes(4, "little") + (3).to_bytes(4, "little") + bytes(20) + len(spec).to_bytes(4, "little") + spec
