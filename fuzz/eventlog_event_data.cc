@@ -15,8 +15,7 @@ namespace {
 constexpr std::uint32_t kTypes[] = {
     0x00,       0x01,       0x03,       0x04,       0x05,       0x06,       0x08,       0x0d,
     0x13,       0x80000001, 0x80000002, 0x80000003, 0x80000006, 0x80000008, 0x80000009, 0x8000000a,
-    0x8000000b, 0x8000000c, 0x8000000d, 0x800000e0, 0x800000e1, 0x800000e2,
-    0x800000e3, 0x800000e4};
+    0x8000000b, 0x8000000c, 0x8000000d, 0x800000e0, 0x800000e1, 0x800000e2, 0x800000e3, 0x800000e4};
 
 constexpr eventlog::MeasuredPart kParts[] = {
     eventlog::MeasuredPart::kNothing, eventlog::MeasuredPart::kAll,
@@ -30,6 +29,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto gpt = eventlog::ParseGpt(input)) LQ_CHECK(gpt->partitions.size() <= size / 128);
   if (const auto tables = eventlog::ParseHandoffTables(input)) {
     LQ_CHECK(tables->untrusted_tables.size() <= size / 24);
+  }
+  if (const auto identity = eventlog::ParsePlatformIdentity(input)) {
+    LQ_CHECK(identity->version >= 1 && identity->version <= 3);
+    LQ_CHECK(identity->untrusted_manifest_locator.untrusted_value.size() <= size);
+  }
+  if (const auto instance = eventlog::ParseNvIndexInstance(input)) {
+    LQ_CHECK(eventlog::ParseSpdmDevice(input.subspan(24)).has_value());
+  }
+  if (const auto dynamic = eventlog::ParseNvIndexDynamic(input)) {
+    LQ_CHECK(dynamic->untrusted_description.size() + dynamic->untrusted_data.size() <= size - 36);
+  }
+  if (const auto component = eventlog::ParseHcrtmComponent(input)) {
+    LQ_CHECK(component->untrusted_measurement.size() <= size - 20);
   }
   for (const std::uint32_t type : kTypes) {
     for (const eventlog::MeasuredPart part : kParts) {

@@ -136,7 +136,7 @@ def variants(log: bytes) -> dict[str, tuple[str, str | None, bytes]]:
         "locality_in_pcr_7": ("parse", "eventlog.startup_locality", made(no_action(7, locality[3]), *records)),
         "locality_late": ("parse", "eventlog.startup_locality", made(*records, locality)),
         "locality_twice": ("parse", "eventlog.startup_locality", made(locality, no_action(0, b"StartupLocality\0\0"), *records)),
-        "locality_too_long": ("parse", None, made(no_action(0, b"StartupLocality\0\3\0"), *records)),
+        "locality_too_long": ("parse", "eventlog.startup_locality", made(no_action(0, b"StartupLocality\0\3\0"), *records)),
         "hcrtm_first": ("parse", None, made((0, HCRTM, of(b"crtm"), b"HCRTM"), *records)),
         "hcrtm_late": ("parse", None, made(*records, (0, HCRTM, of(b"crtm"), b"HCRTM"))),
         "pcr_24": ("parse", "eventlog.pcr", first(lambda r: (24, *r[1:]))),

@@ -16,10 +16,7 @@
 #include "limequat/eventlog/device_path.h"
 #include "limequat/eventlog/efi_variable.h"
 #include "limequat/eventlog/event_data.h"
-#include "limequat/eventlog/replay.h"
-#include "limequat/eventlog/spec_id.h"
 #include "limequat/eventlog/utf16.h"
-#include "limequat/eventlog/wbcl.h"
 
 namespace limequat::eventlog {
 
@@ -87,53 +84,6 @@ Object DescribeSeparator(ByteView data) {
   return {{"separator", "unknown"}};
 }
 
-Object DescribeSpecId(const SpecId& spec) {
-  json::Array algorithms;
-  for (const DigestAlgorithm& algorithm : spec.algorithms) {
-    algorithms.push_back(Object{{"name", tpm::AlgorithmName(algorithm.id)},
-                                {"digest_size", std::uint64_t{algorithm.digest_size}}});
-  }
-  return {{"platform_class", spec.platform_class},
-          {"version", fmt::format("{}.{}", spec.version_major, spec.version_minor)},
-          {"errata", int{spec.errata}},
-          {"uintn_size", int{spec.uintn_size}},
-          {"algorithms", std::move(algorithms)},
-          {"vendor_info", HexEncode(spec.vendor_info)}};
-}
-
-// What Windows measures; nothing if `data` does not begin with an aggregation.
-std::optional<Object> DescribeSipa(ByteView data) {
-  const auto events = ParseSipaEvents(data);
-  if (!events || events->empty() || !events->front().is_aggregation()) return std::nullopt;
-  json::Array shown;
-  for (const SipaEvent& event : *events) {
-    Object object{{"name", SipaEventName(event.type)}, {"depth", event.depth}};
-    if (!event.is_aggregation()) object.Set("value", HexEncode(event.data));
-    shown.push_back(std::move(object));
-  }
-  return Object{{"sipa_events", std::move(shown)}};
-}
-
-Object DescribeNoAction(ByteView data) {
-  if (const auto spec = ParseSpecId(data)) return DescribeSpecId(*spec);
-  if (const auto locality = ParseStartupLocality(data))
-    return {{"startup_locality", int{*locality}}};
-  if (const auto identity = ParsePlatformIdentity(data)) {
-    return {{"vendor_id", identity->untrusted_vendor_id},
-            {"reference_manifest", identity->untrusted_reference_manifest.ToString()},
-            {"manufacturer", ShownInFull(identity->untrusted_manufacturer)},
-            {"model", ShownInFull(identity->untrusted_model)},
-            {"version", ShownInFull(identity->untrusted_version)}};
-  }
-  if (auto sipa = DescribeSipa(data)) return *std::move(sipa);
-  // NvIndexInstance, NvIndexDynamic, H-CRTM and others begin with their name.
-  constexpr std::size_t kSignatureSize = 16;
-  if (data.size() < kSignatureSize) return {};
-  const auto signature = TextOf(data.first(kSignatureSize));
-  if (!signature) return {};
-  return {{"signature", ShownInFull(*signature)}};
-}
-
 Object DescribeTagged(ByteView data) {
   if (auto sipa = DescribeSipa(data)) return *std::move(sipa);
   const auto event = ParseTaggedEvent(data);
@@ -142,17 +92,6 @@ Object DescribeTagged(ByteView data) {
   const auto text = TextOf(event->data);
   if (text) object.Set("text", ShownInFull(*text));
   if (!text) object.Set("value", HexEncode(event->data));
-  return object;
-}
-
-Object DescribeSpdm(ByteView data) {
-  const auto device = ParseSpdmDevice(data);
-  if (!device) return {};
-  Object object{{"structure", device->version},
-                {"device_type", device->untrusted_device_type},
-                {"block", HexEncode(device->untrusted_block)}};
-  if (device->version == 1) object.Set("hash_algorithm", device->untrusted_hash_algorithm);
-  if (device->version == 2) object.Set("authentication", int{device->untrusted_authentication});
   return object;
 }
 
@@ -220,6 +159,11 @@ Object DescribeWhole(EventType type, ByteView data) {
   }
 }
 
+bool HasControls(std::string_view text) {
+  return std::ranges::any_of(
+      text, [](char c) { return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == '\x7f'; });
+}
+
 }  // namespace
 
 std::string ShownInFull(std::string_view text) {
@@ -229,12 +173,12 @@ std::string ShownInFull(std::string_view text) {
 std::optional<std::string> TextOf(ByteView data) {
   if (data.size() >= 4 && data[0] != 0 && data[1] == 0) {
     const std::size_t whole = data.size() / 2 * 2;  // one byte too many: kAllButLast
-    return DecodeUtf16(data.first(FindUtf16End(data).value_or(whole)));
+    std::string text = DecodeUtf16(data.first(FindUtf16End(data).value_or(whole)));
+    if (HasControls(text)) return std::nullopt;
+    return text;
   }
   const std::string_view text = AsText(data).substr(0, AsText(data).find('\0'));
-  const bool is_text = !text.empty() && IsUtf8(text) && std::ranges::none_of(text, [](char c) {
-    return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == '\x7f';
-  });
+  const bool is_text = !text.empty() && IsUtf8(text) && !HasControls(text);
   // Nothing but NULs, or a byte of garbage (kAllButLast), may follow.
   const std::string_view rest = AsText(data).substr(text.size());
   if (!is_text || rest.size() > 2) return std::nullopt;

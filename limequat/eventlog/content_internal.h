@@ -21,6 +21,13 @@ std::optional<std::string> TextOf(ByteView data);
 
 void Merge(json::Object& into, const json::Object& from);
 
+// What EV_NO_ACTION says; nothing covers it.
+json::Object DescribeNoAction(ByteView data);
+// What an SPDM device says of itself; empty if it is not that.
+json::Object DescribeSpdm(ByteView data);
+// What Windows measures, alone or in an aggregation; nullopt if `data` is not that.
+std::optional<json::Object> DescribeSipa(ByteView data);
+
 bool IsVariable(EventType type);
 // Of an event for which IsVariable holds; content.part is known.
 void DescribeVariable(EventType type, ByteView data, Content& content);

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "limequat/eventlog/event_data.h"
@@ -166,8 +167,13 @@ TEST(DescribeContent, EventsOfWindows) {
       R"({"sipa_events":[{"name":"TRUSTBOUNDARY","depth":0},{"name":"OSKERNELDEBUG","depth":1,"value":"01"}]})";
   EXPECT_EQ(Measured(EventType::kEventTag, out.bytes(), MeasuredPart::kAll), expected);
   EXPECT_EQ(Untrusted(EventType::kNoAction, out.bytes(), MeasuredPart::kNothing), expected);
+  // One that stands alone is known by its number; others are tagged events.
   EXPECT_EQ(Measured(EventType::kEventTag, inner.bytes(), MeasuredPart::kAll),
-            R"({"tag":"0x00050001","value":"01"})");
+            R"({"sipa_events":[{"name":"OSKERNELDEBUG","depth":0,"value":"01"}]})");
+  ByteWriter unknown;
+  unknown.U32Le(0x00090999).SizedU32Le(Bytes{4, 0, 0, 0, 0, 0, 0, 0});
+  EXPECT_EQ(Measured(EventType::kEventTag, unknown.bytes(), MeasuredPart::kAll),
+            R"({"tag":"0x00090999","value":"0400000000000000"})");
 }
 
 TEST(DescribeContent, NoAction) {
@@ -184,6 +190,60 @@ TEST(DescribeContent, NoAction) {
   ASSERT_NE(header.untrusted.Find("algorithms"), nullptr);
   EXPECT_EQ(json::Serialize(*header.untrusted.Find("algorithms")),
             R"([{"name":"sha1","digest_size":20},{"name":"sha256","digest_size":32}])");
+}
+
+std::string OfNoAction(const ByteWriter& data) {
+  return Untrusted(EventType::kNoAction, data.bytes(), MeasuredPart::kNothing);
+}
+
+TEST(DescribeContent, IdentityOfAPlatform) {
+  ByteWriter out;
+  out.Raw(AsBytes("SP800-155 Event3")).U32Le(1).Raw(kShimLock.bytes);
+  for (const std::string_view text : {"A", "M\x1b", "1"}) {
+    out.U8(static_cast<std::uint8_t>(text.size())).Raw(AsBytes(text));
+  }
+  out.U8(1).Raw(AsBytes("F")).U32Le(2).U8(1).Raw(AsBytes("9"));
+  ByteWriter variable;
+  variable.Raw(kGlobalVariable.bytes).Raw(AsBytes(Text16("Rim"))).U16Le(0);
+  ByteWriter uri = out;
+  uri.U32Le(3).SizedU32Le(variable.bytes()).U32Le(1).SizedU32Le(AsBytes("http://c"));
+  EXPECT_EQ(
+      OfNoAction(uri),
+      R"({"structure":3,"vendor_id":1,"reference_manifest":"605dab50-e046-4300-abb6-3dd810dd8b23","manufacturer":"A","model":"M\\x1b","version":"1","firmware_manufacturer":"F","firmware_manufacturer_id":2,"firmware_version":"9","manifest_locator":{"type":"variable","text":"Rim-8be4df61-93ca-11d2-aa0d-00e098032b8c"},"certificate_locator":{"type":"uri","text":"http://c"}})");
+  ByteWriter path = out;
+  path.U32Le(2).SizedU32Le(Bytes{1, 1, 6, 0, 3, 2, 0x7f, 0xff, 4, 0});
+  path.U32Le(9).SizedU32Le(AsBytes("x"));
+  EXPECT_THAT(
+      OfNoAction(path),
+      ::testing::EndsWith(
+          R"x("manifest_locator":{"type":"device_path","text":"Pci(0x2,0x3)"},"certificate_locator":{"type":"9","value":"78"}})x"));
+  ByteWriter raw = out;
+  raw.U32Le(0).SizedU32Le(AsBytes("x")).U32Le(1).SizedU32Le(Bytes{1});
+  EXPECT_THAT(
+      OfNoAction(raw),
+      ::testing::EndsWith(
+          R"("manifest_locator":{"type":"raw","value":"78"},"certificate_locator":{"type":"uri","value":"01"}})"));
+}
+
+TEST(DescribeContent, NvIndexesAndComponents) {
+  ByteWriter instance;
+  instance.Raw(AsBytes(std::string_view("NvIndexInstance\0", 16))).U16Le(1).Zeros(6);
+  instance.Raw(AsBytes("SPDM Device Sec2")).U16Le(2).U8(1).U8(0).U32Le(60).U32Le(2).U32Le(1);
+  instance.U32Le(2).Zeros(8).U32Le(4).U32Le(0).Raw(Bytes{0x7f, 0xff, 4, 0, 8, 9, 7});
+  EXPECT_EQ(
+      OfNoAction(instance),
+      R"({"signature":"NvIndexInstance","structure":1,"device":{"structure":2,"device_type":2,"block":"0809","authentication":1,"sub_header_type":1,"device_path":"","device_context":"07"}})");
+  ByteWriter dynamic;
+  dynamic.Raw(AsBytes(std::string_view("NvIndexDynamic \0", 16))).U16Le(1).Zeros(6);
+  dynamic.U32Le(7).U32Le(0).U16Le(4).Raw(AsBytes("SPDM")).U16Le(1).U8(5);
+  EXPECT_EQ(
+      OfNoAction(dynamic),
+      R"({"signature":"NvIndexDynamic","structure":1,"device_uid":7,"description":"SPDM","value":"05"})");
+  ByteWriter component;
+  component.Raw(AsBytes(std::string_view("H-CRTM CompMeas\0", 16))).U8(3).Raw(AsBytes("ACM"));
+  component.U8(0).U16Le(1).U8(5);
+  EXPECT_EQ(OfNoAction(component),
+            R"({"signature":"H-CRTM CompMeas","description":"ACM","format":0,"value":"05"})");
 }
 
 TEST(DescribeContent, DatabaseOfDevices) {

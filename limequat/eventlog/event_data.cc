@@ -1,6 +1,7 @@
 #include "limequat/eventlog/event_data.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -30,6 +31,11 @@ std::string Printable(ByteView text) {
   return std::string(chars.substr(0, chars.find('\0')));
 }
 
+Status ExpectEnd(const ByteReader& in, std::string_view what) {
+  if (in.empty()) return {};
+  return Malformed(kId, fmt::format("{} bytes follow {}", in.remaining(), what));
+}
+
 // A description: one byte of length, then that many bytes, a NUL among them or not.
 Result<std::string> ReadDescription(ByteReader& in) {
   LQ_ASSIGN_OR_RETURN(const std::uint8_t size, Named(in.U8("size of a description")));
@@ -42,9 +48,7 @@ Result<FirmwareBlob> ReadBlob(ByteReader& in, std::string description) {
   blob.untrusted_description = std::move(description);
   LQ_ASSIGN_OR_RETURN(blob.untrusted_base, Named(in.U64Le("base of a firmware blob")));
   LQ_ASSIGN_OR_RETURN(blob.untrusted_length, Named(in.U64Le("length of a firmware blob")));
-  if (!in.empty()) {
-    return Malformed(kId, fmt::format("{} bytes follow a firmware blob", in.remaining()));
-  }
+  LQ_RETURN_IF_ERROR(ExpectEnd(in, "a firmware blob"));
   return blob;
 }
 
@@ -130,10 +134,51 @@ Result<SpdmDevice> ReadSpdm2(ByteReader& in) {
   LQ_ASSIGN_OR_RETURN(const std::uint32_t size, Named(in.U32Le("sub-header length")));
   LQ_RETURN_IF_ERROR(Named(in.Take(kUidSize, "sub-header UID")));
   LQ_ASSIGN_OR_RETURN(const std::uint64_t path, Named(in.U64Le("device path length")));
-  LQ_RETURN_IF_ERROR(Named(in.Take(path, "device path")));
+  LQ_ASSIGN_OR_RETURN(device.untrusted_device_path, Named(in.Take(path, "device path")));
   LQ_ASSIGN_OR_RETURN(device.untrusted_block, Named(in.Take(size, "sub-header")));
   device.untrusted_rest = in.rest();
   return device;
+}
+
+// What follows one of these signatures, each of 16 bytes.
+Result<ByteReader> ReaderBehind(ByteView data, std::initializer_list<std::string_view> signatures) {
+  const std::string_view signature = SignatureOf(data);
+  if (std::ranges::find(signatures, signature) == signatures.end()) {
+    return Malformed(kId, "not the signature of this structure");
+  }
+  return ByteReader(data.subspan(kSignatureSize));
+}
+
+Result<Locator> ReadLocator(ByteReader& in) {
+  Locator locator;
+  LQ_ASSIGN_OR_RETURN(const std::uint32_t type, Named(in.U32Le("type of a locator")));
+  locator.untrusted_type = LocatorType{type};
+  LQ_ASSIGN_OR_RETURN(locator.untrusted_value, Named(in.SizedU32Le("locator")));
+  return locator;
+}
+
+Status ReadPlatform2(ByteReader& in, PlatformIdentity& identity) {
+  LQ_ASSIGN_OR_RETURN(identity.untrusted_manufacturer, ReadDescription(in));
+  LQ_ASSIGN_OR_RETURN(identity.untrusted_model, ReadDescription(in));
+  LQ_ASSIGN_OR_RETURN(identity.untrusted_version, ReadDescription(in));
+  LQ_ASSIGN_OR_RETURN(identity.untrusted_firmware_manufacturer, ReadDescription(in));
+  LQ_ASSIGN_OR_RETURN(identity.untrusted_firmware_manufacturer_id,
+                      Named(in.U32Le("manufacturer of the firmware")));
+  LQ_ASSIGN_OR_RETURN(identity.untrusted_firmware_version, ReadDescription(in));
+  return {};
+}
+
+// Version and six reserved bytes.
+Result<std::uint16_t> ReadNvIndexVersion(ByteReader& in) {
+  constexpr std::size_t kReserved = 6;
+  LQ_ASSIGN_OR_RETURN(const std::uint16_t version, Named(in.U16Le("version")));
+  LQ_RETURN_IF_ERROR(Named(in.Take(kReserved, "reserved")));
+  return version;
+}
+
+Result<ByteView> ReadSizedU16(ByteReader& in, std::string_view what) {
+  LQ_ASSIGN_OR_RETURN(const std::uint16_t size, Named(in.U16Le(what)));
+  return Named(in.Take(size, what));
 }
 
 }  // namespace
@@ -198,9 +243,7 @@ Result<TaggedEvent> ParseTaggedEvent(ByteView data) {
   TaggedEvent event;
   LQ_ASSIGN_OR_RETURN(event.tag, Named(in.U32Le("tag")));
   LQ_ASSIGN_OR_RETURN(event.data, Named(in.SizedU32Le("tagged data")));
-  if (!in.empty()) {
-    return Malformed(kId, fmt::format("{} bytes follow the tagged data", in.remaining()));
-  }
+  LQ_RETURN_IF_ERROR(ExpectEnd(in, "the tagged data"));
   return event;
 }
 
@@ -216,18 +259,57 @@ Result<SpdmDevice> ParseSpdmDevice(ByteView data) {
 }
 
 Result<PlatformIdentity> ParsePlatformIdentity(ByteView data) {
-  constexpr std::string_view kSignature = "SP800-155 Event";
-  if (data.size() < kSignatureSize || !AsText(data).starts_with(kSignature)) {
-    return Malformed(kId, "not the identity of a platform");
-  }
-  ByteReader in(data.subspan(kSignatureSize));
+  LQ_ASSIGN_OR_RETURN(ByteReader in,
+                      ReaderBehind(data, {std::string_view("SP800-155 Event\0", kSignatureSize),
+                                          "SP800-155 Event2", "SP800-155 Event3"}));
+  const std::uint8_t digit = data[kSignatureSize - 1];
   PlatformIdentity identity;
+  if (digit != 0) identity.version = digit - '0';
   LQ_ASSIGN_OR_RETURN(identity.untrusted_vendor_id, Named(in.U32Le("vendor")));
   LQ_ASSIGN_OR_RETURN(identity.untrusted_reference_manifest, Named(ReadGuid(in, "manifest")));
-  LQ_ASSIGN_OR_RETURN(identity.untrusted_manufacturer, ReadDescription(in));
-  LQ_ASSIGN_OR_RETURN(identity.untrusted_model, ReadDescription(in));
-  LQ_ASSIGN_OR_RETURN(identity.untrusted_version, ReadDescription(in));
+  if (identity.version == 1) return identity;
+  LQ_RETURN_IF_ERROR(ReadPlatform2(in, identity));
+  if (identity.version >= 3) {
+    LQ_ASSIGN_OR_RETURN(identity.untrusted_manifest_locator, ReadLocator(in));
+    LQ_ASSIGN_OR_RETURN(identity.untrusted_certificate_locator, ReadLocator(in));
+  }
+  LQ_RETURN_IF_ERROR(ExpectEnd(in, "the identity of a platform"));
   return identity;
+}
+
+Result<NvIndexInstance> ParseNvIndexInstance(ByteView data) {
+  LQ_ASSIGN_OR_RETURN(ByteReader in,
+                      ReaderBehind(data, {std::string_view("NvIndexInstance\0", kSignatureSize)}));
+  NvIndexInstance instance;
+  LQ_ASSIGN_OR_RETURN(instance.untrusted_version, ReadNvIndexVersion(in));
+  LQ_ASSIGN_OR_RETURN(instance.untrusted_device, ParseSpdmDevice(in.rest()));
+  return instance;
+}
+
+// Story: the profile has the name end with two NULs, EDK2 with a blank and one.
+Result<NvIndexDynamic> ParseNvIndexDynamic(ByteView data) {
+  LQ_ASSIGN_OR_RETURN(ByteReader in,
+                      ReaderBehind(data, {std::string_view("NvIndexDynamic\0\0", kSignatureSize),
+                                          std::string_view("NvIndexDynamic \0", kSignatureSize)}));
+  NvIndexDynamic dynamic;
+  LQ_ASSIGN_OR_RETURN(dynamic.untrusted_version, ReadNvIndexVersion(in));
+  LQ_ASSIGN_OR_RETURN(dynamic.untrusted_uid, Named(in.U64Le("identifier of a device")));
+  LQ_ASSIGN_OR_RETURN(const ByteView description, ReadSizedU16(in, "description"));
+  dynamic.untrusted_description = Printable(description);
+  LQ_ASSIGN_OR_RETURN(dynamic.untrusted_data, ReadSizedU16(in, "data of an NV index"));
+  LQ_RETURN_IF_ERROR(ExpectEnd(in, "the data of an NV index"));
+  return dynamic;
+}
+
+Result<HcrtmComponent> ParseHcrtmComponent(ByteView data) {
+  LQ_ASSIGN_OR_RETURN(ByteReader in,
+                      ReaderBehind(data, {std::string_view("H-CRTM CompMeas\0", kSignatureSize)}));
+  HcrtmComponent component;
+  LQ_ASSIGN_OR_RETURN(component.untrusted_description, ReadDescription(in));
+  LQ_ASSIGN_OR_RETURN(component.untrusted_format, Named(in.U8("format of a measurement")));
+  LQ_ASSIGN_OR_RETURN(component.untrusted_measurement, ReadSizedU16(in, "measurement"));
+  LQ_RETURN_IF_ERROR(ExpectEnd(in, "a measurement"));
+  return component;
 }
 
 }  // namespace limequat::eventlog

@@ -81,27 +81,80 @@ inline constexpr std::uint32_t kTagLinuxInitrd = 0x8f3b22ec;
 inline constexpr std::uint32_t kTagLinuxLoadOptions = 0x8f3b22ed;
 
 // DEVICE_SECURITY_EVENT_DATA and DATA2 (PFP 1.06, 10.2.7): what an SPDM device says of
-// itself. Headers only; the digest is of the measurement block or certificate.
+// itself. Headers only; the digest is of the measurement block or certificate, or, as EDK2
+// measures it, of all of this.
 struct SpdmDevice {
   int version = 1;  // of the structure
   std::uint32_t untrusted_device_type = 0;
   std::uint32_t untrusted_hash_algorithm = 0;  // version 1: SPDM's number
   std::uint8_t untrusted_authentication = 0;   // version 2: AuthState
   std::uint32_t untrusted_sub_header_type = 0;
-  ByteView untrusted_block;  // measurement block, or sub-header
-  ByteView untrusted_rest;   // device context
+  ByteView untrusted_device_path;  // version 2
+  ByteView untrusted_block;        // measurement block, or sub-header
+  ByteView untrusted_rest;         // device context
 };
 Result<SpdmDevice> ParseSpdmDevice(ByteView data);
 
+// Where something is found that the log does not hold: TCG_LOCATOR_TYPE and its value.
+enum class LocatorType : std::uint32_t {
+  kRaw = 0,         // the thing itself
+  kUri = 1,         // a text
+  kDevicePath = 2,  // of a file (FormatDevicePath)
+  kVariable = 3,    // a GUID and a name in UTF-16
+};
+struct Locator {
+  LocatorType untrusted_type = LocatorType::kRaw;  // or a number without a name
+  ByteView untrusted_value;
+};
+
+// The data of EV_NO_ACTION (PFP 1.06, 10.4.5). Nothing covers it, ever: these structures
+// are claims of whoever wrote the log.
+
 // TCG_Sp800_155_PlatformId_Event and its successors: where reference values of this
-// platform are found. EV_NO_ACTION: nothing covers it.
+// platform are found.
 struct PlatformIdentity {
-  std::uint32_t untrusted_vendor_id = 0;  // IANA
+  int version = 1;                        // 1, 2 or 3: how far the members below are there
+  std::uint32_t untrusted_vendor_id = 0;  // IANA; of the platform's manufacturer
   Guid untrusted_reference_manifest;
+  // Since version 2.
   std::string untrusted_manufacturer;
   std::string untrusted_model;
   std::string untrusted_version;
+  std::string untrusted_firmware_manufacturer;
+  std::uint32_t untrusted_firmware_manufacturer_id = 0;  // IANA
+  std::string untrusted_firmware_version;
+  // Since version 3.
+  Locator untrusted_manifest_locator;
+  Locator untrusted_certificate_locator;
 };
+// Bytes behind the last member are malformed, except of version 1, which was published
+// with members that differ.
 Result<PlatformIdentity> ParsePlatformIdentity(ByteView data);
+
+// NV_INDEX_INSTANCE_EVENT_LOG_DATA: what was extended into the NV index 0x01c40200, a
+// certificate chain of an SPDM device.
+struct NvIndexInstance {
+  std::uint16_t untrusted_version = 0;
+  SpdmDevice untrusted_device;
+};
+Result<NvIndexInstance> ParseNvIndexInstance(ByteView data);
+
+// NV_INDEX_DYNAMIC_EVENT_LOG_DATA: into 0x01c40201, nonces of the conversation with the
+// device that has this identifier.
+struct NvIndexDynamic {
+  std::uint16_t untrusted_version = 0;
+  std::uint64_t untrusted_uid = 0;
+  std::string untrusted_description;  // "SPDM CHALLENGE"
+  ByteView untrusted_data;
+};
+Result<NvIndexDynamic> ParseNvIndexDynamic(ByteView data);
+
+// TCG_HCRTMComponentEvent: a component that a hardware CRTM measured into PCR 0.
+struct HcrtmComponent {
+  std::string untrusted_description;
+  std::uint8_t untrusted_format = 0;  // 0: a digest; 0x80: what was measured
+  ByteView untrusted_measurement;
+};
+Result<HcrtmComponent> ParseHcrtmComponent(ByteView data);
 
 }  // namespace limequat::eventlog

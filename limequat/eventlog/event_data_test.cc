@@ -184,6 +184,7 @@ TEST(ParseSpdmDevice, Version2) {
   EXPECT_EQ(device->untrusted_authentication, 0xff);
   EXPECT_EQ(device->untrusted_device_type, 2U);
   EXPECT_EQ(device->untrusted_sub_header_type, 1U);
+  EXPECT_TRUE(Equal(device->untrusted_device_path, Bytes{1, 2, 3}));
   EXPECT_TRUE(Equal(device->untrusted_block, Bytes{8, 9}));
   EXPECT_TRUE(Equal(device->untrusted_rest, Bytes{4}));
   Bytes data = out.Take();
@@ -192,18 +193,111 @@ TEST(ParseSpdmDevice, Version2) {
   EXPECT_EQ(ErrorOf(ParseSpdmDevice(AsBytes("SPDM Device Sec3........................"))), kError);
 }
 
-TEST(ParsePlatformIdentity, Members) {
+// Up to where version 1 ends.
+ByteWriter PlatformData(std::string_view signature) {
   ByteWriter out;
-  out.Raw(AsBytes("SP800-155 Event3")).U32Le(11129).Raw(kShimLock.bytes);
+  out.Raw(AsBytes(signature)).U32Le(11129).Raw(kShimLock.bytes);
+  return out;
+}
+
+ByteWriter Platform2Data(std::string_view signature) {
+  ByteWriter out = PlatformData(signature);
   out.U8(3).Raw(AsBytes(std::string_view("Go\0", 3))).U8(2).Raw(AsBytes("CE")).U8(0);
+  out.U8(4).Raw(AsBytes(std::string_view("FWM\0", 4))).U32Le(77);
+  out.U8(3).Raw(AsBytes(std::string_view("F9\0", 3)));
+  return out;
+}
+
+TEST(ParsePlatformIdentity, Version1) {
+  const std::string_view signature("SP800-155 Event\0", 16);
+  ByteWriter out = PlatformData(signature);
+  ExpectTruncationsRefused(out.bytes(), ParsePlatformIdentity);
+  out.U8(9);
   const auto identity = ParsePlatformIdentity(out.bytes());
   ASSERT_TRUE(identity) << identity.error().message;
+  EXPECT_EQ(identity->version, 1);
   EXPECT_EQ(identity->untrusted_vendor_id, 11129U);
   EXPECT_EQ(identity->untrusted_reference_manifest, kShimLock);
+  EXPECT_EQ(ErrorOf(ParsePlatformIdentity(PlatformData("SP800-155 Event4").bytes())), kError);
+}
+
+TEST(ParsePlatformIdentity, Version2) {
+  ByteWriter out = Platform2Data("SP800-155 Event2");
+  const auto identity = ParsePlatformIdentity(out.bytes());
+  ASSERT_TRUE(identity) << identity.error().message;
+  EXPECT_EQ(identity->version, 2);
+  EXPECT_EQ(identity->untrusted_vendor_id, 11129U);
   EXPECT_EQ(identity->untrusted_manufacturer, "Go");
   EXPECT_EQ(identity->untrusted_model, "CE");
   EXPECT_EQ(identity->untrusted_version, "");
+  EXPECT_EQ(identity->untrusted_firmware_manufacturer, "FWM");
+  EXPECT_EQ(identity->untrusted_firmware_manufacturer_id, 77U);
+  EXPECT_EQ(identity->untrusted_firmware_version, "F9");
   ExpectTruncationsRefused(out.bytes(), ParsePlatformIdentity);
+  out.U8(0);
+  EXPECT_EQ(ErrorOf(ParsePlatformIdentity(out.bytes())), kError);
+}
+
+TEST(ParsePlatformIdentity, Version3) {
+  ByteWriter out = Platform2Data("SP800-155 Event3");
+  out.U32Le(1).SizedU32Le(AsBytes("http://rim")).U32Le(0).SizedU32Le(Bytes{1, 2});
+  const auto identity = ParsePlatformIdentity(out.bytes());
+  ASSERT_TRUE(identity) << identity.error().message;
+  EXPECT_EQ(identity->version, 3);
+  EXPECT_EQ(identity->untrusted_firmware_version, "F9");
+  EXPECT_EQ(identity->untrusted_manifest_locator.untrusted_type, LocatorType::kUri);
+  EXPECT_EQ(AsText(identity->untrusted_manifest_locator.untrusted_value), "http://rim");
+  EXPECT_EQ(identity->untrusted_certificate_locator.untrusted_type, LocatorType::kRaw);
+  EXPECT_TRUE(Equal(identity->untrusted_certificate_locator.untrusted_value, Bytes{1, 2}));
+  ExpectTruncationsRefused(out.bytes(), ParsePlatformIdentity);
+  out.U8(0);
+  EXPECT_EQ(ErrorOf(ParsePlatformIdentity(out.bytes())), kError);
+}
+
+TEST(ParseNvIndexInstance, Members) {
+  ByteWriter out;
+  out.Raw(AsBytes(std::string_view("NvIndexInstance\0", 16))).U16Le(1).Zeros(6);
+  out.Raw(AsBytes("SPDM Device Sec2")).U16Le(2).U8(1).U8(0).U32Le(60).U32Le(2).U32Le(1);
+  out.U32Le(2).Zeros(8).Raw(U64({3}).bytes()).Raw(Bytes{1, 2, 3}).Raw(Bytes{8, 9});
+  const auto instance = ParseNvIndexInstance(out.bytes());
+  ASSERT_TRUE(instance) << instance.error().message;
+  EXPECT_EQ(instance->untrusted_version, 1);
+  EXPECT_EQ(instance->untrusted_device.untrusted_authentication, 1);
+  EXPECT_TRUE(Equal(instance->untrusted_device.untrusted_device_path, Bytes{1, 2, 3}));
+  EXPECT_TRUE(Equal(instance->untrusted_device.untrusted_block, Bytes{8, 9}));
+  ExpectTruncationsRefused(out.bytes(), ParseNvIndexInstance);
+}
+
+TEST(ParseNvIndexDynamic, Members) {
+  for (const char end : {'\0', ' '}) {
+    ByteWriter out;
+    out.Raw(AsBytes("NvIndexDynamic")).U8(static_cast<std::uint8_t>(end)).U8(0);
+    out.U16Le(1).Zeros(6).Raw(U64({7}).bytes());
+    out.U16Le(14).Raw(AsBytes("SPDM CHALLENGE")).U16Le(2).Raw(Bytes{5, 6});
+    const auto dynamic = ParseNvIndexDynamic(out.bytes());
+    ASSERT_TRUE(dynamic) << dynamic.error().message;
+    EXPECT_EQ(dynamic->untrusted_version, 1);
+    EXPECT_EQ(dynamic->untrusted_uid, 7U);
+    EXPECT_EQ(dynamic->untrusted_description, "SPDM CHALLENGE");
+    EXPECT_TRUE(Equal(dynamic->untrusted_data, Bytes{5, 6}));
+    ExpectTruncationsRefused(out.bytes(), ParseNvIndexDynamic);
+    out.U8(0);
+    EXPECT_EQ(ErrorOf(ParseNvIndexDynamic(out.bytes())), kError);
+  }
+}
+
+TEST(ParseHcrtmComponent, Members) {
+  ByteWriter out;
+  out.Raw(AsBytes(std::string_view("H-CRTM CompMeas\0", 16))).U8(3).Raw(AsBytes("ACM"));
+  out.U8(0x80).U16Le(2).Raw(Bytes{5, 6});
+  const auto component = ParseHcrtmComponent(out.bytes());
+  ASSERT_TRUE(component) << component.error().message;
+  EXPECT_EQ(component->untrusted_description, "ACM");
+  EXPECT_EQ(component->untrusted_format, 0x80);
+  EXPECT_TRUE(Equal(component->untrusted_measurement, Bytes{5, 6}));
+  ExpectTruncationsRefused(out.bytes(), ParseHcrtmComponent);
+  out.U8(0);
+  EXPECT_EQ(ErrorOf(ParseHcrtmComponent(out.bytes())), kError);
 }
 
 }  // namespace

@@ -35,11 +35,13 @@ bool CanStart(std::uint8_t locality) {
   return locality == 0 || locality == 3 || locality == kHcrtmLocality;
 }
 
+bool HasLocalitySignature(ByteView data) { return AsText(data).starts_with(kLocalitySignature); }
+
 }  // namespace
 
 std::optional<std::uint8_t> ParseStartupLocality(ByteView data) {
   if (data.size() != kLocalitySignature.size() + 1) return std::nullopt;
-  if (AsText(data.first(kLocalitySignature.size())) != kLocalitySignature) return std::nullopt;
+  if (!HasLocalitySignature(data)) return std::nullopt;
   return data.back();
 }
 
@@ -93,11 +95,16 @@ void Replay::Extend(const Event& event) {
 }
 
 void Replay::ReadNoAction(const Event& event) {
-  const auto locality = ParseStartupLocality(event.data);
-  if (!locality) return;
+  if (!HasLocalitySignature(event.data)) return;
   const auto note = [&](std::string detail) {
     notes_.Add("eventlog.startup_locality", event.index, std::move(detail));
   };
+  const auto locality = ParseStartupLocality(event.data);
+  if (!locality) {
+    note(fmt::format("a StartupLocality event of {} bytes, not 17, says nothing about PCR 0",
+                     event.data.size()));
+    return;
+  }
   if (event.pcr != 0) {
     note(fmt::format("a StartupLocality event in PCR {} says nothing about PCR 0", event.pcr));
     return;

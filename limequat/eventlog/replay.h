@@ -31,8 +31,8 @@ std::vector<crypto::HashAlgorithm> ReplayedBanks(const std::vector<DigestAlgorit
 // value is compared with a signed one.
 //
 // A value; memory: 2 KiB for each bank, and notes as LogReader. Notes: "eventlog.startup_locality"
-// (out of place, repeated, or a locality that cannot start a TPM), "eventlog.pcr" (a
-// number that no PCR has; the event extends nothing).
+// (of another size, out of place, repeated, or a locality that cannot start a TPM), "eventlog.pcr"
+// (a number that no PCR has; the event extends nothing).
 class Replay {
  public:
   explicit Replay(const std::vector<crypto::HashAlgorithm>& banks);

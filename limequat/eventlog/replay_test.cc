@@ -164,6 +164,19 @@ TEST(Replay, StartupLocalityInAnotherPcrDoesNotCount) {
   EXPECT_THAT(NotesOf(replay), ElementsAre("eventlog.startup_locality"));
 }
 
+TEST(Replay, StartupLocalityOfAnotherSizeIsNoted) {
+  const std::string_view signature("StartupLocality\0", 16);
+  for (const std::string& data : {std::string(signature), std::string(signature) + "\3\3"}) {
+    LogBuilder log = LogBuilder::CryptoAgile();
+    log.NoAction(0, AsBytes(data)).Event(0, EventType::kSCrtmVersion, "v");
+    const Replay replay = ReplayOf(log);
+    EXPECT_FALSE(replay.startup_locality());
+    ASSERT_EQ(replay.notes().list().size(), 1U);
+    EXPECT_EQ(replay.notes().list()[0].id, "eventlog.startup_locality");
+    EXPECT_EQ(replay.notes().list()[0].event, 1U);
+  }
+}
+
 TEST(Replay, LateStartupLocalityDoesNotCount) {
   const Replay replay = ReplayOf(
       LogBuilder::CryptoAgile().Event(0, EventType::kSCrtmVersion, "v").StartupLocality(3));
