@@ -84,6 +84,12 @@ def no_action(pcr: int, data: bytes) -> Record:
     return pcr, NO_ACTION, [(algorithm, bytes(size)) for algorithm, size in SIZES.items()], data
 
 
+def longer(header: bytes) -> bytes:
+    """With four bytes behind its vendor information."""
+    (size,) = struct.unpack_from("<I", header, 28)
+    return header[:28] + struct.pack("<I", size + 4) + header[32:] + bytes(4)
+
+
 def variants(log: bytes) -> dict[str, tuple[str, str | None, bytes]]:
     header, records = header_of(log), read(log)
     joined = b"".join(map(write, records))
@@ -112,6 +118,7 @@ def variants(log: bytes) -> dict[str, tuple[str, str | None, bytes]]:
         "header_count_ffffffff": ("reject", "eventlog.spec_id.algorithms", with_count(0xffffffff)),
         "header_wrong_size": ("reject", "eventlog.spec_id.algorithms", patched(62, b"\x15")),
         "header_vendor_info_outside": ("reject", "eventlog.spec_id.vendor_info", patched(len(header) - 1, b"\x04")),
+        "header_bytes_behind": ("parse", "eventlog.spec_id.trailing", longer(header) + joined),
         "header_missing": ("reject", "eventlog.header_missing", joined),
         "record_cut_in_pcr": ("partial", "eventlog.truncated", log[:at + 2]),
         "record_cut_in_type": ("partial", "eventlog.truncated", log[:at + 6]),

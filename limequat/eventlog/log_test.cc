@@ -46,6 +46,24 @@ Read ReadAll(ByteView log) {
   return read;
 }
 
+TEST(LogReader, Quirk_HeaderWithBytesBehindItsVendorInformation) {
+  Bytes header = testing::SpecIdData();
+  Append(header, Bytes(4, 0));
+  LogBuilder log;
+  log.Sha1Record(0, EventType::kNoAction, header, Bytes(20, 0));
+  log.Event(0, EventType::kSCrtmVersion, "v");
+  auto reader = LogReader::Open(log.bytes());
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ(reader->format(), Format::kCryptoAgile);
+  ASSERT_TRUE(reader->Next());
+  const auto event = reader->Next();
+  ASSERT_TRUE(event && *event);
+  EXPECT_EQ((*event)->digests.size(), 2U);
+  ASSERT_EQ(reader->notes().list().size(), 1U);
+  EXPECT_EQ(reader->notes().list()[0].id, "eventlog.spec_id.trailing");
+  EXPECT_THAT(reader->notes().list()[0].detail, ::testing::HasSubstr("4 bytes follow"));
+}
+
 TEST(LogReader, CryptoAgile) {
   const Bytes log =
       LogBuilder::CryptoAgile().Event(7, EventType::kEfiAction, "hello").Separator(7).bytes();

@@ -79,12 +79,13 @@ Status ReadAlgorithms(ByteReader& in, SpecId& spec) {
 Status ReadVendorInfo(ByteReader& in, SpecId& spec) {
   const auto size = in.U8("vendor information size");
   if (!size) return Truncated(size.error());
-  if (in.remaining() != *size) {
+  if (in.remaining() < *size) {
     return Malformed("eventlog.spec_id.vendor_info",
                      fmt::format("{} bytes of vendor information where the header says {}",
                                  in.remaining(), *size));
   }
-  spec.vendor_info = in.rest();
+  LQ_ASSIGN_OR_RETURN(spec.vendor_info, in.Take(*size, "vendor information"));
+  spec.untrusted_trailing = in.rest();
   return {};
 }
 

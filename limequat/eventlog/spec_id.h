@@ -39,6 +39,10 @@ struct SpecId {
   std::uint8_t uintn_size = 0;              // 1: 32 bits, 2: 64 bits
   std::vector<DigestAlgorithm> algorithms;  // in the order of the log; SHA-1 formats: sha1
   ByteView vendor_info;                     // points into the input
+  // Story: firmware that rounds the event up, or counts a C structure's padding, leaves
+  // bytes behind the vendor information. They mean nothing, and what is in front of them
+  // is read as strictly. Case: data/eventlog/hostile/header_bytes_behind (made here).
+  ByteView untrusted_trailing;
 };
 
 // Whether `data` begins with the signature of a Spec ID event of any kind.
@@ -47,8 +51,7 @@ bool IsSpecId(ByteView data);
 // The data of a Spec ID event. Hostile input; memory: 1 KiB.
 // kMalformed: "eventlog.spec_id.signature", "eventlog.spec_id.truncated",
 // "eventlog.spec_id.algorithms" (none, more than kMaxAlgorithms, one twice, a size
-// that is not the registry's), "eventlog.spec_id.vendor_info" (longer than the event,
-// or bytes behind it).
+// that is not the registry's), "eventlog.spec_id.vendor_info" (longer than the event).
 Result<SpecId> ParseSpecId(ByteView data);
 
 }  // namespace limequat::eventlog

@@ -102,13 +102,26 @@ TEST(ParseSpecId, AlgorithmsOnceAndOfTheirSize) {
   EXPECT_EQ(ErrorOf(SpecIdData({{0x1234, kMaxDigestBytes + 1}})), "eventlog.spec_id.algorithms");
 }
 
-TEST(ParseSpecId, VendorInformationFillsTheEvent) {
+TEST(ParseSpecId, VendorInformationIsInTheEvent) {
   Bytes data = SpecIdData();
   data.back() = 1;
   EXPECT_EQ(ErrorOf(data), "eventlog.spec_id.vendor_info");
-  data.back() = 0;
-  data.push_back(0);
-  EXPECT_EQ(ErrorOf(data), "eventlog.spec_id.vendor_info");
+  data.push_back(7);
+  const auto fits = ParseSpecId(data);
+  ASSERT_TRUE(fits);
+  EXPECT_TRUE(Equal(fits->vendor_info, Bytes{7}));
+  EXPECT_TRUE(fits->untrusted_trailing.empty());
+}
+
+TEST(ParseSpecId, Quirk_BytesBehindTheVendorInformation) {
+  Bytes data = SpecIdData();
+  data.back() = 1;
+  Append(data, Bytes{7, 0, 0, 0});
+  const auto spec = ParseSpecId(data);
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->algorithms.size(), 2U);
+  EXPECT_TRUE(Equal(spec->vendor_info, Bytes{7}));
+  EXPECT_TRUE(Equal(spec->untrusted_trailing, Bytes(3, 0)));
 }
 
 }  // namespace
