@@ -90,12 +90,15 @@ constexpr CheckEntry kEventLog[] = {
      .next = "limequat inspect eventlog LOG --pcr 7"},
     {.check = "eventlog.kernel",
      .cause = Cause::kTamper,
-     .meaning = "The event log shows no boot loader and no kernel.",
+     .meaning = "The event log shows no boot loader and no kernel, or shim and nothing that it "
+                "started.",
      .causes = "A virtual machine whose kernel the hypervisor starts directly; an operating "
-               "system that was started past the firmware; PCR 4 does not replay.",
+               "system that was started past the firmware, or a loader that did not measure what "
+               "it started; PCR 4 does not replay.",
      .advice = "Secure Boot and PCR 7 say nothing about a kernel that was started this way. Boot "
                "the machine through its firmware, or let another kind of evidence cover the "
-               "kernel.",
+               "kernel. Where this passes, PCR 4 shows an image; only reference values "
+               "(`boot.kernel`) say that a kernel is among them.",
      .next = "limequat inspect eventlog LOG --pcr 4"},
 };
 

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "limequat/base/byte_reader.h"
 #include "limequat/eventlog/content.h"
+#include "limequat/eventlog/efi_variable.h"
 #include "limequat/eventlog/event_data.h"
 #include "limequat/eventlog/known_data.h"
 #include "limequat/eventlog/pcr_use.h"
@@ -81,6 +83,16 @@ void TakeGrub(const VerifiedEvent& event, BootChain& chain) {
   list.push_back({.event = event.index(), .text = AsBytes(grub->text)});
 }
 
+// shim measures into PCR 7 what it decides by: SbatLevel, lists of keys, the entry that
+// allowed an image. The digest covers whose variable it is.
+bool IsOfShim(const VerifiedEvent& event) {
+  ByteReader claimed(event.untrusted_data());
+  const auto vendor = ReadGuid(claimed, "vendor");
+  if (!vendor || *vendor != kShimLock) return false;  // saves hashing
+  const auto data = MeasuredDataOf(event);
+  return data && ParseEfiVariable(*data).has_value();
+}
+
 void Take(const VerifiedEvent& event, BootChain& chain) {
   switch (event.pcr()) {
     case kDriverPcr:
@@ -91,6 +103,9 @@ void Take(const VerifiedEvent& event, BootChain& chain) {
       break;
     case kLoaderConfigPcr:
       if (ActionOf(event) == kActionExit) chain.exit_boot_services = true;
+      break;
+    case kSecureBootPcr:
+      if (IsOfShim(event)) chain.shim = true;
       break;
     case kGrubPcr:
       TakeGrub(event, chain);
@@ -122,7 +137,15 @@ Finding CheckKernel(const VerifiedLog& log, const BootChain& chain) {
                                       "measured into PCR 4"
                                     : "no image was measured into PCR 4");
   }
-  return Passed(kCheckKernel, fmt::format("{} images", chain.images.size()));
+  const std::size_t images = chain.images.size();
+  if (images == 1 && chain.shim) {
+    return Failed(kCheckKernel,
+                  "PCR 7 shows that shim ran, and PCR 4 shows one image: shim and what it started "
+                  "would be two");
+  }
+  return Passed(kCheckKernel, fmt::format("{} image{} in PCR 4; whether a kernel is among them is "
+                                          "for reference values to say",
+                                          images, images == 1 ? "" : "s"));
 }
 
 // systemd-stub measures the name of each section, with its NUL, in front of the content.

@@ -31,7 +31,7 @@ struct MeasuredText {
 
 // What the covered PCRs prove about how an operating system was started. A member is
 // empty if there is no such event or its PCR is not covered: look at pcrs of the log.
-// Views point into the log.
+// Views point into the log. Memory: at most twelve times the log and 4 KiB.
 struct BootChain {
   // Every event of PCR 4 that is not proven to be anything else (a separator, an action
   // of the profile, its own data if that is too short for an image). Digests are Authenticode
@@ -54,6 +54,7 @@ struct BootChain {
   // Lists that shim took from variables (PCR 14).
   std::vector<MeasuredObject> machine_owner_lists;
   bool exit_boot_services = false;  // "Exit Boot Services Invocation" in PCR 5
+  bool shim = false;                // PCR 7 shows a variable of shim's: it ran
 };
 
 // What ReadBootChain found: the chain is filled as far as the log shows it, whatever the
@@ -77,10 +78,17 @@ std::string_view BootPathName(BootPath path);
 // names of events decide, which nothing covers.
 BootPath UntrustedPathOf(const BootChain& chain);
 
-// Reads the chain. The finding "eventlog.kernel" fails if PCR 4 shows no image at all:
-// an operating system that runs was then started without being measured, however good
-// Secure Boot looks in PCR 7 (attack A21). Not evaluated if PCR 4 is not covered.
-// Which images are good is a policy's question.
+// Reads the chain. The finding "eventlog.kernel" fails
+//   - if PCR 4 shows no image at all: an operating system that runs was then started
+//     without being measured, however good Secure Boot looks in PCR 7 (attack A21);
+//   - if it shows one while PCR 7 shows that shim ran, which measures what it starts: the
+//     one is shim, or shim itself was not measured.
+// Not evaluated if PCR 4 is not covered; shim is not seen if PCR 7 is not.
+//
+// It does NOT say that a kernel was measured. One image and nothing else is what a kernel
+// leaves that the firmware starts and whose EFI stub measures nothing (guard-oss Haruhi,
+// with Secure Boot on), and what a loader would leave that measured no kernel. Which
+// images are good, and that a kernel is among them, is for reference values (boot.kernel).
 BootChainReading ReadBootChain(const VerifiedLog& log);
 
 }  // namespace limequat::eventlog

@@ -10,6 +10,7 @@
 
 #include "limequat/eventlog/device_path.h"
 #include "limequat/eventlog/event_data.h"
+#include "limequat/eventlog/replay.h"
 #include "limequat/eventlog/testing/corpus.h"
 #include "limequat/eventlog/testing/log_builder.h"
 #include "limequat/eventlog/testing/quote.h"
@@ -105,6 +106,43 @@ TEST(ReadBootChain, Attack_A21_DirectBootIsNotMeasured) {
   const auto nothing = Read(Start().Separator(4));
   EXPECT_EQ(nothing.findings[0].outcome, Outcome::kFailed);
   EXPECT_FALSE(nothing.chain.exit_boot_services);
+}
+
+LogBuilder WithImages(int count) {
+  LogBuilder log = Start();
+  log.Separator(4);
+  for (int i = 0; i < count; ++i) {
+    log.Event(4, EventType::kEfiBootServicesApplication, ImageData(), AsBytes(std::to_string(i)));
+  }
+  return log;
+}
+
+TEST(ReadBootChain, Attack_A21_ShimStartsWhatItMeasures) {
+  const Bytes variable = testing::VariableData(kShimLock, "SbatLevel", AsBytes("sbat,1\n"));
+  for (const EventType type : {EventType::kEfiVariableAuthority, EventType::kEfiAction}) {
+    LogBuilder one = WithImages(1);
+    one.Event(7, type, variable).Event(5, EventType::kEfiAction, "Exit Boot Services Invocation");
+    const auto reading = Read(one);
+    EXPECT_TRUE(reading.chain.shim);
+    ASSERT_EQ(reading.findings.size(), 1U);
+    EXPECT_EQ(reading.findings[0].outcome, Outcome::kFailed);
+    EXPECT_THAT(reading.findings[0].detail, HasSubstr("shim ran"));
+    EXPECT_TRUE(AllPassed(Read(WithImages(2).Event(7, type, variable)).findings));
+  }
+  // Not measured, or of somebody else: it does not tell.
+  EXPECT_FALSE(
+      Read(WithImages(1).Event(7, EventType::kEfiVariableAuthority, variable, AsBytes("else")))
+          .chain.shim);
+  const Bytes other = testing::VariableData(kImageSecurityDatabase, "db", Bytes(20, 1));
+  EXPECT_FALSE(Read(WithImages(1).Event(7, EventType::kEfiVariableAuthority, other)).chain.shim);
+}
+
+// A kernel that the firmware starts and whose stub measures nothing, with Secure Boot on
+// (guard-oss Haruhi), looks like a loader that measured no kernel.
+TEST(ReadBootChain, OneImageMayBeAKernel) {
+  const auto reading = Read(WithImages(1));
+  EXPECT_TRUE(AllPassed(reading.findings));
+  EXPECT_THAT(reading.findings[0].detail, HasSubstr("1 image in PCR 4; whether a kernel"));
 }
 
 TEST(ReadBootChain, Attack_A07_Pcr4MustReplay) {
@@ -232,6 +270,33 @@ TEST(BootChainCorpus, OwnLogs) {
   ASSERT_EQ(direct.chain.files.size(), 2U);
   EXPECT_EQ(direct.chain.files[0].untrusted_name, "LOADED_IMAGE::LoadOptions");
   EXPECT_EQ(direct.chain.files[1].untrusted_name, "Linux initrd");
+}
+
+// Which of the shared logs show no chain, as far as each is consistent with itself.
+TEST(BootChainCorpus, SharedLogs) {
+  const auto folder = testing::SharedCorpus() / "eventlog";
+  if (!std::filesystem::exists(folder)) {
+    GTEST_SKIP() << "the shared corpus is absent: 0 of its logs were checked";
+  }
+  std::vector<std::string> failed;
+  std::size_t with_shim = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    if (file.path().extension() != ".bin") continue;
+    const std::string log = testing::ReadFile(file.path());
+    const auto reader = LogReader::Open(AsBytes(log));
+    if (!reader || reader->registers() == Registers::kCcel) continue;
+    const auto banks = ReplayedBanks(reader->algorithms());
+    const auto verified =
+        VerifyLogByItself({.firmware = AsBytes(log), .user_space = {}}, banks.back());
+    if (!verified || !verified->log) continue;
+    const auto reading = ReadBootChain(*verified->log);
+    if (reading.chain.shim) ++with_shim;
+    if (!AllPassed(reading.findings)) failed.push_back(file.path().stem());
+  }
+  EXPECT_GT(with_shim, 30U);
+  // Neither has an image in PCR 4.
+  EXPECT_THAT(failed, ::testing::UnorderedElementsAre("HIRS__laptop_varOsInstall_oem.1",
+                                                      "tpm2-tools__event-sd-boot-fedora37"));
 }
 
 }  // namespace
