@@ -10,6 +10,10 @@ namespace limequat::eventlog {
 // Records have the crypto-agile layout with SHA-384 digests; their PCR member counts
 // the registers from MRTD, which the module measures and nobody extends. So Replay of
 // such a log gives in "PCR" 1 to 4 what RTMR 0 to 3 must be in a verified quote.
+//
+// A CCEL is read, replayed and shown by these names, and that is all: no function compares
+// it with a TD report yet. VerifyLog says so ("eventlog.bank", not evaluated) and covers
+// none of its events.
 inline constexpr std::uint32_t kCcelMrtd = 0;
 inline constexpr std::uint32_t kCcelFirstRtmr = 1;
 inline constexpr std::uint32_t kCcelRegisterCount = 5;

@@ -26,6 +26,10 @@ constexpr std::string_view kCheckStartup = "eventlog.startup";
 constexpr std::string_view kCheckBoot = "eventlog.boot";
 constexpr std::string_view kCheckReplay = "eventlog.replay";
 
+constexpr std::string_view kCcelIsNotVerified =
+    "the log is that of a TDX guest (CCEL): it leads to RTMRs, which no quote of a TPM signs, and "
+    "verification against a TD report is not there yet";
+
 }  // namespace
 
 bool VerifiedEvent::Measures(ByteView bytes) const {
@@ -100,6 +104,7 @@ class LogVerifier {
   Replay replay_;
   std::uint64_t measured_ = 0;  // events that some bank was extended with
   bool lists_bank_ = false;
+  Registers registers_ = Registers::kTpm;
   // The event behind which a PCR had its signed value.
   std::array<std::optional<std::uint64_t>, tpm::kPcrCount> reached_;
   // Where the firmware's log ends or behind a record of user space a PCR had it.
@@ -112,6 +117,7 @@ Status LogVerifier::ReadFirmware() {
     if (reader.error().id == "eventlog.empty") return {};
     return std::move(reader).error();
   }
+  registers_ = reader->registers();
   while (true) {
     LQ_ASSIGN_OR_RETURN(const std::optional<Event> event, reader->Next());
     if (!event) break;
@@ -164,13 +170,22 @@ Finding LogVerifier::CheckPresent() const {
 
 Finding LogVerifier::CheckBank() const {
   const std::string_view name = crypto::HashName(bank_);
+  if (registers_ == Registers::kCcel) {
+    return NotEvaluated(kCheckBank, std::string(kCcelIsNotVerified), Cause::kConfiguration);
+  }
   if (!lists_bank_) {
     return NotEvaluated(kCheckBank, fmt::format("the event log has no digests of {}", name),
                         Cause::kFirmware);
   }
   const Digest* pcr0 = values_.Find(bank_, 0);
   if (pcr0 != nullptr && pcr0->IsZero()) {
-    return Failed(kCheckBank, fmt::format("nothing extends the {} bank: its PCR 0 is zero", name));
+    // td-shim's CCEL says nowhere that it is none of a TPM's.
+    const bool has_pcr0 = replay_.Extended(bank_).Contains(0);
+    return Failed(kCheckBank,
+                  fmt::format("nothing extends the {} bank: its PCR 0 is zero{}", name,
+                              has_pcr0 ? ""
+                                       : "; the log has no event of PCR 0 either, as that of "
+                                         "a TDX guest (CCEL) has none"));
   }
   return Passed(kCheckBank, std::string(name));
 }
@@ -182,6 +197,9 @@ Finding LogVerifier::CheckStartup() const {
 }
 
 Finding LogVerifier::CheckBoot(tpm::PcrSet covered) const {
+  if (registers_ == Registers::kCcel) {
+    return NotEvaluated(kCheckBoot, std::string(kCcelIsNotVerified), Cause::kConfiguration);
+  }
   const tpm::PcrSet compared = replay_.Extended(bank_) & values_.Numbers(bank_);
   if (compared.empty()) {
     return NotEvaluated(kCheckBoot, "the quote covers no PCR that the event log extends");

@@ -143,7 +143,8 @@ struct LogVerification {
 //   eventlog.present  the log has an event that is measured (an absent log is given
 //                     as an empty one)
 //   eventlog.bank     the log has digests of the bank, and the bank is in use: a signed
-//                     PCR 0 of zeros means that nobody extends it (attack A08)
+//                     PCR 0 of zeros means that nobody extends it (attack A08). Not
+//                     evaluated for a CCEL (ccel.h), of which nothing is covered then
 //   eventlog.startup  what the log says about the start of PCR 0 is possible and does
 //                     not contradict itself
 //   eventlog.boot     some PCR that the log extends replays; if none does, the log is

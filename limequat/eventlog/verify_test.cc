@@ -376,5 +376,39 @@ TEST(VerifyLog, UserSpaceLogThatCannotBeReadIsAnError) {
   EXPECT_EQ(result.error().id, "eventlog.cel.truncated");
 }
 
+// Not even against the values that it leads to itself, and whatever a quote signs.
+TEST(VerifyLog, ACcelIsNotVerifiedYet) {
+  LogBuilder log;
+  log.Sha1Record(1, EventType::kNoAction, testing::SpecIdData(), Bytes(20, 0));
+  log.Event(1, EventType::kEfiAction, "a").Event(2, EventType::kSeparator, Bytes(4, 0));
+  tpm::PcrValues values = testing::ValuesOf(log.bytes(), HashAlgorithm::kSha256);
+  values.Set(0, crypto::Hash(HashAlgorithm::kSha256, AsBytes("in use")));
+  const auto quoted = VerifyLog(log.bytes(), testing::QuoteOf(values, HashAlgorithm::kSha256),
+                                HashAlgorithm::kSha256, tpm::PcrSet::Of(1));
+  const auto itself =
+      VerifyLogByItself({.firmware = log.bytes(), .user_space = {}}, HashAlgorithm::kSha256);
+  for (const auto* result : {&quoted, &itself}) {
+    ASSERT_TRUE(*result);
+    EXPECT_FALSE((*result)->log);
+    for (const std::string_view check : {"eventlog.bank", "eventlog.boot"}) {
+      const Finding* finding = FindCheck((*result)->findings, check);
+      ASSERT_NE(finding, nullptr);
+      EXPECT_EQ(finding->outcome, Outcome::kNotEvaluated) << check;
+      EXPECT_THAT(finding->detail, ::testing::HasSubstr("TDX guest (CCEL)")) << check;
+    }
+  }
+}
+
+TEST(VerifyLog, ALogWithoutPcr0MayBeACcelOfTdShim) {
+  LogBuilder log = LogBuilder::CryptoAgile();
+  log.Event(1, EventType::kEfiAction, "a");
+  const auto result =
+      VerifyLogByItself({.firmware = log.bytes(), .user_space = {}}, HashAlgorithm::kSha256);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->findings[1].outcome, Outcome::kFailed);
+  EXPECT_THAT(result->findings[1].detail,
+              ::testing::HasSubstr("PCR 0 is zero; the log has no event of PCR 0"));
+}
+
 }  // namespace
 }  // namespace limequat::eventlog
