@@ -7,6 +7,7 @@
 #include "allocations.h"
 #include "hostile.h"
 #include "limequat/base/byte_reader.h"
+#include "limequat/eventlog/boot_chain.h"
 #include "limequat/eventlog/cel.h"
 #include "limequat/eventlog/content.h"
 #include "limequat/eventlog/device_path.h"
@@ -14,8 +15,10 @@
 #include "limequat/eventlog/event_data.h"
 #include "limequat/eventlog/log.h"
 #include "limequat/eventlog/replay.h"
+#include "limequat/eventlog/secure_boot.h"
 #include "limequat/eventlog/spec_id.h"
 #include "limequat/eventlog/testing/log_builder.h"
+#include "limequat/eventlog/testing/quote.h"
 #include "limequat/eventlog/utf16.h"
 #include "limequat/eventlog/wbcl.h"
 #include "limequat/json/value.h"
@@ -110,6 +113,9 @@ TEST(EventlogMemory, OfEventDataIsItsSize) {
     static_cast<void>(ParseTaggedEvent(data));
     static_cast<void>(ParseSpdmDevice(data));
     static_cast<void>(ParsePlatformIdentity(data));
+    static_cast<void>(ParseNvIndexInstance(data));
+    static_cast<void>(ParseNvIndexDynamic(data));
+    static_cast<void>(ParseHcrtmComponent(data));
     static_cast<void>(ParseStartupLocality(data));
     static_cast<void>(ParseGrubText(data));
   });
@@ -185,6 +191,52 @@ TEST(EventlogMemory, OfManyElementsIsLinear) {
                 [](ByteView data) { EXPECT_GT(FormatDevicePath(data).size(), 4 * kMany); });
   ExpectBounded(Bytes(2 * kMany, 0xd8), {.factor = 3, .constant = 512},
                 [](ByteView data) { EXPECT_EQ(DecodeUtf16(data).size(), 3 * kMany); });
+}
+
+constexpr std::uint32_t kManyEvents = 5'000;
+
+// A log of the SHA-1 layout, whose records are the smallest, on the machine that has it.
+void ExpectReadingBounded(const testing::LogBuilder& log, Bound bound,
+                          void (*read)(const VerifiedLog&)) {
+  const Bytes& bytes = log.bytes();
+  const VerifiedLog verified = testing::VerifiedOnItsMachine(bytes, crypto::HashAlgorithm::kSha1);
+  read(verified);  // what is made once is made
+  EXPECT_LE(PeakOf([&] { read(verified); }), bound.factor * bytes.size() + bound.constant);
+}
+
+TEST(EventlogMemory, OfTheBootChainIsLinear) {
+  testing::LogBuilder log;
+  log.Sha1Record(0, EventType::kSCrtmVersion, AsBytes("v"));
+  for (std::uint32_t i = 0; i < kManyEvents; ++i) {
+    log.Sha1Record(4, EventType::kPostCode, {}, Bytes(20, 7));
+  }
+  ExpectReadingBounded(log, {.factor = 12, .constant = 4096}, [](const VerifiedLog& verified) {
+    EXPECT_EQ(ReadBootChain(verified).chain.images.size(), kManyEvents);
+  });
+}
+
+TEST(EventlogMemory, OfTheStateOfSecureBootIsLinear) {
+  testing::LogBuilder log;
+  log.Sha1Record(0, EventType::kSCrtmVersion, AsBytes("v"));
+  const auto add = [&](EventType type, const Guid& vendor, std::string_view name) {
+    log.Sha1Record(7, type, testing::VariableData(vendor, name, {}));
+  };
+  for (const std::string_view name : {"SecureBoot", "PK", "KEK"}) {
+    add(EventType::kEfiVariableDriverConfig, kGlobalVariable, name);
+  }
+  for (const std::string_view name : {"db", "dbx"}) {
+    add(EventType::kEfiVariableDriverConfig, kImageSecurityDatabase, name);
+  }
+  log.Sha1Record(7, EventType::kSeparator, Bytes(4, 0));
+  for (std::uint32_t i = 0; i < kManyEvents; ++i) {
+    add(EventType::kEfiVariableAuthority, kImageSecurityDatabase, "");
+    log.Sha1Record(7, EventType::kEfiAction, AsBytes(std::string_view("an action of 16.")));
+  }
+  ExpectReadingBounded(log, {.factor = 6, .constant = 4096}, [](const VerifiedLog& verified) {
+    const auto reading = ReadSecureBoot(verified);
+    ASSERT_TRUE(reading.state) << reading.findings[0].detail;
+    EXPECT_EQ(reading.state->loader_authorities.size(), kManyEvents);
+  });
 }
 
 // A record of `members` and a text or list that fills it.
