@@ -36,8 +36,9 @@ struct ArchiveOptions {
 
 // An initial RAM file system as Linux unpacks it: cpio archives ("newc") one behind
 // another, plain or compressed (gzip, bzip2, xz, lzma, lz4, zstd), with zeros between
-// them; a file that comes twice has the content that came last. Microcode, which the
-// kernel takes from the archive and no file system ever shows, is left out.
+// them; a file that comes twice has the content that came last. Behind xz, lz4 and zstd the
+// library that unpacks them expects more of the same: another part there is an error. Microcode,
+// which the kernel takes from the archive and no file system ever shows, is left out.
 Result<Tree> HashInitrd(const ArchiveOptions& options,
                         const std::function<void(const Progress&)>& progress = {});
 

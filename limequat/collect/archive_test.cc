@@ -100,6 +100,14 @@ TEST_F(ArchiveTest, InitrdGoesOnBehindWhatIsCompressed) {
   ExpectFiles(Initrd(Compressed(NewcArchive(kRoot) + late, "xz")), expected);
 }
 
+// Linux reads these; a policy is never made of a part of one.
+TEST_F(ArchiveTest, InitrdThatGoesOnBehindXzAndZstdIsRefused) {
+  const std::string late = NewcArchive({File("etc/late", "late")});
+  for (const char* filter : {"xz", "lz4", "zstd"}) {
+    EXPECT_NE(ErrorOf(Initrd(Compressed(NewcArchive(kRoot), filter) + late)), "none") << filter;
+  }
+}
+
 TEST_F(ArchiveTest, InitrdWhatComesLastCounts) {
   ExpectFiles(Initrd(NewcArchive({File("a", "old")}) + NewcArchive({File("./a", "new")})),
               {{"/a", "new"}});
