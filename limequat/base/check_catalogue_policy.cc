@@ -92,6 +92,13 @@ constexpr CheckEntry kPolicy[] = {
                "of a path, not to its end.",
      .advice = "Make the expression narrower; list the programs of the folder instead.",
      .next = "limequat policy check POLICY"},
+    {.check = "policy.check.devices",
+     .cause = Cause::kConfiguration,
+     .meaning = "A rule for block devices is for a device of any name.",
+     .causes = "`.*` where the names of the devices were meant; the first rule that fits decides, "
+               "so that rules behind it are never asked.",
+     .advice = "Name the devices that the rule is for, in the member that `match_on` says.",
+     .next = "limequat policy check POLICY"},
     {.check = "policy.check.attested",
      .cause = Cause::kConfiguration,
      .meaning = "Digests of the policy come out of lists of machines that nobody vouches for.",

@@ -17,6 +17,8 @@
 #include "limequat/crypto/digest.h"
 #include "limequat/ima/boot_aggregate.h"
 #include "limequat/json/value.h"
+#include "limequat/policy/device_mapper_policy.h"
+#include "limequat/policy/device_mapper_policy_internal.h"
 #include "limequat/policy/exclude_list.h"
 #include "limequat/policy/policy_document.h"
 #include "limequat/policy/runtime_policy.h"
@@ -161,6 +163,29 @@ struct ExcludeProblems {
   }
 };
 
+// A rule for whatever comes decides on devices that nobody thought of.
+bool IsForAnyDevice(const DeviceRule& rule, DeviceMapperPolicy::Key key, std::string_view seed) {
+  const bool by_name = key == DeviceMapperPolicy::Key::kName;
+  const DeviceReference& device = by_name ? rule.device_name : rule.device_uuid;
+  // Names that no author can have had in mind.
+  return device.Accepts(seed.substr(0, 12)) && device.Accepts(seed.substr(12, 20));
+}
+
+Finding CheckDevices(const json::Object& policy, std::string_view seed) {
+  const json::Object* ima = ObjectAt(policy, "ima");
+  const json::Value* member = ima == nullptr ? nullptr : ima->Find("dm_policy");
+  const auto read = ReadDeviceMapperPolicy(member == nullptr ? json::Value() : *member);
+  Examples any;
+  // What are no rules is told by the schema.
+  if (read && *read) {
+    for (const DeviceRule& rule : (*read)->rules) {
+      if (IsForAnyDevice(rule, (*read)->match_on, seed)) any.Add(rule.name);
+    }
+  }
+  return any.Judge("policy.check.devices", "rules are for a device of any name",
+                   Cause::kConfiguration);
+}
+
 // Read from the text, so that a policy with other faults is told of too.
 Finding CheckAttested(const json::Object& policy) {
   constexpr std::string_view kCheck = "policy.check.attested";
@@ -215,6 +240,7 @@ Result<Findings> CheckRuntimePolicy(std::string_view text) {
       excludes.programs.Judge("policy.check.exclude_programs",
                               "expressions match a whole folder of programs",
                               Cause::kConfiguration),
+      CheckDevices(*policy, seed),
       CheckAttested(*policy),
       CheckSaysSomething(parsed)};
 }

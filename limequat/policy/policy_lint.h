@@ -17,6 +17,7 @@ namespace limequat::policy {
 //   policy.check.excludes         every expression is valid
 //   policy.check.exclude_all      no expression leaves next to nothing (attack A10)
 //   policy.check.exclude_programs no expression matches a whole folder of programs
+//   policy.check.devices          no rule is for block devices of any name
 //   policy.check.says_something   it lists digests and leaves something to check
 // A check that could not run for an earlier failure is not evaluated.
 //

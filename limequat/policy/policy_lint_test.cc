@@ -2,9 +2,13 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "limequat/json/value.h"
+#include "limequat/policy/testing/device_mapper.h"
 
 namespace limequat::policy {
 namespace {
@@ -50,7 +54,7 @@ std::string Detail(const Findings& findings, std::string_view name) {
 
 TEST(CheckPolicy, FindsNothingInAGoodOne) {
   const Findings findings = Check(Policy(kGood, R"("/var/log/.*","/usr/bin/x$")"));
-  EXPECT_EQ(findings.size(), 10U);
+  EXPECT_EQ(findings.size(), 11U);
   EXPECT_TRUE(AllPassed(findings));
 }
 
@@ -143,6 +147,28 @@ TEST(CheckPolicy, NamesExpressionsThatMatchFoldersOfPrograms) {
     EXPECT_THAT(Wrong(findings), ElementsAre("exclude_programs")) << folder;
   }
   EXPECT_TRUE(AllPassed(Check(Policy(kGood, R"("/usr/bin/[a-c]*$","/var","/usr/share/.*")"))));
+}
+
+TEST(CheckPolicy, NamesRulesForDevicesOfAnyName) {
+  const auto ruled = [](std::string_view name, std::string_view uuid, std::string_view match_on) {
+    json::Object rule = testing::VerityRule();
+    json::Object table = *rule.Find("table_load")->as_object();
+    table.Set("name", name);
+    table.Set("uuid", uuid);
+    rule.Set("table_load", std::move(table));
+    const json::Object rules{
+        {"version", 1}, {"match_on", match_on}, {"rules", json::Object{{"root", std::move(rule)}}}};
+    std::string text = Policy(kGood);
+    text.replace(text.find("null"), 4, json::Serialize(rules));
+    return Check(text);
+  };
+  EXPECT_TRUE(AllPassed(ruled("root|usr", ".*", "name")));
+  EXPECT_TRUE(AllPassed(ruled(".*", "CRYPT-VERITY-.*", "uuid")));
+  for (const Findings& findings :
+       {ruled(".*", "x", "name"), ruled(".+", "x", "name"), ruled("x", "[^/]*", "uuid")}) {
+    EXPECT_THAT(Wrong(findings), ElementsAre("devices"));
+    EXPECT_EQ(Detail(findings, "devices"), "1 rules are for a device of any name: 'root'");
+  }
 }
 
 TEST(CheckPolicy, SaysIfNothingIsSaid) {
