@@ -194,11 +194,30 @@ enum class Deviation : std::uint8_t {
   kRejoined,
   // The algorithm was looked for in the first field, whatever that is.
   kAlgorithms,
+  // Its digests of SM3 were taken for wrong ones of SHA-256.
+  kSm3,
 };
 Deviation DeviationOf(const fs::path& list) {
   if (list.filename() == "vm__violation-61.ascii") return Deviation::kRejoined;
   if (list.filename() == "ibmtss_imatest_all_templates.bin") return Deviation::kAlgorithms;
+  if (list.filename() == "keylime_ima-log-sm3_256.ascii" &&
+      crypto::IsAvailable(HashAlgorithm::kSm3_256)) {
+    return Deviation::kSm3;
+  }
   return Deviation::kNone;
+}
+
+void ExpectTemplateDigests(const Seen& seen, const json::Value& expected, Deviation deviation) {
+  if (deviation == Deviation::kSm3) {
+    EXPECT_TRUE(seen.bad_template_digests.empty());
+    for (std::size_t i = 0; i < seen.stated.size(); ++i) {
+      EXPECT_EQ(seen.stated[i].pcr(), seen.computed[i].pcr());
+    }
+    return;
+  }
+  EXPECT_EQ(seen.bad_template_digests.size(),
+            Member(expected, "bad_template_hash_count").as_uint64());
+  if (seen.entries != 0) ExpectPcrs(seen, Member(Member(expected, "pcrs"), "10"));
 }
 
 void CheckList(const fs::path& path) {
@@ -222,9 +241,7 @@ void CheckList(const fs::path& path) {
   if (deviation != Deviation::kAlgorithms) {
     EXPECT_EQ(seen.algorithms, Counts(Member(expected, "file_digest_algs")));
   }
-  EXPECT_EQ(seen.bad_template_digests.size(),
-            Member(expected, "bad_template_hash_count").as_uint64());
-  if (seen.entries != 0) ExpectPcrs(seen, Member(Member(expected, "pcrs"), "10"));
+  ExpectTemplateDigests(seen, expected, deviation);
   if (!is_malformed) ExpectMachinePcrs(list, Member(*document, "machine_pcrs"), seen.entries);
 }
 

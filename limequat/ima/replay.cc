@@ -25,12 +25,35 @@ Digest Filled(HashAlgorithm bank, ByteView start, std::uint8_t fill) {
   return *digest;
 }
 
-std::optional<HashAlgorithm> HashOfSize(std::size_t size) {
-  for (const HashAlgorithm hash : {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
-                                   HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
-    if (crypto::DigestSize(hash) == size) return hash;
+// Those that banks of TPMs use, SHA-2 in front of others of its size: a good list costs one
+// hash for each entry.
+constexpr std::array kHashesOfBanks = {HashAlgorithm::kSha1,     HashAlgorithm::kSha256,
+                                       HashAlgorithm::kSha384,   HashAlgorithm::kSha512,
+                                       HashAlgorithm::kSm3_256,  HashAlgorithm::kSha3_256,
+                                       HashAlgorithm::kSha3_384, HashAlgorithm::kSha3_512};
+
+constexpr std::size_t kSha1Size = 20;
+
+// A stated digest without the zero bytes behind a SHA-1 hash. One of another algorithm that
+// ends with twelve of them is not taken for what it is: nobody can make one.
+ByteView WithoutPadding(ByteView stated) {
+  if (stated.size() <= kSha1Size || !IsAllZero(stated.subspan(kSha1Size))) return stated;
+  return stated.first(kSha1Size);
+}
+
+// The algorithm in which `stated` is the hash of `data`; nullopt if there is none.
+std::optional<HashAlgorithm> HashOf(ByteView data, ByteView stated) {
+  for (const HashAlgorithm hash : kHashesOfBanks) {
+    if (crypto::DigestSize(hash) != stated.size() || !crypto::IsAvailable(hash)) continue;
+    if (Equal(crypto::Hash(hash, data).bytes(), stated)) return hash;
   }
   return std::nullopt;
+}
+
+std::optional<HashAlgorithm> Sha1OrSha2OfSize(std::size_t size) {
+  const auto* const found = std::ranges::find(kHashesOfBanks, size, crypto::DigestSize);
+  if (found == kHashesOfBanks.end()) return std::nullopt;
+  return *found;
 }
 
 }  // namespace
@@ -46,21 +69,21 @@ Digest TemplateDigest(const Entry& entry, HashAlgorithm bank, TemplateDigests ki
 }
 
 Digest StatedTemplateDigest(const Entry& entry, HashAlgorithm bank, TemplateDigests kind) {
-  const auto stated = HashOfSize(entry.template_digest.size());
-  if (!entry.violation && kind == TemplateDigests::kNative && stated == bank) {
-    return Filled(bank, entry.template_digest, 0);
+  const ByteView stated = WithoutPadding(entry.template_digest);
+  const HashAlgorithm wanted = kind == TemplateDigests::kNative ? bank : HashAlgorithm::kSha1;
+  if (entry.violation || Sha1OrSha2OfSize(stated.size()) != wanted) {
+    return TemplateDigest(entry, bank, kind);
   }
-  if (!entry.violation && kind == TemplateDigests::kZeroPadded && stated == HashAlgorithm::kSha1) {
-    return Filled(bank, entry.template_digest, 0);
-  }
-  return TemplateDigest(entry, bank, kind);
+  // It may be of another algorithm of that size.
+  const auto proven = stated.size() == kSha1Size ? wanted : HashOf(entry.template_data, stated);
+  return proven.value_or(wanted) == wanted ? Filled(bank, stated, 0)
+                                           : TemplateDigest(entry, bank, kind);
 }
 
 StatedDigest CheckStatedDigest(const Entry& entry) {
-  const auto hash = HashOfSize(entry.template_digest.size());
-  if (!hash) return StatedDigest::kUnknownLength;
+  if (!IsTemplateDigestSize(entry.template_digest.size())) return StatedDigest::kUnknownLength;
   if (IsAllZero(entry.template_digest)) return StatedDigest::kMatches;
-  return Equal(crypto::Hash(*hash, entry.template_data).bytes(), entry.template_digest)
+  return HashOf(entry.template_data, WithoutPadding(entry.template_digest))
              ? StatedDigest::kMatches
              : StatedDigest::kDiffers;
 }

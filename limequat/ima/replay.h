@@ -24,15 +24,20 @@ std::string_view TemplateDigestsName(TemplateDigests kind);  // "native", "zero-
 // template data, so that a replay covers what the entry says; ff...ff for a violation.
 crypto::Digest TemplateDigest(const Entry& entry, crypto::HashAlgorithm bank, TemplateDigests kind);
 
-// The same, taking the list's word where it has one: the stated digest, in the bank
-// whose size it has and, if it is a SHA-1, in zero-padded banks. For looking at a
+// The same, taking the list's word where it has one: the stated digest, in the bank of
+// SHA-1 or SHA-2 whose size it has, unless CheckStatedDigest finds it to be of another
+// algorithm, and, if it is a SHA-1, padded or not, in zero-padded banks. For looking at a
 // list (`limequat inspect ima` reports what the list says of itself). Verifies
 // nothing: template data can be exchanged without a trace in the result.
 crypto::Digest StatedTemplateDigest(const Entry& entry, crypto::HashAlgorithm bank,
                                     TemplateDigests kind);
 
-// Whether the digest that the list states for `entry` is the hash of its template
-// data (by its length: 20 bytes SHA-1, 32 SHA-256, ...) or zero for a violation.
+// Whether the digest that the list states for `entry` is the hash of its template data, in
+// any algorithm of a bank that has its length and that OpenSSL has (20 bytes SHA-1, 32
+// SHA-256, SM3 or SHA3-256, ...), or its SHA-1 hash padded with zero bytes, or zero for a
+// violation. Per-bank lists (Linux 6.12) state what each bank was extended with. One hash is
+// computed for a good list of SHA-1 or SHA-2, three at most. A claim: what is trusted is the
+// PCR.
 enum class StatedDigest { kMatches, kDiffers, kUnknownLength };
 StatedDigest CheckStatedDigest(const Entry& entry);
 

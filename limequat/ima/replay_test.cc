@@ -1,5 +1,6 @@
 #include "limequat/ima/replay.h"
 
+#include <array>
 #include <optional>
 #include <string>
 
@@ -125,7 +126,68 @@ TEST(StatedDigest, IsComparedByItsLength) {
     EXPECT_EQ(CheckStatedDigest(EntryWith(data, stated)), StatedDigest::kDiffers);
   }
   EXPECT_EQ(CheckStatedDigest(EntryWith(data, Bytes(20, 0))), StatedDigest::kMatches);
+  EXPECT_EQ(CheckStatedDigest(EntryWith(data, Bytes(64, 0))), StatedDigest::kMatches);
   EXPECT_EQ(CheckStatedDigest(EntryWith(data, Bytes(16, 0))), StatedDigest::kUnknownLength);
+}
+
+constexpr std::array kOthers = {HashAlgorithm::kSm3_256, HashAlgorithm::kSha3_256,
+                                HashAlgorithm::kSha3_384, HashAlgorithm::kSha3_512};
+
+// Lists of a bank of SM3 have digests of the size of SHA-256.
+TEST(StatedDigest, MayBeOfAnyAlgorithmOfItsLength) {
+  const Bytes data = ToBytes("data");
+  for (const HashAlgorithm hash : kOthers) {
+    if (!crypto::IsAvailable(hash)) continue;
+    Bytes stated = ToBytes(crypto::Hash(hash, data).bytes());
+    EXPECT_EQ(CheckStatedDigest(EntryWith(data, stated)), StatedDigest::kMatches);
+    stated.back() ^= 1U;
+    EXPECT_EQ(CheckStatedDigest(EntryWith(data, stated)), StatedDigest::kDiffers);
+  }
+}
+
+TEST(StatedDigest, MayBeAPaddedSha1) {
+  const Bytes data = ToBytes("data");
+  for (const std::size_t size : {32U, 48U, 64U}) {
+    Bytes stated = ToBytes(crypto::Hash(HashAlgorithm::kSha1, data).bytes());
+    stated.resize(size);
+    EXPECT_EQ(CheckStatedDigest(EntryWith(data, stated)), StatedDigest::kMatches) << size;
+    for (const std::size_t at : {std::size_t{0}, std::size_t{20}, size - 1}) {
+      stated[at] ^= 1U;
+      EXPECT_EQ(CheckStatedDigest(EntryWith(data, stated)), StatedDigest::kDiffers) << at;
+      stated[at] ^= 1U;
+    }
+  }
+}
+
+// A digest of SM3 is no lie about SHA-256.
+TEST(StatedDigest, StandsInTheBankThatItIsOf) {
+  const Bytes data = ToBytes("data");
+  for (const HashAlgorithm hash : kOthers) {
+    if (!crypto::IsAvailable(hash)) continue;
+    const Bytes stated = ToBytes(crypto::Hash(hash, data).bytes());
+    const Entry entry = EntryWith(data, stated);
+    for (const HashAlgorithm bank : {HashAlgorithm::kSha256, HashAlgorithm::kSha384,
+                                     HashAlgorithm::kSha512, HashAlgorithm::kSha1, hash}) {
+      EXPECT_EQ(StatedTemplateDigest(entry, bank, TemplateDigests::kNative),
+                crypto::Hash(bank, data));
+    }
+  }
+}
+
+TEST(StatedDigest, PaddedStandsInEveryPaddedBank) {
+  const Bytes data = ToBytes("data");
+  Bytes lie(48, 0);
+  lie[0] = 0x55;
+  const Entry entry = EntryWith(data, lie);
+  for (const HashAlgorithm bank :
+       {HashAlgorithm::kSha256, HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
+    EXPECT_EQ(StatedTemplateDigest(entry, bank, TemplateDigests::kZeroPadded).hex(),
+              "55" + std::string(2 * crypto::DigestSize(bank) - 2, '0'));
+    EXPECT_EQ(StatedTemplateDigest(entry, bank, TemplateDigests::kNative),
+              crypto::Hash(bank, data));
+  }
+  EXPECT_EQ(StatedTemplateDigest(entry, HashAlgorithm::kSha1, TemplateDigests::kNative).hex(),
+            "55" + std::string(38, '0'));
 }
 
 // Kernels do not compute SHA-3 for a bank of a TPM: they pad. One that will is read too.
