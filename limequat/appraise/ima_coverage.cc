@@ -12,6 +12,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/ima/boot_aggregate.h"
+#include "limequat/ima/buffer.h"
 #include "limequat/ima/keyring.h"
 #include "limequat/policy/command_line_coverage.h"
 #include "limequat/tpm/pcr.h"
@@ -26,8 +27,7 @@ constexpr std::string_view kCheck = "ima.coverage";
 // that is a key has its name from whoever made the keyring.
 bool SpeaksForTheKernel(const ima::Entry& entry) {
   if (entry.Find(ima::Field::kBuf) == nullptr) return IsListable(entry);
-  const auto hash = crypto::HashFromName(entry.digest_algorithm);
-  return hash && Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest) &&
+  return ima::CheckBufferDigest(entry) == ima::BufferDigest::kMatches &&
          !ima::ParseKey(entry.buffer);
 }
 

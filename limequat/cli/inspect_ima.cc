@@ -162,9 +162,7 @@ class Summary {
   }
 
   void RemarkBuffer(const ima::Entry& entry) {
-    const auto hash = crypto::HashFromName(entry.digest_algorithm);
-    if (!entry.violation && hash &&
-        !Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest)) {
+    if (!entry.violation && ima::CheckBufferDigest(entry) == ima::BufferDigest::kDiffers) {
       notes_.push_back({.id = "ima.buffer_digest",
                         .event = entry.index,
                         .detail = "the digest is not that of the buffer"});

@@ -30,8 +30,10 @@ Result<tpm::PcrValues> ReadPcrValues(const std::string& path) {
 
 const crypto::Digest* ImaPcrOf(const tpm::PcrValues& pcrs) {
   using crypto::HashAlgorithm;
-  for (const HashAlgorithm bank : {HashAlgorithm::kSha256, HashAlgorithm::kSha384,
-                                   HashAlgorithm::kSha512, HashAlgorithm::kSha1}) {
+  for (const HashAlgorithm bank :
+       {HashAlgorithm::kSha256, HashAlgorithm::kSha384, HashAlgorithm::kSha512,
+        HashAlgorithm::kSm3_256, HashAlgorithm::kSha3_256, HashAlgorithm::kSha3_384,
+        HashAlgorithm::kSha3_512, HashAlgorithm::kSha1}) {
     if (const crypto::Digest* value = pcrs.Find(bank, tpm::kImaPcr)) return value;
   }
   return nullptr;

@@ -19,8 +19,8 @@ Result<tpm::PcrValues> ParsePcrValues(const std::string& content,
 Result<tpm::PcrValues> ReadPcrValues(const std::string& path);
 
 // The value of PCR 10 by which a list is held against PCR values: of the first bank that has one
-// among SHA-256, -384 and -512, in which boot_aggregate binds PCRs 8 and 9, and SHA-1. nullptr
-// without one.
+// among SHA-256, -384 and -512, then SM3 and SHA-3, which fewer logs have; SHA-1, whose
+// boot_aggregate does not bind PCRs 8 and 9, is the last. nullptr without one.
 const crypto::Digest* ImaPcrOf(const tpm::PcrValues& pcrs);
 
 }  // namespace limequat::cli

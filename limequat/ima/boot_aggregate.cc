@@ -8,6 +8,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/ima/kernel_hash.h"
 #include "limequat/ima/template_data.h"
 
 namespace limequat::ima {
@@ -64,7 +65,7 @@ Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted) {
                  NotEvaluated(kCheck, fmt::format("entries of template {} have no digest",
                                                   EscapeForDisplay(first.template_name, 64))));
   }
-  const auto bank = crypto::HashFromName(first.digest_algorithm);
+  const auto bank = HashOfKernelName(first.digest_algorithm);
   if (!bank) {
     return About(
         first,

@@ -17,8 +17,8 @@ inline constexpr std::string_view kBootAggregate = "boot_aggregate";
 // algorithm (kernels before 5.8 use 0-7, later ones 0-9 except for SHA-1). One
 // finding "ima.boot_aggregate": failed if the values differ or the entry is another (of
 // that name are also measured buffers, whose digest anyone chooses who may add a key);
-// not evaluated if the bank it was made in is not in `quoted` or cannot be computed (a
-// SM3 bank), or if the template has no digest. `quoted` must come
+// not evaluated if the bank it was made in is not in `quoted` or cannot be computed
+// (Whirlpool, or SM3 where OpenSSL has none), or if the template has no digest. `quoted` must come
 // from a VerifiedQuote.
 Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted);
 

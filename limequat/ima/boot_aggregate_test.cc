@@ -178,7 +178,7 @@ TEST(BootAggregate, Pcrs8And9NotQuotedIsNotEvaluated) {
 }
 
 TEST(BootAggregate, UnknownAlgorithmIsNotEvaluated) {
-  const OwnedEntry first("sm3_256", kSha256Aggregate);
+  const OwnedEntry first("wp256", kSha256Aggregate);
   EXPECT_EQ(CheckBootAggregate(first.entry, Quoted(HashAlgorithm::kSha256)).outcome,
             Outcome::kNotEvaluated);
 }
@@ -233,6 +233,28 @@ TEST(BootAggregate, OfEveryBank) {
     const std::uint32_t count = bank == HashAlgorithm::kSha1 ? 8 : 10;
     const OwnedEntry first(std::string(crypto::HashName(bank)), HashOver(quoted, bank, count));
     EXPECT_TRUE(CheckBootAggregate(first.entry, quoted).passed()) << crypto::HashName(bank);
+  }
+}
+
+// As kernels call them.
+TEST(BootAggregate, OfBanksOfSm3AndSha3) {
+  for (const auto& [name, bank] :
+       {std::pair("sm3", HashAlgorithm::kSm3_256), std::pair("sm3-256", HashAlgorithm::kSm3_256),
+        std::pair("sha3-256", HashAlgorithm::kSha3_256),
+        std::pair("sha3-512", HashAlgorithm::kSha3_512)}) {
+    if (!crypto::IsAvailable(bank)) continue;
+    tpm::PcrValues quoted;
+    for (std::uint32_t pcr = 0; pcr < 10; ++pcr) {
+      quoted.Set(pcr, crypto::Hash(bank, Bytes(1, static_cast<std::uint8_t>(pcr))));
+    }
+    const OwnedEntry first(name, HashOver(quoted, bank, 10));
+    EXPECT_TRUE(CheckBootAggregate(first.entry, quoted).passed()) << name;
+    EXPECT_TRUE(BindsLoaderPcrs(first.entry, quoted, bank)) << name;
+    const OwnedEntry other(name, HashOver(quoted, bank, 9));
+    EXPECT_EQ(CheckBootAggregate(other.entry, quoted).outcome, Outcome::kFailed) << name;
+    // Another bank says nothing of it.
+    EXPECT_EQ(CheckBootAggregate(first.entry, Quoted(HashAlgorithm::kSha256)).outcome,
+              Outcome::kNotEvaluated);
   }
 }
 

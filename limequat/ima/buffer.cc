@@ -8,6 +8,7 @@
 #include "limequat/crypto/der.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/ima/device_mapper.h"
+#include "limequat/ima/kernel_hash.h"
 
 namespace limequat::ima {
 
@@ -84,7 +85,7 @@ bool HoldsKey(const Entry& entry, const Result<Key>& key) {
 }
 
 BufferDigest CheckBufferDigest(const Entry& entry) {
-  const auto hash = crypto::HashFromName(entry.digest_algorithm);
+  const auto hash = HashOfKernelName(entry.digest_algorithm);
   if (!hash) return BufferDigest::kUnknownAlgorithm;
   return Equal(crypto::Hash(*hash, entry.buffer).bytes(), entry.file_digest)
              ? BufferDigest::kMatches

@@ -82,6 +82,14 @@ TEST(CheckBufferDigest, IsThatOfTheBuffer) {
   EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kMatches);
   entry.digest_algorithm = "sha512";
   EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kDiffers);
+  entry.digest_algorithm = "sm3";
+  EXPECT_NE(CheckBufferDigest(entry), BufferDigest::kMatches);
+  if (crypto::IsAvailable(crypto::HashAlgorithm::kSm3_256)) {
+    const crypto::Digest sm3 = crypto::Hash(crypto::HashAlgorithm::kSm3_256, buffer);
+    entry.file_digest = sm3.bytes();
+    EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kMatches);
+    entry.file_digest = digest.bytes();
+  }
   entry.digest_algorithm = "wp256";
   EXPECT_EQ(CheckBufferDigest(entry), BufferDigest::kUnknownAlgorithm);
   entry.digest_algorithm = "sha256";

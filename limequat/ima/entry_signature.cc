@@ -13,6 +13,7 @@
 #include "limequat/crypto/prehashed.h"
 #include "limequat/crypto/signed_data.h"
 #include "limequat/ima/evm.h"
+#include "limequat/ima/kernel_hash.h"
 #include "limequat/ima/xattrs.h"
 
 namespace limequat::ima {
@@ -113,7 +114,7 @@ class EntryVerifier {
       return Answer(SignatureAnswer::kNotVerifiable,
                     "it covers the inode, which is not in the list");
     }
-    const auto hash = crypto::HashFromName(signature.hash_algorithm);
+    const auto hash = HashOfKernelName(signature.hash_algorithm);
     if (!hash) {
       return Answer(
           SignatureAnswer::kNotVerifiable,

@@ -12,6 +12,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/crypto/prehashed.h"
+#include "limequat/ima/kernel_hash.h"
 #include "limequat/ima/template_data.h"
 
 namespace limequat::ima {
@@ -168,7 +169,7 @@ Result<crypto::SignatureCheck> Check(const UnverifiedFileSignature& signature, B
 // The hash over struct ima_file_id: type and hash of the digest, and the digest.
 std::optional<crypto::Digest> FileIdHash(const UnverifiedFileSignature& signature,
                                          ByteView digest) {
-  const auto hash = crypto::HashFromName(signature.hash_algorithm);
+  const auto hash = HashOfKernelName(signature.hash_algorithm);
   if (!hash) return std::nullopt;
   const auto number = std::ranges::find(kHashNames, signature.hash_algorithm) - kHashNames.begin();
   const std::array<std::uint8_t, 2> head = {static_cast<std::uint8_t>(signature.type),

@@ -257,6 +257,18 @@ TEST_F(VerifyTest, HashesThatAreNotVerified) {
             SignatureAnswer::kNotVerifiable);
 }
 
+// What is signed is a hash of the same algorithm as the digest.
+TEST_F(VerifyTest, Version3WithSha3) {
+  constexpr auto kSha3 = HashAlgorithm::kSha3_256;
+  if (!crypto::IsAvailable(kSha3)) GTEST_SKIP() << "OpenSSL has no SHA-3";
+  const crypto::Digest digest = crypto::Hash(kSha3, kContent);
+  for (const FileSigner* signer : {&Rsa(), &Ec()}) {
+    const Bytes value = signer->Sign(kContent, kSha3, {.type = 3, .version = 3});
+    EXPECT_EQ(Verify(value, "sha3-256", digest.bytes()), SignatureAnswer::kGood);
+    EXPECT_EQ(Verify(value, "sha3-256", digest_.bytes()), SignatureAnswer::kBad);
+  }
+}
+
 TEST_F(VerifyTest, Version3SignsWhatKindOfDigestItIs) {
   for (const FileSigner* signer : {&Rsa(), &Ec()}) {
     const Bytes verity = signer->Sign(kContent, kSha256, {.type = 6, .version = 3});

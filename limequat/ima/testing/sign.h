@@ -9,6 +9,7 @@
 #include "limequat/crypto/digest.h"
 #include "limequat/crypto/key.h"
 #include "limequat/ima/file_signature.h"
+#include "limequat/ima/kernel_hash.h"
 #include "limequat/ima/keyring.h"
 
 // For tests only: signs files.
@@ -46,7 +47,7 @@ class FileSigner {
  private:
   static std::uint8_t NumberOf(crypto::HashAlgorithm hash) {
     for (std::uint8_t number = 0; !KernelHashName(number).empty(); ++number) {
-      if (KernelHashName(number) == crypto::HashName(hash)) return number;
+      if (HashOfKernelName(KernelHashName(number)) == hash) return number;
     }
     throw std::logic_error("a hash without a number");
   }

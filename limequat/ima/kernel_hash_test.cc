@@ -1,0 +1,42 @@
+#include "limequat/ima/kernel_hash.h"
+
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace limequat::ima {
+namespace {
+
+using crypto::HashAlgorithm;
+
+TEST(HashOfKernelName, SharedNames) {
+  for (const HashAlgorithm hash : {HashAlgorithm::kSha1, HashAlgorithm::kSha256,
+                                   HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
+    EXPECT_EQ(HashOfKernelName(crypto::HashName(hash)), hash);
+  }
+}
+
+TEST(HashOfKernelName, ThoseOfTheKernelWhereOpenSslHasThem) {
+  for (const auto& [name, hash] : {std::pair("sm3", HashAlgorithm::kSm3_256),
+                                   std::pair("sm3-256", HashAlgorithm::kSm3_256),
+                                   std::pair("sm3_256", HashAlgorithm::kSm3_256),
+                                   std::pair("sha3-256", HashAlgorithm::kSha3_256),
+                                   std::pair("sha3-384", HashAlgorithm::kSha3_384),
+                                   std::pair("sha3-512", HashAlgorithm::kSha3_512)}) {
+    const auto found = HashOfKernelName(name);
+    if (crypto::IsAvailable(hash)) {
+      EXPECT_EQ(found, hash) << name;
+    } else {
+      EXPECT_EQ(found, std::nullopt) << name;
+    }
+  }
+}
+
+TEST(HashOfKernelName, OthersAreNotGuessed) {
+  for (const char* name : {"", "md5", "sha224", "sha3-224", "sha3_256", "SM3", "wp256", "rmd160"}) {
+    EXPECT_EQ(HashOfKernelName(name), std::nullopt) << name;
+  }
+}
+
+}  // namespace
+}  // namespace limequat::ima
