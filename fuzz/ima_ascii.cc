@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ima::Replay replay(crypto::HashAlgorithm::kSha256, ima::TemplateDigests::kNative);
   const Ended ended = ReadToEnd(reader, [&](const ima::Entry& entry, std::size_t) {
     LQ_CHECK(entry.index + 1 == reader.index());
-    LQ_CHECK(data[reader.offset() - 1] == '\n');
+    LQ_CHECK(data[reader.offset() - 1] == '\n' || reader.offset() == size);
     CheckBinaryForm(entry);
     replay.Extend(entry);
   });

@@ -29,6 +29,9 @@ Status ListReader::FindTemplate(std::string_view name, Entry& entry) {
 }
 
 Result<std::optional<Entry>> ListReader::Next() {
+  if (format_ == Format::kAscii) {
+    while (offset_ < list_.size() && list_[offset_] == '\n') ++offset_;
+  }
   if (offset_ == list_.size()) return std::optional<Entry>();
   // Filled in place: a record is read as often as there are hash calls.
   Result<std::optional<Entry>> next(std::in_place, std::in_place);

@@ -22,9 +22,9 @@ Format DetectFormat(ByteView list);
 
 // Limits of one record. A longer one is malformed: kernels stay far below.
 inline constexpr std::size_t kMaxTemplateData = 1U << 20U;
-// Of the ASCII form, how many lines one record takes at most: a name may hold line
-// feeds.
-inline constexpr std::size_t kMaxLinesOfRecord = 64;
+// Of a name, without its NUL: kernels have none that is longer (PATH_MAX). In the ASCII form
+// it is how far the last of the line feeds in a name may be behind the first.
+inline constexpr std::size_t kMaxName = 4095;
 
 // Reads a list record by record without copying it, and no record costs an allocation
 // of its own. Memory, whatever the list's size: of the ASCII form one and a half times
@@ -34,16 +34,20 @@ inline constexpr std::size_t kMaxLinesOfRecord = 64;
 //
 // Errors are kMalformed ("ima.ascii.*", "ima.binary.*") with the record's index and
 // offset; Next stays there and gives it again. A last ASCII line without its line
-// feed, or a binary record cut short, is "ima.truncated". Hostile input.
+// feed, unless it states its own hash, or a binary record cut short, is "ima.truncated".
+// Hostile input.
 //
 // ASCII: one blank parts the fields. Only names hold blanks (kernels write '_' for
 // them), so a template with one name has one reading; with two it is
-// "ima.ascii.ambiguous". A line that is followed by one that begins no record goes on
-// behind its line feed if the template digest that it states is that of the whole (a
-// violation, whose entry nothing vouches for, goes on to the next record). If none
-// fits, the line is given as it is, and the next is the error. A name whose second
-// line looks like a record is not recognized: such a list does not lead to the quoted
-// PCR, its binary form does.
+// "ima.ascii.ambiguous". Empty lines where a record would begin, and at the end, are skipped.
+// A line that is followed by one that begins no record goes on behind its line feed, to where
+// one begins or the list ends, if the template digest that it states is that of the whole
+// and not of the line (a violation, whose entry nothing vouches for, goes on to the next
+// record). If none fits, the line is given as it is, the next may be the error, and no line
+// behind it is joined: no kernel writes such a list. So a record costs no more attempts than
+// kMaxName has places for a record's beginning, 92, and only one in a list is in vain. A name
+// whose second line looks like a record is not recognized: such a list does not lead to the
+// quoted PCR, its binary form does.
 //
 // Binary: integers are little-endian (a list of a big-endian machine is
 // kUnsupported, "ima.binary.big_endian"). No record says how long its template
@@ -64,6 +68,8 @@ class ListReader {
   std::uint64_t index() const { return index_; }
   // Offset of the first byte that Next has not consumed.
   std::size_t offset() const { return offset_; }
+  // How often a text was read as a record: of a list without line feeds in names, index().
+  std::uint64_t attempts() const { return attempts_; }
   // Entry numbers start here (a part of a list that begins at record `first`).
   void NumberFrom(std::uint64_t first) { first_ = first; }
 
@@ -75,7 +81,8 @@ class ListReader {
   Status ReadLine(std::string_view line, Entry& entry);
   Status ReadTexts(std::string_view texts, Entry& entry);
   Status ReadLegacyTexts(std::string_view hex, std::string_view name, Entry& entry);
-  Result<std::size_t> Rejoin(std::string_view text, std::size_t end, Entry& entry);
+  std::optional<std::size_t> Rejoin(std::string_view text, std::size_t end, Entry& entry);
+  Result<std::size_t> ReadUnended(std::string_view text, Entry& entry);
   Result<std::size_t> ReadRecord(ByteView list, Entry& entry);
   Status ReadTemplateData(ByteView data, Entry& entry);
   // Sets template_ to that of the record; mostly it is that of the record before.
@@ -86,6 +93,8 @@ class ListReader {
   std::size_t offset_ = 0;
   std::uint64_t index_ = 0;
   std::uint64_t first_ = 0;
+  std::uint64_t attempts_ = 0;
+  bool is_given_up_ = false;    // lines are not joined any more
   std::size_t digest_size_ = 0;  // of a binary list; 0: not yet known
   std::string_view template_name_;
   Template template_;

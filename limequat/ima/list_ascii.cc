@@ -262,6 +262,7 @@ Status ListReader::ReadLegacyTexts(std::string_view hex, std::string_view name, 
 }
 
 Status ListReader::ReadLine(std::string_view line, Entry& entry) {
+  ++attempts_;
   const auto pcr = TakePcr(line);
   if (!pcr) return Malformed("ima.ascii.pcr", "the line does not begin with a PCR number");
   if (*pcr >= tpm::kPcrCount) return Malformed("ima.ascii.pcr", fmt::format("PCR {}", *pcr));
@@ -278,35 +279,52 @@ Status ListReader::ReadLine(std::string_view line, Entry& entry) {
   return {};
 }
 
-// `text` up to `end` is a line that is followed by no record.
-Result<std::size_t> ListReader::Rejoin(std::string_view text, std::size_t end, Entry& entry) {
+// `text` begins with a line that goes on behind its line feed, at `end`: up to where the next
+// record begins, or to the end of the list. nullopt if nothing shows how far.
+std::optional<std::size_t> ListReader::Rejoin(std::string_view text, std::size_t end,
+                                              Entry& entry) {
   Entry empty;
   empty.index = entry.index;
-  std::size_t joined = end;
-  for (std::size_t lines = 1; lines <= kMaxLinesOfRecord; ++lines) {
-    entry = empty;
-    if (ReadLine(text.substr(0, joined), entry)) {
-      const bool ends = IsAllZero(entry.template_digest) && BeginsRecord(text.substr(joined + 1));
-      if (ends || IsProven(entry)) return joined + 1;
+  // At a line feed of the name.
+  for (std::size_t inner = end; inner < text.size() && inner - end < kMaxName;) {
+    const std::size_t joined = std::min(text.find('\n', inner + 1), text.size());
+    if (joined > kMaxLine) return std::nullopt;
+    const std::size_t size = std::min(joined + 1, text.size());
+    if (BeginsRecord(text.substr(size))) {
+      entry = empty;
+      const bool read = ReadLine(text.substr(0, joined), entry).has_value();
+      const bool is_violation = size > joined && IsAllZero(entry.template_digest);
+      if (read && (is_violation || IsProven(entry))) return size;
     }
-    joined = text.find('\n', joined + 1);
-    if (joined > kMaxLine) break;  // or there is none
+    inner = joined;
   }
-  entry = empty;
-  LQ_RETURN_IF_ERROR(ReadLine(text.substr(0, end), entry));
-  return end + 1;
+  return std::nullopt;
+}
+
+// The last line has no line feed. One that was cut short does not state its own hash.
+Result<std::size_t> ListReader::ReadUnended(std::string_view text, Entry& entry) {
+  if (text.size() <= kMaxLine && ReadLine(text, entry) && IsProven(entry)) return text.size();
+  return Malformed("ima.truncated", "the last line has no line feed");
 }
 
 Result<std::size_t> ListReader::ReadAscii(Entry& entry) {
   const std::string_view text = AsText(list_.subspan(offset_));
   const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) {
-    return Malformed("ima.truncated", "the last line has no line feed");
-  }
+  if (end == std::string_view::npos) return ReadUnended(text, entry);
   if (end > kMaxLine) return Malformed("ima.ascii.length", fmt::format("a line of {} bytes", end));
-  const Status read = ReadLine(text.substr(0, end), entry);
-  if (read && BeginsRecord(text.substr(end + 1))) return end + 1;
-  return Rejoin(text, end, entry);
+  const std::string_view line = text.substr(0, end);
+  Entry empty;
+  empty.index = entry.index;
+  const bool read = ReadLine(line, entry).has_value();
+  if (read && (BeginsRecord(text.substr(end + 1)) || IsProven(entry))) return end + 1;
+  if (!is_given_up_) {
+    const auto joined = Rejoin(text, end, entry);
+    if (joined) return *joined;
+    is_given_up_ = true;
+  }
+  entry = empty;
+  LQ_RETURN_IF_ERROR(ReadLine(line, entry));
+  return end + 1;
 }
 
 }  // namespace limequat::ima

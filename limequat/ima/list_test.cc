@@ -228,7 +228,6 @@ TEST(AsciiList, TooFewFields) {
   EXPECT_EQ(AsciiError("10 " + kTemplateDigest + " ima-ng sha256:" + kFileDigest + "\n"),
             "ima.ascii.fields");
   EXPECT_EQ(AsciiError("10\n"), "ima.ascii.pcr");
-  EXPECT_EQ(AsciiError("\n"), "ima.ascii.pcr");
 }
 
 // Kernels write '_' for a blank in a name; should one not, the fields around it still
@@ -312,10 +311,60 @@ TEST(AsciiList, LineFeedsInTheNameOfAViolation) {
   EXPECT_THAT(Paths(violation + violation), ElementsAre("/a\nb\nc", "/a\nb\nc"));
 }
 
-TEST(AsciiList, LinesOfARecordAreBounded) {
-  const std::string fits = "/" + std::string(kMaxLinesOfRecord - 1, '\n');
+// How often the reader of `text` tries to read a record until it is at its end.
+std::uint64_t AttemptsOn(const std::string& text) {
+  ListReader reader(AsBytes(text), Format::kAscii);
+  while (true) {
+    const auto next = reader.Next();
+    if (!next || !*next) return reader.attempts();
+  }
+}
+
+TEST(AsciiList, NamesOfLineFeedsHaveTheLengthOfAnyName) {
+  const std::string fits(kMaxName, '\n');
   EXPECT_THAT(Paths(NgLine(fits)), ElementsAre(fits));
-  EXPECT_THAT(Paths(NgLine(fits + "\n")), ElementsAre("/", "ima.ascii.pcr"));
+  EXPECT_THAT(Paths(NgLine(fits) + NgLine("/y")), ElementsAre(fits, "/y"));
+  EXPECT_THAT(Paths(NgLine(fits + "\n") + NgLine("/y")), ElementsAre("", "/y"));
+  const std::string far = "\n" + std::string(kMaxName - 2, 'x') + "\n";
+  EXPECT_THAT(Paths(NgLine(far)), ElementsAre(far));
+  EXPECT_THAT(Paths(NgLine("\nx" + far.substr(1))), ElementsAre("", "ima.ascii.pcr"));
+}
+
+// Only where the next record begins is there anything to try.
+TEST(AsciiList, LineFeedsInNamesCostNoAttempts) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += NgLine("/" + std::string(kMaxName - 1, '\n'));
+  EXPECT_EQ(AttemptsOn(text), 200U);
+  EXPECT_EQ(AttemptsOn(NgLine("/a") + NgLine("/b")), 2U);
+}
+
+TEST(AsciiList, Attack_LinesThatNothingProvesAreTriedOnce) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += Line().text() + "\n";
+  EXPECT_EQ(Paths(text).size(), 1000U);
+  // The first is tried with each of those that follow it in the length of a name, and is read
+  // once more as it is; each other is read twice.
+  EXPECT_LE(AttemptsOn(text), 2 * 1000U + 92U);
+}
+
+TEST(AsciiList, EmptyLinesBetweenRecordsAreSkipped) {
+  const std::string a = NgLine("/a");
+  const std::string b = NgLine("/b");
+  for (const std::string& text : {"\n" + a + b, a + "\n" + b, a + "\n\n\n" + b, a + b + "\n\n"}) {
+    EXPECT_THAT(Paths(text), ElementsAre("/a", "/b"));
+    ListReader reader(AsBytes(text), Format::kAscii);
+    while (true) {
+      const auto next = reader.Next();
+      ASSERT_TRUE(next);
+      if (!*next) break;
+    }
+    EXPECT_EQ(reader.offset(), text.size());
+  }
+  EXPECT_THAT(Paths("\n\n"), ElementsAre());
+  // What a name ends with is none.
+  EXPECT_THAT(Paths(a + "\n" + NgLine("/c\n\n") + b), ElementsAre("/a", "/c\n\n", "/b"));
+  // Blanks are no empty line.
+  EXPECT_THAT(Paths(a + " \n" + b), ElementsAre("/a", "ima.ascii.pcr"));
 }
 
 // What begins like a record is one, whatever the line before states: such a list leads
@@ -355,6 +404,23 @@ TEST(AsciiList, LastLineWithoutLineFeedIsTruncated) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().id, "ima.truncated");
   EXPECT_EQ(second.error().code, ErrorCode::kMalformed);
+}
+
+TEST(AsciiList, LastLineWithoutLineFeedIsTakenIfItsDigestProvesIt) {
+  for (const std::string path : {"/b", "/b\nc", "/b\n\nc"}) {
+    std::string text = NgLine("/a") + NgLine(path);
+    text.pop_back();
+    EXPECT_THAT(Paths(text), ElementsAre("/a", path));
+  }
+  std::string cut = NgLine("/b");
+  cut.resize(cut.size() - 2);
+  EXPECT_THAT(Paths(cut), ElementsAre("ima.truncated"));
+  // Nothing proves a violation.
+  std::string violation = Line{.digest = std::string(40, '0')}.text();
+  violation.pop_back();
+  EXPECT_THAT(Paths(violation), ElementsAre("ima.truncated"));
+  violation.insert(violation.size() - 1, "\n");
+  EXPECT_THAT(Paths(violation), ElementsAre("/usr/bin/tru", "ima.truncated"));
 }
 
 TEST(AsciiList, OtherTemplatesAreUnsupportedByName) {
