@@ -156,7 +156,7 @@ std::shared_ptr<const Learned> AppraiseEntries(const Case& about, const QuotedEn
   const bool learns = Learns(about.reference, about.now);
   const bool goes_on =
       learns && entries.first > 0 && about.before != nullptr && about.before->learned != nullptr;
-  if (goes_on && entries.bytes.empty()) return about.before->learned;
+  if (goes_on && entries.parts.back().prefix.entries == 0) return about.before->learned;
   auto learned =
       goes_on ? std::make_shared<Learned>(*about.before->learned) : std::make_shared<Learned>();
   AppraiseQuotedEntries(about, entries, quote, *learned, out);

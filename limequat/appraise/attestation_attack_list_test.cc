@@ -1,5 +1,8 @@
 // Attacks on the measurement list: kexec, offsets, what no quote covers.
 
+#include <algorithm>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "limequat/appraise/attestation.h"
@@ -160,6 +163,84 @@ TEST_F(AttackTest, Attack_A06_UnquotedBootAggregateHasNoEffect) {
   machine_.Measure("boot_aggregate", Evil());
   answer.ima_list = machine_.list();
   EXPECT_TRUE(Passes(Appraise(reference(), challenge, answer, nullptr)));
+}
+
+// --- names that look like records: whoever gets a file measured chooses its name ----
+
+// One line of an ASCII list, whatever digest it states.
+std::string LineLike(std::string_view path) {
+  return "10 " + std::string(40, '1') + " ima-ng sha256:" + Evil().hex() + " " + std::string(path);
+}
+
+std::string OddName() { return "/var/odd\n" + LineLike("/usr/bin/fake"); }
+
+std::size_t Count(const Attestation& attestation, std::string_view check) {
+  return static_cast<std::size_t>(
+      std::ranges::count(attestation.appraisal.findings, check, &Finding::check));
+}
+
+TEST_F(AttackTest, Attack_ANameLikeARecordIsOneEntry) {
+  const BootProgress before = FirstProgress();
+  machine_.Measure(OddName(), Evil());
+  for (const Attestation& odd :
+       {AttestFull(machine_, reference()), AttestFull(machine_, reference(), &before),
+        AttestNext(machine_, reference(), before)}) {
+    EXPECT_TRUE(FailsOnlyFor(odd, "ima.path"));
+    EXPECT_EQ(Count(odd, "ima.path"), 1U);
+    EXPECT_EQ(odd.progress.value().entries(), 5U);
+    EXPECT_FALSE(odd.list_is_ahead);
+    EXPECT_EQ(FindCheck(odd.appraisal.findings, "ima.path")->subject.path, OddName());
+  }
+}
+
+TEST_F(AttackTest, Attack_ANameLikeARecordIsPassedByWhatComesLater) {
+  machine_.Measure(OddName(), Evil());
+  const Attestation first = AttestFull(machine_, reference());
+  const BootProgress& before = first.progress.value();
+  machine_.Measure("/tmp/second", Evil());
+  for (const bool full : {false, true}) {
+    const Challenge challenge = MakeChallenge(reference(), full, before.entries());
+    Answer answer = machine_.AnswerTo(challenge);
+    answer.ima_list = machine_.list();
+    answer.ima_first = 0;
+    const Attestation next = Appraise(reference(), challenge, answer, &before);
+    EXPECT_TRUE(FailsOnlyFor(next, "ima.path")) << full;
+    EXPECT_EQ(Count(next, "ima.path"), 2U) << full;
+    EXPECT_EQ(next.progress.value().entries(), 6U);
+  }
+}
+
+// The stated digest is the attacker's to choose: of a file that the policy excludes, it says that
+// the entry of the next file belongs to its name.
+TEST_F(AttackTest, Attack_A10_JoiningHidesNoEntry) {
+  reference().policy = testing::ParsePolicy(machine_.PolicyText({"/tmp/"}));
+  const BootProgress before = FirstProgress();
+  const std::size_t start = machine_.list().size();
+  machine_.Measure("/tmp/own", Evil());
+  const std::size_t second = machine_.list().size();
+  machine_.Measure("/usr/bin/evil", Evil());
+  std::string list = machine_.list();
+  const std::string line = list.substr(second, list.size() - second - 1);
+  testing::FakeMachine helper;
+  helper.Boot();
+  const std::size_t at = helper.list().size();
+  helper.Measure("/tmp/own\n" + line, Evil());
+  list.replace(start, 44, helper.list().substr(at, 44));
+  ASSERT_EQ(list.substr(start), helper.list().substr(at)) << "its lines say two things";
+  for (const std::string_view behind : {"", "garbage\n", "garbage"}) {
+    machine_.ReplaceList(list + std::string(behind));
+    for (const BootProgress* known : {static_cast<const BootProgress*>(nullptr), &before}) {
+      const Attestation full = AttestFull(machine_, reference(), known);
+      EXPECT_TRUE(FailsFor(full, "ima.path")) << behind;
+      EXPECT_TRUE(FailsFor(full, "ima.template_digest")) << behind;
+    }
+  }
+  // Nor does an entry that has to be joined, later in the list.
+  machine_.ReplaceList(list);
+  machine_.Measure(OddName(), Evil());
+  EXPECT_TRUE(FailsFor(AttestFull(machine_, reference()), "ima.replay"));
+  const Attestation full = AttestFull(machine_, reference(), &before);
+  EXPECT_FALSE(Passes(full));
 }
 
 }  // namespace

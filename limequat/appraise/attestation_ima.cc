@@ -1,3 +1,5 @@
+#include <array>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -42,11 +44,12 @@ Finding CheckOffset(const Case& about) {
 
 // A list from the beginning must pass through the state that was verified before: it
 // is not shorter, and nothing in front was exchanged (attack A05).
-std::optional<std::size_t> FindKnownState(const Case& about, ByteView list, Appraisal& out) {
+std::optional<ima::Prefix> FindKnownState(const Case& about, ByteView list, Appraisal& out) {
   constexpr std::string_view kCheck = "ima.continuity";
   const ima::Replay& known = about.before->replay;
-  const auto prefix = ima::FindQuotedPrefix(list, ima::Format::kAscii,
-                                            ima::Replay(about.bank, known.kind()), known.pcr());
+  const std::array starts = {ima::Replay(about.bank, known.kind())};
+  const auto prefix =
+      ima::FindQuotedPrefixEitherWay(list, ima::Format::kAscii, starts, known.pcr());
   if (!prefix) {
     Add(out,
         Failed(kCheck, fmt::format("the list cannot be read up to entry {}, which was verified "
@@ -63,57 +66,43 @@ std::optional<std::size_t> FindKnownState(const Case& about, ByteView list, Appr
   }
   Add(out, Passed(kCheck, fmt::format("the list leads to the state verified before, at entry {}",
                                       known.entries())));
-  return (*prefix)->bytes;
-}
-
-// Finds the quoted state in `part`; nothing if it is not there.
-std::optional<QuotedEntries> ReplayFrom(const Part& part, const crypto::Digest& quoted,
-                                        std::optional<Finding>& unreadable) {
-  const auto prefix = ima::FindQuotedPrefix(part.bytes, ima::Format::kAscii, part.start, quoted);
-  if (!prefix) {
-    unreadable = Unreadable(prefix.error());
-    return std::nullopt;
-  }
-  if (!*prefix) return std::nullopt;
-  const std::uint64_t end = part.start.entries() + (*prefix)->entries;
-  return QuotedEntries{.bytes = part.bytes.first((*prefix)->bytes),
-                       .first = part.start.entries(),
-                       .replay = ima::Replay(quoted, end, part.start.kind()),
-                       .is_ahead = (*prefix)->bytes < part.bytes.size()};
+  return **prefix;
 }
 
 // The quoted part of a list. The first evidence of a boot decides how its kernel
 // makes template digests; later evidence is held to it (attack A08).
 std::optional<QuotedEntries> FindQuoted(const Case& about, const Part& part,
                                         const crypto::Digest& quoted, Appraisal& out) {
-  std::optional<Finding> unreadable;
-  std::optional<QuotedEntries> found = ReplayFrom(part, quoted, unreadable);
   const bool undecided = about.before == nullptr && about.bank != crypto::HashAlgorithm::kSha1;
-  if (!found && undecided) {
-    const Part padded{.bytes = part.bytes,
-                      .start = ima::Replay(about.bank, TemplateDigests::kZeroPadded)};
-    found = ReplayFrom(padded, quoted, unreadable);
+  const std::array starts = {part.start, ima::Replay(about.bank, TemplateDigests::kZeroPadded)};
+  const auto found = ima::FindQuotedPrefixEitherWay(
+      part.bytes, ima::Format::kAscii, std::span(starts).first(undecided ? 2 : 1), quoted);
+  if (!found) {
+    Add(out, Unreadable(found.error()));
+    return std::nullopt;
   }
-  if (found) {
-    Add(out, Passed("ima.replay", fmt::format("{} entries lead to PCR {} ({} template digests)",
-                                              found->replay.entries(), tpm::kImaPcr,
-                                              ima::TemplateDigestsName(found->replay.kind()))));
-  } else if (unreadable) {
-    Add(out, *std::move(unreadable));
-  } else {
+  const std::optional<ima::Prefix>& prefix = *found;
+  if (!prefix) {
     Add(out, Comparing(Failed("ima.replay",
                               fmt::format("no part of the list leads from entry {} to the "
                                           "quoted PCR {} = {}",
                                           part.start.entries(), tpm::kImaPcr, quoted.hex())),
                        {quoted.hex()}, {}));
+    return std::nullopt;
   }
-  return found;
+  const std::uint64_t end = part.start.entries() + prefix->entries;
+  Add(out, Passed("ima.replay", fmt::format("{} entries lead to PCR {} ({} template digests)", end,
+                                            tpm::kImaPcr, ima::TemplateDigestsName(prefix->kind))));
+  return QuotedEntries{.parts = {{.list = part.bytes, .prefix = *prefix}},
+                       .first = part.start.entries(),
+                       .replay = ima::Replay(quoted, end, prefix->kind),
+                       .is_ahead = prefix->bytes < part.bytes.size()};
 }
 
 // Entries of a full list that were appraised before are appraised again: the policy
 // may be another one.
-QuotedEntries FromTheBeginning(QuotedEntries entries, ByteView list, std::size_t before) {
-  entries.bytes = list.first(before + entries.bytes.size());
+QuotedEntries FromTheBeginning(QuotedEntries entries, const ListPart& before) {
+  entries.parts.insert(entries.parts.begin(), before);
   entries.first = 0;
   return entries;
 }
@@ -138,11 +127,12 @@ std::optional<QuotedEntries> Join(const Case& about, ByteView list, const crypto
   if (about.answer.ima_first != 0) {
     return FindQuoted(about, {.bytes = list, .start = known}, quoted, out);
   }
-  const std::optional<std::size_t> offset = FindKnownState(about, list, out);
-  if (!offset) return std::nullopt;
-  auto entries = FindQuoted(about, {.bytes = list.subspan(*offset), .start = known}, quoted, out);
+  const std::optional<ima::Prefix> before = FindKnownState(about, list, out);
+  if (!before) return std::nullopt;
+  const Part rest{.bytes = list.subspan(before->bytes), .start = known};
+  auto entries = FindQuoted(about, rest, quoted, out);
   if (!entries || !about.challenge.full) return entries;
-  return FromTheBeginning(*std::move(entries), list, *offset);
+  return FromTheBeginning(*std::move(entries), {.list = list, .prefix = *before});
 }
 
 }  // namespace
@@ -216,19 +206,23 @@ void AppraiseCommandLine(const Case& about, const ima::Entry& first,
 void AppraiseQuotedEntries(const Case& about, const QuotedEntries& entries,
                            const tpm::VerifiedQuote& quote, Learned& learned, Appraisal& out) {
   PolicyOfEntries policy(about);
-  ima::ListReader reader(entries.bytes, ima::Format::kAscii);
-  reader.NumberFrom(entries.first);
-  while (true) {
-    const auto entry = reader.Next();
-    // These bytes were read a moment ago; should that ever not hold, it is no pass.
-    if (!entry) return Add(out, Unreadable(entry.error()));
-    if (!*entry) return;
-    const policy::PolicyAt* asked = policy.For((*entry)->index);
-    if ((*entry)->index == 0) {
-      AppraiseFirst(about, **entry, quote, out);
-      if (asked != nullptr) AppraiseCommandLine(about, **entry, quote, *asked, learned);
+  std::uint64_t first = entries.first;
+  for (const auto& [list, prefix] : entries.parts) {
+    ima::ListReader reader(list, ima::Format::kAscii, prefix.line_feeds);
+    reader.NumberFrom(first);
+    while (reader.offset() < prefix.bytes) {
+      const auto entry = reader.Next();
+      // These bytes were read a moment ago; should that ever not hold, it is no pass.
+      if (!entry) return Add(out, Unreadable(entry.error()));
+      if (!*entry) break;
+      const policy::PolicyAt* asked = policy.For((*entry)->index);
+      if ((*entry)->index == 0) {
+        AppraiseFirst(about, **entry, quote, out);
+        if (asked != nullptr) AppraiseCommandLine(about, **entry, quote, *asked, learned);
+      }
+      AppraiseEntry(**entry, asked, learned, out);
     }
-    AppraiseEntry(**entry, asked, learned, out);
+    first += prefix.entries;
   }
 }
 

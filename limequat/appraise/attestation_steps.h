@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "limequat/appraise/appraisal.h"
 #include "limequat/appraise/attestation.h"
@@ -89,12 +90,19 @@ tpm::PcrValues BootLogPcrs(const tpm::VerifiedQuote& quote, crypto::HashAlgorith
 
 // --- attestation_ima.cc: the measurement list -------------------------------------
 
+// The beginning of `list` that was found to lead to a PCR value, and how. What is behind it is
+// there because it decides how lines are joined.
+struct ListPart {
+  ByteView list;
+  ima::Prefix prefix;
+};
+
 // The part of a list that a quote covers and that was not appraised before.
 struct QuotedEntries {
-  ByteView bytes;
-  std::uint64_t first = 0;  // number of its first entry
-  ima::Replay replay;       // behind its last entry
-  bool is_ahead = false;    // whether the list goes on behind it
+  std::vector<ListPart> parts;  // one after the other
+  std::uint64_t first = 0;      // number of the first entry
+  ima::Replay replay;           // behind the last entry
+  bool is_ahead = false;        // whether the list goes on behind it
 };
 // Adds "ima.list", "ima.offset", "ima.continuity" and "ima.replay"; nullopt if the
 // list cannot be joined to the quote.

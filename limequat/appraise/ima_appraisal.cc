@@ -1,6 +1,7 @@
 #include "limequat/appraise/ima_appraisal.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -248,7 +249,6 @@ namespace {
 // The entries of a list that count, and what is wrong with them.
 struct Judged {
   std::optional<ima::Prefix> quoted;  // absent: nothing leads to the PCR; all entries count
-  ima::TemplateDigests kind = ima::TemplateDigests::kNative;
   Appraisal entries;
   Learned learned;
 };
@@ -280,17 +280,25 @@ void AppraiseFirst(const ima::Entry& entry, const Against& against, Judged& judg
   Add(judged.entries, Comparing(std::move(finding), {}, FileDigestOf(entry)));
 }
 
+// A list, and as far as is known how to read it and where its quoted part ends.
+struct List {
+  ByteView bytes;
+  ima::Format format;
+  std::optional<ima::Prefix> quoted;
+};
+
 // Reads the list once: each entry is judged as it extends the PCR, and none behind the one that
-// leads to `claim` is read, so that nothing unquoted has an effect (attack A06). What was found
-// before counts for nothing until that entry is there.
-Result<Judged> Judge(ByteView list, ima::Format format, const Against& against,
+// leads to `claim`, or behind the quoted part that is known, is read, so that nothing unquoted has
+// an effect (attack A06). What was found before counts for nothing until that entry is there.
+Result<Judged> Judge(const List& list, const Against& against,
                      const std::optional<PcrClaim>& claim) {
   Judged judged;
-  ima::ListReader reader(list, format);
+  const ima::Prefix part = list.quoted.value_or(ima::Prefix{.bytes = list.bytes.size()});
+  ima::ListReader reader(list.bytes, list.format, part.line_feeds);
   const policy::PolicyAt* asked = against.policy.says_nothing() ? nullptr : &against.policy;
   ima::Replay replay(claim ? claim->value.algorithm() : crypto::HashAlgorithm::kSha256,
-                     judged.kind);
-  while (!claim || replay.pcr() != claim->value) {
+                     ima::TemplateDigests::kNative);
+  while (claim ? replay.pcr() != claim->value : reader.offset() < part.bytes) {
     const Result<std::optional<ima::Entry>> next = reader.Next();
     if (!next) return next.error();
     if (!*next) return judged;
@@ -304,22 +312,19 @@ Result<Judged> Judge(ByteView list, ima::Format format, const Against& against,
     if (claim) replay.Extend(entry);
     AppraiseChecked(entry, stated, asked, judged.learned, judged.entries);
   }
-  judged.quoted = ima::Prefix{.entries = reader.index(), .bytes = reader.offset()};
+  judged.quoted =
+      claim ? ima::Prefix{.entries = reader.index(), .bytes = reader.offset()} : list.quoted;
   return judged;
 }
 
-// The same with zero-padded template digests: tried when native ones lead nowhere.
-Result<std::optional<Judged>> JudgePadded(ByteView list, ima::Format format, const Against& against,
-                                          const PcrClaim& claim) {
-  const ima::Replay start(claim.value.algorithm(), ima::TemplateDigests::kZeroPadded);
-  LQ_ASSIGN_OR_RETURN(const std::optional<ima::Prefix> prefix,
-                      ima::FindQuotedPrefix(list, format, start, claim.value));
-  if (!prefix) return std::optional<Judged>();
-  LQ_ASSIGN_OR_RETURN(Judged judged,
-                      Judge(list.first(prefix->bytes), format, against, std::nullopt));
-  judged.quoted = prefix;
-  judged.kind = start.kind();
-  return std::optional<Judged>(std::move(judged));
+// Where native template digests lead nowhere as the list looks: zero-padded ones, and the list
+// as its digests say.
+std::optional<ima::Prefix> FindOtherwise(const List& list, const crypto::Digest& pcr) {
+  const std::array starts = {ima::Replay(pcr.algorithm(), ima::TemplateDigests::kNative),
+                             ima::Replay(pcr.algorithm(), ima::TemplateDigests::kZeroPadded)};
+  const auto padded = ima::FindQuotedPrefix(list.bytes, list.format, starts[1], pcr);
+  if (padded && *padded) return *padded;
+  return ima::FindQuotedPrefixByDigests(list.bytes, list.format, starts, pcr);
 }
 
 void TellReplay(const Judged& judged, ByteView list, const crypto::Digest& pcr, Appraisal& out) {
@@ -331,7 +336,7 @@ void TellReplay(const Judged& judged, ByteView list, const crypto::Digest& pcr, 
   }
   Add(out, Passed("ima.replay", fmt::format("{} entries lead to PCR {} ({} template digests)",
                                             judged.quoted->entries, tpm::kImaPcr,
-                                            ima::TemplateDigestsName(judged.kind))));
+                                            ima::TemplateDigestsName(judged.quoted->kind))));
   if (judged.quoted->bytes < list.size()) {
     Add(out, Passed("ima.unquoted",
                     fmt::format("{} bytes of the list follow the quoted state: not appraised",
@@ -352,12 +357,13 @@ Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const polic
                                                     pcr->boot->pcrs, pcr->value.algorithm(), {}));
     if (verification->log) against.log = &*verification->log;
   }
-  Result<Judged> native = Judge(list, format, against, pcr);
-  if (pcr && (!native || !native->quoted)) {
-    auto padded = JudgePadded(list, format, against, *pcr);
-    if (padded && *padded) native = **std::move(padded);
+  List whole{.bytes = list, .format = format, .quoted = {}};
+  Result<Judged> read = Judge(whole, against, pcr);
+  if (pcr && (!read || !read->quoted)) {
+    whole.quoted = FindOtherwise(whole, pcr->value);
+    if (whole.quoted) read = Judge(whole, against, std::nullopt);
   }
-  LQ_ASSIGN_OR_RETURN(const Judged judged, std::move(native));
+  LQ_ASSIGN_OR_RETURN(const Judged judged, std::move(read));
   Appraisal out;
   out.policed = !policy.says_nothing();
   out.evaluated_at = policy.now();

@@ -339,6 +339,24 @@ TEST_F(ListTest, Attack_A06_EntriesBehindThePcrHaveNoEffect) {
   EXPECT_EQ(Checks(out), (Names{"ima.replay", "ima.unquoted", "ima.list"}));
 }
 
+// A file of such a name is measured when anyone runs it.
+TEST_F(ListTest, ANameThatLooksLikeARecord) {
+  const std::string record = machine_.list().substr(0, machine_.list().find('\n'));
+  for (const auto kind : {ima::TemplateDigests::kNative, ima::TemplateDigests::kZeroPadded}) {
+    MachineOptions options;
+    options.template_digests = kind;
+    FakeMachine machine(options);
+    machine.Boot();
+    machine.Measure("/var/odd\n" + record, Evil());
+    const crypto::Digest pcr = machine.Pcr(HashAlgorithm::kSha256, 10);
+    machine.Measure("/tmp/evil", Evil());
+    const auto out = AppraiseList(machine, *policy_, pcr);
+    ASSERT_TRUE(out);
+    EXPECT_EQ(Checks(*out), (Names{"ima.replay", "ima.unquoted", "ima.list", "ima.path"}));
+    EXPECT_EQ(out->findings.back().subject.path, "/var/odd\n" + record);
+  }
+}
+
 TEST_F(ListTest, ZeroPaddedBank) {
   MachineOptions options;
   options.template_digests = ima::TemplateDigests::kZeroPadded;

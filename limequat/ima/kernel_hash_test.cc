@@ -17,12 +17,12 @@ TEST(HashOfKernelName, SharedNames) {
 }
 
 TEST(HashOfKernelName, ThoseOfTheKernelWhereOpenSslHasThem) {
-  for (const auto& [name, hash] : {std::pair("sm3", HashAlgorithm::kSm3_256),
-                                   std::pair("sm3-256", HashAlgorithm::kSm3_256),
-                                   std::pair("sm3_256", HashAlgorithm::kSm3_256),
-                                   std::pair("sha3-256", HashAlgorithm::kSha3_256),
-                                   std::pair("sha3-384", HashAlgorithm::kSha3_384),
-                                   std::pair("sha3-512", HashAlgorithm::kSha3_512)}) {
+  for (const auto& [name, hash] :
+       {std::pair("sm3", HashAlgorithm::kSm3_256), std::pair("sm3-256", HashAlgorithm::kSm3_256),
+        std::pair("sm3_256", HashAlgorithm::kSm3_256),
+        std::pair("sha3-256", HashAlgorithm::kSha3_256),
+        std::pair("sha3-384", HashAlgorithm::kSha3_384),
+        std::pair("sha3-512", HashAlgorithm::kSha3_512)}) {
     const auto found = HashOfKernelName(name);
     if (crypto::IsAvailable(hash)) {
       EXPECT_EQ(found, hash) << name;

@@ -26,6 +26,13 @@ inline constexpr std::size_t kMaxTemplateData = 1U << 20U;
 // it is how far the last of the line feeds in a name may be behind the first.
 inline constexpr std::size_t kMaxName = 4095;
 
+// How ASCII lists are read whose names hold line feeds: a name may look like the records that
+// follow it.
+enum class LineFeeds : std::uint8_t {
+  kAsTheyLook,  // what begins like a record is one
+  kByDigest,    // a line that does not state its own hash goes on if that proves the whole
+};
+
 // Reads a list record by record without copying it, and no record costs an allocation
 // of its own. Memory, whatever the list's size: of the ASCII form one and a half times
 // its longest line, which is at most 3 * kMaxTemplateData and 1 KiB; of the binary form
@@ -41,13 +48,17 @@ inline constexpr std::size_t kMaxName = 4095;
 // them), so a template with one name has one reading; with two it is
 // "ima.ascii.ambiguous". Empty lines where a record would begin, and at the end, are skipped.
 // A line that is followed by one that begins no record goes on behind its line feed, to where
-// one begins or the list ends, if the template digest that it states is that of the whole
-// and not of the line (a violation, whose entry nothing vouches for, goes on to the next
-// record). If none fits, the line is given as it is, the next may be the error, and no line
-// behind it is joined: no kernel writes such a list. So a record costs no more attempts than
-// kMaxName has places for a record's beginning, 92, and only one in a list is in vain. A name
-// whose second line looks like a record is not recognized: such a list does not lead to the
-// quoted PCR, its binary form does.
+// one begins or the list ends (or its last line, if that has no line feed), if the template digest
+// that it states is that of the whole and not of the line (a violation, whose entry nothing vouches
+// for, goes on to the next record). If none fits, the line is given as it is, the next may be the
+// error, and no line behind it is joined: no kernel writes such a list. So a record costs no more
+// attempts than kMaxName has places for a record's beginning, 92, and only one in a list is in
+// vain.
+//
+// A name whose second line looks like a record is told by LineFeeds::kByDigest alone, in which
+// the stated digest of each line is checked, a hash for each record. Lines of violations are
+// taken as they look: nothing vouches for them. A stated digest is a claim: whoever changes the
+// list chooses what is joined. What counts is that what was read leads to the quoted PCR.
 //
 // Binary: integers are little-endian (a list of a big-endian machine is
 // kUnsupported, "ima.binary.big_endian"). No record says how long its template
@@ -57,7 +68,8 @@ inline constexpr std::size_t kMaxName = 4095;
 // of MD5: that is told by the length of the name behind it.
 class ListReader {
  public:
-  ListReader(ByteView list, Format format) : list_(list), format_(format) {}
+  ListReader(ByteView list, Format format, LineFeeds line_feeds = LineFeeds::kAsTheyLook)
+      : list_(list), format_(format), line_feeds_(line_feeds) {}
   // Entries point into the reader.
   ListReader(const ListReader&) = delete;
   ListReader& operator=(const ListReader&) = delete;
@@ -90,11 +102,12 @@ class ListReader {
 
   ByteView list_;
   Format format_;
+  LineFeeds line_feeds_;
   std::size_t offset_ = 0;
   std::uint64_t index_ = 0;
   std::uint64_t first_ = 0;
   std::uint64_t attempts_ = 0;
-  bool is_given_up_ = false;    // lines are not joined any more
+  bool is_given_up_ = false;     // lines are not joined any more
   std::size_t digest_size_ = 0;  // of a binary list; 0: not yet known
   std::string_view template_name_;
   Template template_;

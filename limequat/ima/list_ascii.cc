@@ -290,10 +290,13 @@ std::optional<std::size_t> ListReader::Rejoin(std::string_view text, std::size_t
     const std::size_t joined = std::min(text.find('\n', inner + 1), text.size());
     if (joined > kMaxLine) return std::nullopt;
     const std::size_t size = std::min(joined + 1, text.size());
-    if (BeginsRecord(text.substr(size))) {
+    const std::string_view rest = text.substr(size);
+    const bool is_followed = size > joined && BeginsRecord(rest);
+    // A last line without its line feed may be a record that was cut short.
+    if (is_followed || !rest.contains('\n')) {
       entry = empty;
       const bool read = ReadLine(text.substr(0, joined), entry).has_value();
-      const bool is_violation = size > joined && IsAllZero(entry.template_digest);
+      const bool is_violation = is_followed && IsAllZero(entry.template_digest);
       if (read && (is_violation || IsProven(entry))) return size;
     }
     inner = joined;
@@ -316,7 +319,10 @@ Result<std::size_t> ListReader::ReadAscii(Entry& entry) {
   Entry empty;
   empty.index = entry.index;
   const bool read = ReadLine(line, entry).has_value();
-  if (read && (BeginsRecord(text.substr(end + 1)) || IsProven(entry))) return end + 1;
+  const bool is_told = line_feeds_ == LineFeeds::kAsTheyLook || is_given_up_ ||
+                       (read && IsAllZero(entry.template_digest));
+  if (read && is_told && BeginsRecord(text.substr(end + 1))) return end + 1;
+  if (read && IsProven(entry)) return end + 1;
   if (!is_given_up_) {
     const auto joined = Rejoin(text, end, entry);
     if (joined) return *joined;

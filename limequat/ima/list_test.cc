@@ -267,9 +267,10 @@ std::string NgLine(std::string_view path) {
 }
 
 // The paths that are read of `text`, and the identifier of the error that ends them.
-std::vector<std::string> Paths(const std::string& text) {
+std::vector<std::string> Paths(const std::string& text,
+                               LineFeeds line_feeds = LineFeeds::kAsTheyLook) {
   std::vector<std::string> paths;
-  ListReader reader(AsBytes(text), Format::kAscii);
+  ListReader reader(AsBytes(text), Format::kAscii, line_feeds);
   while (true) {
     const auto next = reader.Next();
     if (!next) paths.push_back(next.error().id);
@@ -298,6 +299,8 @@ TEST(AsciiList, LineFeedsThatTheDigestDoesNotProveAreAnError) {
               ElementsAre("/a", "ima.ascii.pcr"));
   // The line is proven without what follows it.
   EXPECT_THAT(Paths(NgLine("/a") + "line\n"), ElementsAre("/a", "ima.ascii.pcr"));
+  // What is behind a record, and is cut off, does not part it.
+  EXPECT_THAT(Paths(NgLine("/a\nb") + "10 cut"), ElementsAre("/a\nb", "ima.truncated"));
   // Cut off.
   std::string text = NgLine("/a\nb\nc");
   text.resize(text.size() - 2);
@@ -309,11 +312,12 @@ TEST(AsciiList, LineFeedsInTheNameOfAViolation) {
       Line{.digest = std::string(40, '0'), .fields = "sha256:" + kFileDigest + " /a\nb\nc"}.text();
   EXPECT_THAT(Paths(violation + NgLine("/y")), ElementsAre("/a\nb\nc", "/y"));
   EXPECT_THAT(Paths(violation + violation), ElementsAre("/a\nb\nc", "/a\nb\nc"));
+  EXPECT_THAT(Paths(violation + "10"), ElementsAre("/a", "ima.ascii.pcr"));
 }
 
 // How often the reader of `text` tries to read a record until it is at its end.
-std::uint64_t AttemptsOn(const std::string& text) {
-  ListReader reader(AsBytes(text), Format::kAscii);
+std::uint64_t AttemptsOn(const std::string& text, LineFeeds line_feeds = LineFeeds::kAsTheyLook) {
+  ListReader reader(AsBytes(text), Format::kAscii, line_feeds);
   while (true) {
     const auto next = reader.Next();
     if (!next || !*next) return reader.attempts();
@@ -372,6 +376,67 @@ TEST(AsciiList, EmptyLinesBetweenRecordsAreSkipped) {
 TEST(AsciiList, Attack_ARecordInsideANameIsNotJoined) {
   const std::string text = NgLine("/a\n" + NgLine("/b"));
   EXPECT_EQ(Paths(text).front(), "/a");
+}
+
+std::vector<std::string> PathsByDigest(const std::string& text) {
+  return Paths(text, LineFeeds::kByDigest);
+}
+
+// The names of these are as long as names get, and as full of records.
+std::string NameOfRecords(int number) {
+  std::string name = "/" + std::to_string(number) + "\n";
+  while (name.size() + 46 <= kMaxName) name += "10 " + kTemplateDigest + " x\n";
+  return name;
+}
+
+TEST(AsciiListByDigest, ARecordInsideANameIsJoined) {
+  for (const std::string& path : {"/a\n" + NgLine("/b"), "/a\n" + Line().text() + "c",
+                                  NgLine("/b") + NgLine("/c"), NameOfRecords(1)}) {
+    EXPECT_THAT(PathsByDigest(NgLine("/x") + NgLine(path) + NgLine("/y")),
+                ElementsAre("/x", path, "/y"));
+    EXPECT_THAT(PathsByDigest(NgLine(path)), ElementsAre(path));
+  }
+  // The last line feed may be missing.
+  std::string text = NgLine("/a\n");
+  text.pop_back();
+  EXPECT_THAT(PathsByDigest(text), ElementsAre("/a\n"));
+}
+
+TEST(AsciiListByDigest, OtherListsAreReadAsTheyLook) {
+  const std::string violation =
+      Line{.digest = std::string(40, '0'), .fields = "sha256:" + kFileDigest + " /a"}.text();
+  for (const std::string& text :
+       {NgLine("/a") + NgLine("/b\nc") + NgLine("/d"), violation + violation + NgLine("/b"),
+        Line().text() + NgLine("/b"), Line().text() + "x\n", NgLine("/a") + "\n" + NgLine("/b")}) {
+    EXPECT_EQ(PathsByDigest(text), Paths(text));
+    EXPECT_LE(AttemptsOn(text, LineFeeds::kByDigest), AttemptsOn(text) + 3);
+  }
+}
+
+// The name is in what the digest is of: a line is joined with nothing else.
+TEST(AsciiListByDigest, Attack_ALineThatProvesItselfIsNotJoined) {
+  EXPECT_THAT(PathsByDigest(NgLine("/a") + NgLine("/b")), ElementsAre("/a", "/b"));
+}
+
+TEST(AsciiListByDigest, NothingIsJoinedBehindALineThatNothingProves) {
+  const std::string name = "/a\n" + NgLine("/b");
+  EXPECT_EQ(PathsByDigest(Line().text() + NgLine(name)), Paths(Line().text() + NgLine(name)));
+}
+
+// Each costs an attempt for each place where its name looks like the end of a record.
+TEST(AsciiListByDigest, Attack_AttemptsAreInProportionToTheList) {
+  std::string proven;
+  std::string unproven;
+  constexpr int kRecords = 50;
+  for (int i = 0; i < kRecords; ++i) {
+    const std::string record = NgLine(NameOfRecords(i));
+    proven += record;
+    unproven += record.substr(0, 3) + kTemplateDigest + record.substr(43);
+  }
+  EXPECT_EQ(PathsByDigest(proven).size(), kRecords);
+  EXPECT_LE(AttemptsOn(proven, LineFeeds::kByDigest), kRecords * 93U);
+  // Once in vain, then not any more.
+  EXPECT_LE(AttemptsOn(unproven, LineFeeds::kByDigest), AttemptsOn(unproven) + 93U);
 }
 
 TEST(AsciiList, NulInsideANameIsRefused) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "limequat/base/check.h"
 #include "limequat/ima/template_data.h"
@@ -117,7 +118,41 @@ Result<std::optional<Prefix>> FindQuotedPrefix(ByteView list, Format format, Rep
     if (!*entry) return std::optional<Prefix>();
     replay.Extend(**entry);
   }
-  return std::optional<Prefix>(Prefix{.entries = reader.index(), .bytes = reader.offset()});
+  return std::optional<Prefix>(
+      Prefix{.entries = reader.index(), .bytes = reader.offset(), .kind = replay.kind()});
+}
+
+std::optional<Prefix> FindQuotedPrefixByDigests(ByteView list, Format format,
+                                                std::span<const Replay> starts,
+                                                const Digest& quoted) {
+  if (format != Format::kAscii) return std::nullopt;
+  ListReader reader(list, format, LineFeeds::kByDigest);
+  std::vector<Replay> replays(starts.begin(), starts.end());
+  while (true) {
+    const auto there = std::ranges::find(replays, quoted, &Replay::pcr);
+    if (there != replays.end()) {
+      return Prefix{.entries = reader.index(),
+                    .bytes = reader.offset(),
+                    .kind = there->kind(),
+                    .line_feeds = LineFeeds::kByDigest};
+    }
+    const Result<std::optional<Entry>> entry = reader.Next();
+    if (!entry || !*entry) return std::nullopt;
+    for (Replay& replay : replays) replay.Extend(**entry);
+  }
+}
+
+Result<std::optional<Prefix>> FindQuotedPrefixEitherWay(ByteView list, Format format,
+                                                        std::span<const Replay> starts,
+                                                        const Digest& quoted) {
+  Result<std::optional<Prefix>> found = std::optional<Prefix>();
+  for (const Replay& start : starts) {
+    found = FindQuotedPrefix(list, format, start, quoted);
+    if (found && *found) return found;
+  }
+  auto by_digests = FindQuotedPrefixByDigests(list, format, starts, quoted);
+  if (by_digests) return by_digests;
+  return found;
 }
 
 }  // namespace limequat::ima

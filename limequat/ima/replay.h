@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "limequat/base/bytes.h"
@@ -72,11 +73,31 @@ class Replay {
 // broken. nullopt if none does. Parse errors behind the match are ignored (nothing
 // unquoted may have an effect, attack A06), before it they are returned. Memory: that
 // of a ListReader, whatever the list's size.
+//
+// Lines of the ASCII form are taken as they look. To read the entries again, give a ListReader
+// the whole list, not this part of it, and stop at `bytes`: what is behind a line decides whether
+// it is joined.
 struct Prefix {
   std::uint64_t entries = 0;  // from the list's beginning
   std::size_t bytes = 0;      // offset behind the last of them
+  TemplateDigests kind = TemplateDigests::kNative;
+  LineFeeds line_feeds = LineFeeds::kAsTheyLook;
 };
 Result<std::optional<Prefix>> FindQuotedPrefix(ByteView list, Format format, Replay start,
                                                const crypto::Digest& quoted);
+
+// The same with LineFeeds::kByDigest, from any of `starts`, which have the same number of
+// entries: for ASCII lists that do not lead there as they look, because a name in them looks
+// like a record. The list is read once, with a hash for each entry more than FindQuotedPrefix
+// from each start costs. Of the binary form, and of a list that cannot be read: nullopt.
+std::optional<Prefix> FindQuotedPrefixByDigests(ByteView list, Format format,
+                                                std::span<const Replay> starts,
+                                                const crypto::Digest& quoted);
+
+// FindQuotedPrefix from one start after the other, then by digests. The error is that of
+// FindQuotedPrefix. A list that leads nowhere costs about twice what the former cost.
+Result<std::optional<Prefix>> FindQuotedPrefixEitherWay(ByteView list, Format format,
+                                                        std::span<const Replay> starts,
+                                                        const crypto::Digest& quoted);
 
 }  // namespace limequat::ima

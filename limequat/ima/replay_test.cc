@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -299,6 +300,73 @@ TEST(FindQuotedPrefix, Attack_A08_OneKindForAllEntries) {
     ASSERT_TRUE(found);
     EXPECT_FALSE(*found);
   }
+}
+
+// Replays entries of these names, whatever they look like in a list.
+Digest PcrOfNames(const std::vector<std::string>& names,
+                  TemplateDigests kind = TemplateDigests::kNative) {
+  Replay replay(HashAlgorithm::kSha256, kind);
+  for (const std::string& name : names) {
+    const std::string line = GoodLine(name);
+    ListReader reader(AsBytes(line), Format::kAscii, LineFeeds::kByDigest);
+    const auto next = reader.Next();
+    EXPECT_TRUE(next && *next && reader.offset() == line.size());
+    if (next && *next) replay.Extend(**next);
+  }
+  return replay.pcr();
+}
+
+const std::array kStarts = {Replay(HashAlgorithm::kSha256, TemplateDigests::kNative),
+                            Replay(HashAlgorithm::kSha256, TemplateDigests::kZeroPadded)};
+
+TEST(FindQuotedPrefix, Attack_A06_ANameLikeARecordIsFoundByDigests) {
+  const std::string name = "/a\n" + GoodLine("/fake") + "x";
+  const std::string quoted = GoodLine("/x") + GoodLine(name);
+  for (const std::string& behind : {std::string(), GoodLine("/y"), std::string("10 cut off")}) {
+    const std::string list = quoted + behind;
+    for (const Replay& start : kStarts) {
+      const Digest pcr = PcrOfNames({"/x", name}, start.kind());
+      const auto plain = Find(list, pcr, start);
+      EXPECT_FALSE(plain && *plain);
+      const auto found = FindQuotedPrefixEitherWay(AsBytes(list), Format::kAscii, kStarts, pcr);
+      ASSERT_TRUE(found && *found);
+      EXPECT_EQ((*found)->entries, 2U);
+      EXPECT_EQ((*found)->bytes, quoted.size());
+      EXPECT_EQ((*found)->kind, start.kind());
+      EXPECT_EQ((*found)->line_feeds, LineFeeds::kByDigest);
+    }
+  }
+}
+
+TEST(FindQuotedPrefix, AsItLooksComesFirst) {
+  const std::string list = GoodLine("/x") + GoodLine("/y");
+  for (const Replay& start : kStarts) {
+    const auto found =
+        FindQuotedPrefixEitherWay(AsBytes(list), Format::kAscii, kStarts,
+                                  PcrOf(GoodLine("/x"), HashAlgorithm::kSha256, start.kind()));
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->entries, 1U);
+    EXPECT_EQ((*found)->kind, start.kind());
+    EXPECT_EQ((*found)->line_feeds, LineFeeds::kAsTheyLook);
+  }
+}
+
+TEST(FindQuotedPrefix, NothingLeadsThereEitherWay) {
+  const Digest nowhere = crypto::Hash(HashAlgorithm::kSha256, ToBytes("nowhere"));
+  const std::string list = GoodLine("/x") + GoodLine("/a\n" + GoodLine("/fake"));
+  const auto found = FindQuotedPrefixEitherWay(AsBytes(list), Format::kAscii, kStarts, nowhere);
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(*found);
+  const std::string broken = list + "nonsense\n";
+  const auto error = FindQuotedPrefixEitherWay(AsBytes(broken), Format::kAscii, kStarts, nowhere);
+  ASSERT_FALSE(error);
+  EXPECT_EQ(error.error().id, "ima.ascii.pcr");
+}
+
+// A binary list has no lines.
+TEST(FindQuotedPrefix, ByDigestsIsForTheAsciiForm) {
+  EXPECT_FALSE(FindQuotedPrefixByDigests({}, Format::kBinary, kStarts, kStarts[0].pcr()));
+  EXPECT_TRUE(FindQuotedPrefixByDigests({}, Format::kAscii, kStarts, kStarts[0].pcr()));
 }
 
 TEST(FindQuotedPrefix, Attack_A08_AnotherBankNeverMatches) {

@@ -27,20 +27,21 @@ constexpr std::size_t kMaxName = 4095;  // as long as kernels have them
 constexpr std::size_t kShownName = 256;
 
 // The part of the list that the quoted PCR covers.
-Result<ByteView> QuotedPart(ByteView list, ima::Format format, const crypto::Digest& pcr) {
-  Result<std::optional<ima::Prefix>> found = std::optional<ima::Prefix>();
-  for (const auto kind : {ima::TemplateDigests::kNative, ima::TemplateDigests::kZeroPadded}) {
-    auto prefix = ima::FindQuotedPrefix(list, format, ima::Replay(pcr.algorithm(), kind), pcr);
-    if (prefix && *prefix) {
-      if ((*prefix)->entries > 0) return list.first((*prefix)->bytes);
-      return Untrusted("policy.learn.replay",
-                       fmt::format("PCR {} is {}: nothing was measured", tpm::kImaPcr, pcr.hex()));
-    }
-    if (!prefix && found) found = std::move(prefix);
+Result<ima::Prefix> QuotedPart(ByteView list, ima::Format format, const crypto::Digest& pcr) {
+  using ima::TemplateDigests;
+  const std::array starts = {ima::Replay(pcr.algorithm(), TemplateDigests::kNative),
+                             ima::Replay(pcr.algorithm(), TemplateDigests::kZeroPadded)};
+  LQ_ASSIGN_OR_RETURN(const std::optional<ima::Prefix> found,
+                      ima::FindQuotedPrefixEitherWay(list, format, starts, pcr));
+  if (!found) {
+    return Untrusted("policy.learn.replay", fmt::format("no part of the list leads to PCR {} = {}",
+                                                        tpm::kImaPcr, pcr.hex()));
   }
-  if (!found) return found.error();
-  return Untrusted("policy.learn.replay", fmt::format("no part of the list leads to PCR {} = {}",
-                                                      tpm::kImaPcr, pcr.hex()));
+  if (found->entries == 0) {
+    return Untrusted("policy.learn.replay",
+                     fmt::format("PCR {} is {}: nothing was measured", tpm::kImaPcr, pcr.hex()));
+  }
+  return *found;
 }
 
 class Collector {
@@ -147,15 +148,15 @@ class Collector {
 
 Status AddListDigests(ByteView list, ima::Format format, const ListDigestsOptions& options,
                       ListDigests& out) {
-  ByteView counted = list;
+  ima::Prefix counted{.bytes = list.size()};
   if (options.pcr) {
     LQ_ASSIGN_OR_RETURN(counted, QuotedPart(list, format, *options.pcr));
   }
   ListDigests all = out;
-  all.unquoted_bytes += list.size() - counted.size();
+  all.unquoted_bytes += list.size() - counted.bytes;
   Collector collector(options, all);
-  ima::ListReader reader(counted, format);
-  while (true) {
+  ima::ListReader reader(list, format, counted.line_feeds);
+  while (reader.offset() < counted.bytes) {
     LQ_ASSIGN_OR_RETURN(const std::optional<ima::Entry> entry, reader.Next());
     if (!entry) break;
     LQ_RETURN_IF_ERROR(collector.Take(*entry));

@@ -10,6 +10,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/crypto/key.h"
 #include "limequat/ima/replay.h"
+#include "limequat/ima/testing/write_list.h"
 
 namespace limequat::policy {
 namespace {
@@ -129,6 +130,32 @@ TEST(AddListDigests, Attack_A06_ATamperedListLeadsNowhere) {
   EXPECT_EQ(ErrorOf(ListOf({{.path = "/bin/a", .content = "bad"}}), {.pcr = pcr}),
             "policy.learn.replay");
   EXPECT_EQ(ErrorOf(ListOf({}), {.pcr = pcr}), "policy.learn.replay");
+}
+
+// The ASCII form of a list.
+std::string AsciiOf(const Bytes& list) {
+  std::string text;
+  ima::ListReader reader(list, ima::Format::kBinary);
+  for (auto entry = reader.Next(); entry && *entry; entry = reader.Next()) {
+    text += ima::testing::AsciiForm(**entry);
+  }
+  return text;
+}
+
+TEST(AddListDigests, Attack_ANameThatLooksLikeARecordIsNone) {
+  const std::string fake = AsciiOf(BytesOf({.path = "/bin/fake"}));
+  const Bytes quoted = ListOf({{.path = "/odd\n" + fake}, {.path = "/bin/b"}});
+  const std::string text = AsciiOf(quoted) + fake;
+  for (const auto kind : {ima::TemplateDigests::kNative, ima::TemplateDigests::kZeroPadded}) {
+    ListDigests out;
+    ASSERT_TRUE(
+        AddListDigests(AsBytes(text), ima::Format::kAscii, {.pcr = PcrOf(quoted, kind)}, out));
+    EXPECT_EQ(out.found.digests.size(), 1U);
+    EXPECT_TRUE(out.found.digests.contains("/bin/b"));
+    EXPECT_EQ(out.left_out.size(), 1U);
+    EXPECT_EQ(out.entries, 3U);
+    EXPECT_EQ(out.unquoted_bytes, fake.size());
+  }
 }
 
 TEST(AddListDigests, Attack_A02_AnEmptyPcrAttestsNothing) {
