@@ -144,7 +144,7 @@ TEST(RuntimePolicy, PathsMayHoldBytesThatAreNoText) {
 
 TEST(RuntimePolicy, NothingElseMayHoldBytesThatAreNoText) {
   const json::Object bytes{{"\xff", json::Array{kOne}}};
-  for (const json::Value& policy :
+  for (const json::Object& policy :
        {With("keyrings", bytes), With("ima-buf", bytes), With("excludes", json::Array{"/\xff"}),
         With("verification-keys", "\xff"),
         With("digests", json::Object{{"/a", json::Array{"\xff"}}}), With("a\xff", 1),
