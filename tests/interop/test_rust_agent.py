@@ -5,7 +5,8 @@ from rust_agent import RustAgent
 
 
 class RustAgentUnderLimequat(
-        scenario.LimequatSite, scenario.WatchedPolling, scenario.RestartedAgent, scenario.AgentScenario):
+        scenario.LimequatSite, scenario.WatchedPolling, scenario.RestartedAgent, scenario.MeasuredBoot,
+        scenario.AgentScenario):
     programs = ("limequat-registrar", "limequat-verifier")
 
     @classmethod
