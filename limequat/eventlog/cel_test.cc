@@ -176,7 +176,7 @@ TEST(CelReader, OneArray) {
 
 TEST(CelReader, WhatIsNoArray) {
   const std::string a = Element("{}");
-  for (const std::string& log : {"[,]", "[1]", "[[]]", "[null]"}) {
+  for (const char* const log : {"[,]", "[1]", "[[]]", "[null]"}) {
     EXPECT_EQ(AllOf(log), "eventlog.cel.record") << log;
   }
   for (const std::string& log : std::initializer_list<std::string>{
