@@ -1,13 +1,17 @@
 // json::Parse: what is accepted is written in a form that is read as the same value, and the
 // reading of escaped bytes takes what is taken without, and writes what it can read.
 
+#include <cstddef>
+#include <cstdint>
+
 #include "limequat/base/bytes.h"
 #include "limequat/base/check.h"
 #include "limequat/json/escaped_bytes.h"
 #include "limequat/json/value.h"
 
+namespace limequat {
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace limequat;
   const std::string_view text = AsText(ByteView(data, size));
   const Result<json::Value> value = json::Parse(text);
   if (const Result<json::Value> bytes = json::ParseWithEscapedBytes(text)) {
@@ -24,3 +28,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   LQ_CHECK(pretty && *pretty == *value);
   return 0;
 }
+
+}  // namespace limequat
