@@ -38,23 +38,24 @@ constexpr std::size_t kSha1Size = 20;
 // A stated digest without the zero bytes behind a SHA-1 hash. One of another algorithm that
 // ends with twelve of them is not taken for what it is: nobody can make one.
 ByteView WithoutPadding(ByteView stated) {
-  if (stated.size() <= kSha1Size || !IsAllZero(stated.subspan(kSha1Size))) return stated;
-  return stated.first(kSha1Size);
+  const ByteView rest = stated.subspan(std::min(stated.size(), kSha1Size));
+  return IsAllZero(rest) ? stated.first(stated.size() - rest.size()) : stated;
 }
 
 // The algorithm in which `stated` is the hash of `data`; nullopt if there is none.
 std::optional<HashAlgorithm> HashOf(ByteView data, ByteView stated) {
   for (const HashAlgorithm hash : kHashesOfBanks) {
-    if (crypto::DigestSize(hash) != stated.size() || !crypto::IsAvailable(hash)) continue;
-    if (Equal(crypto::Hash(hash, data).bytes(), stated)) return hash;
+    if (crypto::DigestSize(hash) != stated.size()) continue;
+    if (crypto::IsAvailable(hash) && Equal(crypto::Hash(hash, data).bytes(), stated)) return hash;
   }
   return std::nullopt;
 }
 
 std::optional<HashAlgorithm> Sha1OrSha2OfSize(std::size_t size) {
-  const auto* const found = std::ranges::find(kHashesOfBanks, size, crypto::DigestSize);
-  if (found == kHashesOfBanks.end()) return std::nullopt;
-  return *found;
+  for (const HashAlgorithm hash : kHashesOfBanks) {
+    if (crypto::DigestSize(hash) == size) return hash;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
