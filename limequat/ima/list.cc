@@ -29,6 +29,7 @@ Status ListReader::FindTemplate(std::string_view name, Entry& entry) {
 }
 
 Result<std::optional<Entry>> ListReader::Next() {
+  const std::size_t before = offset_;
   if (format_ == Format::kAscii) {
     while (offset_ < list_.size() && list_[offset_] == '\n') ++offset_;
   }
@@ -39,8 +40,8 @@ Result<std::optional<Entry>> ListReader::Next() {
   entry.index = first_ + index_;
   Result<std::size_t> size = format_ == Format::kAscii ? ReadAscii(entry) : ReadBinary(entry);
   if (!size) {
-    return std::move(size).error().In(
-        fmt::format("IMA record {} at offset {}", entry.index, offset_));
+    const std::size_t at = std::exchange(offset_, before);  // an error consumes nothing
+    return std::move(size).error().In(fmt::format("IMA record {} at offset {}", entry.index, at));
   }
   entry.violation = IsAllZero(entry.template_digest);
   offset_ += *size;

@@ -371,6 +371,19 @@ TEST(AsciiList, EmptyLinesBetweenRecordsAreSkipped) {
   EXPECT_THAT(Paths(a + " \n" + b), ElementsAre("/a", "ima.ascii.pcr"));
 }
 
+TEST(AsciiList, AnErrorBehindEmptyLinesConsumesNothing) {
+  const std::string a = NgLine("/a");
+  const std::string text = a + "\n\nno record\n";
+  ListReader reader(AsBytes(text), Format::kAscii);
+  ASSERT_TRUE(reader.Next());
+  for (int time = 0; time < 2; ++time) {
+    const auto next = reader.Next();
+    ASSERT_FALSE(next);
+    EXPECT_EQ(reader.offset(), a.size());
+    EXPECT_THAT(next.error().message, HasSubstr(std::to_string(a.size() + 2)));
+  }
+}
+
 // What begins like a record is one, whatever the line before states: such a list leads
 // nowhere, and its binary form is to be used.
 TEST(AsciiList, Attack_ARecordInsideANameIsNotJoined) {
