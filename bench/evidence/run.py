@@ -1,7 +1,7 @@
 """What reading and replaying evidence costs, against bare hash calls and against Keylime's own functions.
 
-All figures are seconds of CPU (user and system), of the fastest of some rounds that take turns. Keylime's functions
-run in the virtual environment of tests/interop, without its servers.
+All figures but those of `create` are seconds of CPU (user and system), of the fastest of some rounds that take turns.
+Keylime's functions run in the virtual environment of tests/interop, without its servers.
 """
 
 import argparse
@@ -10,12 +10,15 @@ import os
 import platform
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+MIB = 1 << 20
 HERE = Path(__file__).resolve().parent
 BINARIES = ROOT / "build" / "release"
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
@@ -125,6 +128,60 @@ def bench_eventlog(options, folder):
             "many_copies": bench_eventlog_of(options, folder, options.copies, options.rounds, 1)}
 
 
+def make_tree(folder, mib):
+    """Programs of three sizes, `mib` MiB in all.  Hashes do not care what is in them; no two begin alike."""
+    noise = os.urandom(2 * MIB)
+    sizes = (16 * 1024, 240 * 1024, 3 * MIB)   # 3.25 MiB together
+    left, number = mib * MIB, 0
+    while left > 0:
+        size = min(left, sizes[number % len(sizes)])
+        path = folder / "usr" / "lib" / f"{number // 256:04}" / f"program-{number:06}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        start = number * 4099 % MIB
+        with path.open("wb") as file:
+            for offset in range(0, size, MIB):
+                file.write(noise[start:start + min(MIB, size - offset)])
+        path.chmod(0o755)
+        left -= size
+        number += 1
+    return number
+
+
+def wall_of(*command, **options):
+    begin = time.monotonic()
+    output(*command, **options)
+    return time.monotonic() - begin
+
+
+def hash_bandwidth(threads):
+    """Bytes in a second that OpenSSL hashes with SHA-256 from memory, in `threads` processes."""
+    said = output("openssl", "speed", "-mr", "-seconds", 3, "-bytes", MIB, "-multi", threads, "-evp", "sha256", stderr=subprocess.DEVNULL)
+    return float(re.findall(r"^\+F:\d+:[^:]*:([0-9.]+)", said, re.MULTILINE)[-1])
+
+
+def bench_create(options, folder):
+    """By the clock, not by CPU: threads are what it is about."""
+    tree = Path(options.folder or folder) / "limequat-bench-tree"
+    tree.mkdir()
+    try:
+        files, threads = make_tree(tree, options.mib), os.cpu_count()
+        commands = {
+            "policy_create": [BINARIES / "apps" / "limequat", "policy", "create", "runtime", "--root", tree, "--output", folder / "made.json"],
+            "sha256sum": ["sh", "-c", f"find '{tree}' -type f -print0 | xargs -0 -n 64 -P {threads} sha256sum > '{folder}/sums'"]}
+        wall_of(*commands["sha256sum"])   # from the disk to memory, as far as it fits
+        seconds = {name: float("inf") for name in commands}
+        for _ in range(options.rounds):
+            seconds = {name: min(seconds[name], wall_of(*command)) for name, command in commands.items()}
+        speeds = {name: options.mib * MIB / took for name, took in seconds.items()}
+        bandwidth = hash_bandwidth(threads)
+        return {"machine": machine(), "threads": threads, "files": files, "mib": options.mib,
+                **{name: {"seconds": round(took, 2), "mb_per_second": round(speeds[name] / 1e6)} for name, took in seconds.items()},
+                "hash_bandwidth": {"mb_per_second": round(bandwidth / 1e6), "share_of_policy_create": round(speeds["policy_create"] / bandwidth, 2)},
+                "ratio_of_sha256sum_to_policy_create": round(seconds["sha256sum"] / seconds["policy_create"], 2)}
+    finally:
+        shutil.rmtree(tree)
+
+
 def show(result, indent=""):
     for name, value in result.items():
         if isinstance(value, dict) and any(isinstance(member, dict) for member in value.values()):
@@ -142,7 +199,8 @@ def main():
     about = {name: {"help": text, "description": f"{text}. {__doc__}"} for name, text in (
         ("ima", "A list of files: parse, replay with both template digests, look up in a policy"),
         ("policy", "A large runtime policy: load, hold, look up, appraise a list by it"),
-        ("eventlog", "A boot log: parse and replay in all its banks"))}
+        ("eventlog", "A boot log: parse and replay in all its banks"),
+        ("create", "A folder of programs: a policy made of it, beside sha256sum and what the processor hashes"))}
     ima = subparsers.add_parser("ima", **about["ima"])
     ima.add_argument("--entries", type=int, default=100_000)
     policy = subparsers.add_parser("policy", **about["policy"])
@@ -151,14 +209,18 @@ def main():
     eventlog = subparsers.add_parser("eventlog", **about["eventlog"])
     eventlog.add_argument("--log", type=Path, default=ROOT / "data" / "eventlog" / "vm__fw-shim-sb-61.bin")
     eventlog.add_argument("--copies", type=int, default=100, help="of its records in a second, long log, where no start of a process counts")
+    create = subparsers.add_parser("create", **about["create"])
+    create.add_argument("--mib", type=int, default=1024, help="of the programs together (default: %(default)s)")
+    create.add_argument("--folder", type=Path, help="where they are made, and removed again; default: a temporary folder")
+    for each, rounds in ((ima, 15), (policy, 15), (eventlog, 15), (create, 3)):
+        each.add_argument("--rounds", type=int, default=rounds, help="of which the fastest counts (default: %(default)s)")
+        each.add_argument("-o", "--output", choices=("text", "json"), default="text")
     for each in (ima, policy, eventlog):
-        each.add_argument("--rounds", type=int, default=15, help="of which the fastest counts (default: %(default)s)")
         each.add_argument("--keylime-rounds", type=int, default=15, help="the same for Keylime's functions (default: %(default)s)")
         each.add_argument("--no-keylime", action="store_true")
-        each.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="limequat-bench-") as scratch:
-        result = {"ima": bench_ima, "policy": bench_policy, "eventlog": bench_eventlog}[options.what](options, Path(scratch))
+        result = {"ima": bench_ima, "policy": bench_policy, "eventlog": bench_eventlog, "create": bench_create}[options.what](options, Path(scratch))
     if options.output == "json":
         print(json.dumps(result))
     else:
