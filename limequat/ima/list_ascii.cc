@@ -316,8 +316,6 @@ Result<std::size_t> ListReader::ReadAscii(Entry& entry) {
   if (end == std::string_view::npos) return ReadUnended(text, entry);
   if (end > kMaxLine) return Malformed("ima.ascii.length", fmt::format("a line of {} bytes", end));
   const std::string_view line = text.substr(0, end);
-  Entry empty;
-  empty.index = entry.index;
   const bool read = ReadLine(line, entry).has_value();
   const bool is_told = line_feeds_ == LineFeeds::kAsTheyLook || is_given_up_ ||
                        (read && IsAllZero(entry.template_digest));
@@ -328,7 +326,9 @@ Result<std::size_t> ListReader::ReadAscii(Entry& entry) {
     if (joined) return *joined;
     is_given_up_ = true;
   }
-  entry = empty;
+  Entry once_more;
+  once_more.index = entry.index;
+  entry = once_more;
   LQ_RETURN_IF_ERROR(ReadLine(line, entry));
   return end + 1;
 }
