@@ -283,8 +283,6 @@ Status ListReader::ReadLine(std::string_view line, Entry& entry) {
 // record begins, or to the end of the list. nullopt if nothing shows how far.
 std::optional<std::size_t> ListReader::Rejoin(std::string_view text, std::size_t end,
                                               Entry& entry) {
-  Entry empty;
-  empty.index = entry.index;
   // At a line feed of the name.
   for (std::size_t inner = end; inner < text.size() && inner - end < kMaxName;) {
     const std::size_t joined = std::min(text.find('\n', inner + 1), text.size());
@@ -294,7 +292,7 @@ std::optional<std::size_t> ListReader::Rejoin(std::string_view text, std::size_t
     const bool is_followed = size > joined && BeginsRecord(rest);
     // A last line without its line feed may be a record that was cut short.
     if (is_followed || !rest.contains('\n')) {
-      entry = empty;
+      entry = Entry{.index = entry.index};
       const bool read = ReadLine(text.substr(0, joined), entry).has_value();
       const bool is_violation = is_followed && IsAllZero(entry.template_digest);
       if (read && (is_violation || IsProven(entry))) return size;
@@ -326,9 +324,7 @@ Result<std::size_t> ListReader::ReadAscii(Entry& entry) {
     if (joined) return *joined;
     is_given_up_ = true;
   }
-  Entry once_more;
-  once_more.index = entry.index;
-  entry = once_more;
+  entry = Entry{.index = entry.index};
   LQ_RETURN_IF_ERROR(ReadLine(line, entry));
   return end + 1;
 }

@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kStrong = {"sha224", "sha256", "sha384", "sha512"};
 constexpr std::string_view kWeak = "sha1";
-constexpr std::size_t kMaxName = 4095;  // as long as kernels have them
 constexpr std::size_t kShownName = 256;
 
 // The part of the list that the quoted PCR covers.
@@ -124,7 +123,7 @@ class Collector {
     if (entry.digest_algorithm != kWeak && !std::ranges::count(kStrong, entry.digest_algorithm)) {
       return "no policy lists digests of this algorithm";
     }
-    if (entry.path.size() > kMaxName || EscapeForDisplay(entry.path) != entry.path ||
+    if (entry.path.size() > ima::kMaxName || EscapeForDisplay(entry.path) != entry.path ||
         entry.path.find(' ') != std::string_view::npos) {
       return "the name has characters that do not show as they are, or blanks";
     }

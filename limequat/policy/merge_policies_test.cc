@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,6 +106,12 @@ TEST(MergePolicies, IsIdempotent) {
   }
 }
 
+std::vector<std::shared_ptr<const RuntimePolicy>> Parsed(std::span<const std::string> texts) {
+  std::vector<std::shared_ptr<const RuntimePolicy>> policies;
+  for (const std::string& text : texts) policies.push_back(*RuntimePolicy::Parse(text));
+  return policies;
+}
+
 // No order or combination of policies makes an unlisted digest good.
 TEST(MergePolicies, ListsWhatOneOfThemListsAndNothingElse) {
   PolicyMaker maker;
@@ -113,8 +120,7 @@ TEST(MergePolicies, ListsWhatOneOfThemListsAndNothingElse) {
     const auto merged = RuntimePolicy::Parse(Merged({texts[0], texts[1], texts[2]}));
     ASSERT_TRUE(merged);
     bool rules = false;
-    std::vector<std::shared_ptr<const RuntimePolicy>> parts;
-    for (const std::string& text : texts) parts.push_back(*RuntimePolicy::Parse(text));
+    const auto parts = Parsed(texts);
     for (const auto& part : parts) rules = rules || part->device_mapper() != nullptr;
     EXPECT_EQ((*merged)->device_mapper() != nullptr, rules);
     for (const char name : std::string_view("abcde")) {
@@ -140,10 +146,11 @@ TEST(MergePolicies, ExcludesWhatOneOfThemExcludesAndNothingElse) {
     const std::array texts = {maker.Make(), maker.Make(), maker.Make()};
     const auto merged = RuntimePolicy::Parse(Merged({texts[0], texts[1], texts[2]}));
     ASSERT_TRUE(merged);
+    const auto parts = Parsed(texts);
     for (const std::string_view path :
          {"/tmp/x", "/tmp", "/var/log/x", "/run", "/home/a/x", "/home/a/b", "/usr/bin/a", "/b"}) {
-      const bool excluded = std::ranges::any_of(texts, [&](const std::string& text) {
-        return (*RuntimePolicy::Parse(text))->Excludes(path) == Exclusion::kExcluded;
+      const bool excluded = std::ranges::any_of(parts, [&](const auto& part) {
+        return part->Excludes(path) == Exclusion::kExcluded;
       });
       ASSERT_EQ((*merged)->Excludes(path) == Exclusion::kExcluded, excluded) << path;
     }

@@ -152,6 +152,12 @@ TEST(PolicySetProperty, AnotherLayerNeverLoosensWhatOneLists) {
   EXPECT_GT(compared, kRounds);
 }
 
+// Layers, and what they say together at one moment.
+struct Moment {
+  const std::vector<PolicyLayer>& layers;
+  const PolicyAt& at;
+};
+
 // Whether layers list `digest` for `name`: no longer, and still.
 struct Listed {
   bool once = false;
@@ -159,40 +165,49 @@ struct Listed {
 };
 using LookOf = PathAnswer (RuntimePolicy::*)(std::string_view, ByteView) const;
 
-Listed ListedBy(const std::vector<PolicyLayer>& layers, LookOf look, std::string_view name,
-                ByteView digest, Time now, Time verified) {
+Listed ListedBy(const Moment& moment, LookOf look, std::string_view name, ByteView digest) {
   Listed listed;
-  for (const PolicyLayer& layer : layers) {
+  for (const PolicyLayer& layer : moment.layers) {
     const RuntimePolicy& policy = *layer.policy;
     const PolicyWindow& window = policy.window();
     if (policy.says_nothing() || (policy.*look)(name, digest) != PathAnswer::kListed) continue;
-    if (window.effective_from && now < *window.effective_from) continue;
-    const bool past = window.retire_after && verified > *window.retire_after;
+    if (window.effective_from && moment.at.now() < *window.effective_from) continue;
+    const bool past =
+        window.retire_after && moment.at.first_verified() > *window.retire_after;
     (past ? listed.once : listed.still) = true;
   }
   return listed;
 }
 
-TEST(PolicySetProperty, ARetiredDigestNeverPassesAfterItsTime) {
-  Maker make;
-  int retired = 0;
+// Asks of layers made at random, at moments made at random at which they say something.
+template <class Ask>
+void AtRandomMoments(Maker& make, const Ask& ask) {
   for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(round);
     const auto layers = make.Layers();
     const auto set = Composed(layers);
     const std::size_t verified = make.Below(kHours);
     const std::size_t now = verified + make.Below(kHours - verified);
     const PolicyAt at(*set, At(now), At(verified));
-    if (at.says_nothing()) continue;
+    if (!at.says_nothing()) ask(Moment{.layers = layers, .at = at});
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+}
+
+TEST(PolicySetProperty, ARetiredDigestNeverPassesAfterItsTime) {
+  Maker make;
+  int retired = 0;
+  AtRandomMoments(make, [&](const Moment& moment) {
     for (int file = 0; file < 20; ++file) {
       const std::string path = make.Path();
       const Bytes digest = *HexDecode(make.Digest());
       const Listed listed =
-          ListedBy(layers, &RuntimePolicy::Look, path, digest, At(now), At(verified));
+          ListedBy(moment, &RuntimePolicy::Look, path, digest);
       if (!listed.once || listed.still) continue;
-      ASSERT_FALSE(Good(at, path, digest)) << round << path;
+      ASSERT_FALSE(Good(moment.at, path, digest)) << path;
       ++retired;
     }
-  }
+  });
   EXPECT_GT(retired, 20);
 }
 
@@ -200,23 +215,17 @@ TEST(PolicySetProperty, ARetiredDigestNeverPassesAfterItsTime) {
 TEST(PolicySetProperty, ARetiredKeyIsNotTrustedAfterItsTime) {
   Maker make;
   int retired = 0;
-  for (int round = 0; round < kRounds; ++round) {
-    const auto layers = make.Layers();
-    const auto set = Composed(layers);
-    const std::size_t verified = make.Below(kHours);
-    const std::size_t now = verified + make.Below(kHours - verified);
-    const PolicyAt at(*set, At(now), At(verified));
-    if (at.says_nothing()) continue;
+  AtRandomMoments(make, [&](const Moment& moment) {
     for (int key = 0; key < 20; ++key) {
       const std::string keyring = make.Keyring();
       const Bytes digest = *HexDecode(make.Digest());
       const Listed listed =
-          ListedBy(layers, &RuntimePolicy::LookKey, keyring, digest, At(now), At(verified));
-      const bool trusted = at.LookKey(keyring, digest) == PathAnswer::kListed;
-      ASSERT_EQ(trusted, listed.still) << round << keyring;
+          ListedBy(moment, &RuntimePolicy::LookKey, keyring, digest);
+      const bool trusted = moment.at.LookKey(keyring, digest) == PathAnswer::kListed;
+      ASSERT_EQ(trusted, listed.still) << keyring;
       if (listed.once && !trusted) ++retired;
     }
-  }
+  });
   EXPECT_GT(retired, 20);
 }
 
