@@ -212,6 +212,13 @@ Problem DecodeField(Field field, std::string_view text, Cursor& out) {
   return {};
 }
 
+// For another reading of the same record.
+Entry Unread(std::uint64_t index) {
+  Entry entry;
+  entry.index = index;
+  return entry;
+}
+
 bool IsProven(const Entry& entry) {
   return !IsAllZero(entry.template_digest) && CheckStatedDigest(entry) == StatedDigest::kMatches;
 }
@@ -292,7 +299,7 @@ std::optional<std::size_t> ListReader::Rejoin(std::string_view text, std::size_t
     const bool is_followed = size > joined && BeginsRecord(rest);
     // A last line without its line feed may be a record that was cut short.
     if (is_followed || !rest.contains('\n')) {
-      entry = Entry{.index = entry.index};
+      entry = Unread(entry.index);
       const bool read = ReadLine(text.substr(0, joined), entry).has_value();
       const bool is_violation = is_followed && IsAllZero(entry.template_digest);
       if (read && (is_violation || IsProven(entry))) return size;
@@ -324,7 +331,7 @@ Result<std::size_t> ListReader::ReadAscii(Entry& entry) {
     if (joined) return *joined;
     is_given_up_ = true;
   }
-  entry = Entry{.index = entry.index};
+  entry = Unread(entry.index);
   LQ_RETURN_IF_ERROR(ReadLine(line, entry));
   return end + 1;
 }

@@ -149,9 +149,8 @@ TEST(MergePolicies, ExcludesWhatOneOfThemExcludesAndNothingElse) {
     const auto parts = Parsed(texts);
     for (const std::string_view path :
          {"/tmp/x", "/tmp", "/var/log/x", "/run", "/home/a/x", "/home/a/b", "/usr/bin/a", "/b"}) {
-      const bool excluded = std::ranges::any_of(parts, [&](const auto& part) {
-        return part->Excludes(path) == Exclusion::kExcluded;
-      });
+      const bool excluded = std::ranges::any_of(
+          parts, [&](const auto& part) { return part->Excludes(path) == Exclusion::kExcluded; });
       ASSERT_EQ((*merged)->Excludes(path) == Exclusion::kExcluded, excluded) << path;
     }
   }

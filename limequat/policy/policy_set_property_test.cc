@@ -172,8 +172,7 @@ Listed ListedBy(const Moment& moment, LookOf look, std::string_view name, ByteVi
     const PolicyWindow& window = policy.window();
     if (policy.says_nothing() || (policy.*look)(name, digest) != PathAnswer::kListed) continue;
     if (window.effective_from && moment.at.now() < *window.effective_from) continue;
-    const bool past =
-        window.retire_after && moment.at.first_verified() > *window.retire_after;
+    const bool past = window.retire_after && moment.at.first_verified() > *window.retire_after;
     (past ? listed.once : listed.still) = true;
   }
   return listed;
@@ -201,8 +200,7 @@ TEST(PolicySetProperty, ARetiredDigestNeverPassesAfterItsTime) {
     for (int file = 0; file < 20; ++file) {
       const std::string path = make.Path();
       const Bytes digest = *HexDecode(make.Digest());
-      const Listed listed =
-          ListedBy(moment, &RuntimePolicy::Look, path, digest);
+      const Listed listed = ListedBy(moment, &RuntimePolicy::Look, path, digest);
       if (!listed.once || listed.still) continue;
       ASSERT_FALSE(Good(moment.at, path, digest)) << path;
       ++retired;
@@ -219,8 +217,7 @@ TEST(PolicySetProperty, ARetiredKeyIsNotTrustedAfterItsTime) {
     for (int key = 0; key < 20; ++key) {
       const std::string keyring = make.Keyring();
       const Bytes digest = *HexDecode(make.Digest());
-      const Listed listed =
-          ListedBy(moment, &RuntimePolicy::LookKey, keyring, digest);
+      const Listed listed = ListedBy(moment, &RuntimePolicy::LookKey, keyring, digest);
       const bool trusted = moment.at.LookKey(keyring, digest) == PathAnswer::kListed;
       ASSERT_EQ(trusted, listed.still) << keyring;
       if (listed.once && !trusted) ++retired;
