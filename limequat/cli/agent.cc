@@ -9,7 +9,7 @@
 #include "limequat/cli/connection.h"
 #include "limequat/cli/input.h"
 #include "limequat/cli/machine_view.h"
-#include "limequat/cli/policy_edit.h"
+#include "limequat/cli/policy_input.h"
 #include "limequat/cli/policy_signers.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
@@ -107,8 +107,10 @@ std::optional<std::vector<std::string>> Wanted(const std::vector<std::string>& g
 }  // namespace
 
 Result<Ending> AgentAdd::Run(Console& console) const {
-  if (!policy_file && (policy_key || policy_checksum || !options.policy_name.empty())) {
-    return UsageError("--policy-name, --policy-key and --policy-checksum are about --policy-file");
+  if (!policy_file &&
+      (policy_key || policy_checksum || authorities_file || !options.policy_name.empty())) {
+    return UsageError(
+        "--policy-name, --policy-key, --policy-checksum and --url-ca are about --policy-file");
   }
   const bool has_reference = boot_reference_file || !options.boot_reference_name.empty();
   if (options.boot_policy == policy::BootPolicy::kExample && !has_reference) {
@@ -125,8 +127,9 @@ Result<Ending> AgentAdd::Run(Console& console) const {
     LQ_ASSIGN_OR_RETURN(add.boot_reference, ReadInput(*boot_reference_file, kMaxPolicyInput));
   }
   if (policy_file) {
-    LQ_ASSIGN_OR_RETURN(add.policy_text, ReadInput(*policy_file, kMaxPolicyInput));
-    LQ_RETURN_IF_ERROR(CheckChecksum(*policy_file, *add.policy_text, policy_checksum));
+    LQ_ASSIGN_OR_RETURN(add.policy_text, ReadPolicy({.place = *policy_file,
+                                                     .checksum = policy_checksum,
+                                                     .authorities_file = authorities_file}));
     LQ_RETURN_IF_ERROR(CheckSignature(*add.policy_text, policy_key, add));
   }
   if (tpm_policy) {

@@ -18,9 +18,10 @@ namespace limequat::cli {
 struct AgentAdd {
   std::optional<std::filesystem::path> config;
   std::string id;
-  std::optional<std::string> policy_file;          // the last layer
+  std::optional<std::string> policy_file;          // the last layer; may be a URL
   std::optional<std::string> policy_key;           // public key (PEM) that signed policy_file
   std::optional<crypto::Digest> policy_checksum;   // SHA-256 that policy_file must have
+  std::optional<std::string> authorities_file;     // of the policy's URL
   std::optional<std::string> boot_reference_file;  // instead of options.boot_reference_name
   std::optional<std::string> tpm_policy;           // JSON, or the file that holds it
   tenant::AddOptions options;

@@ -66,7 +66,7 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
   AddValues(app, "--policy", options.policy_names, ParsePolicyName, "NAME",
             "a policy that was pushed; given again: the next layer");
   AddValue(app, "--policy-file", command.policy_file, ParseText, "FILE",
-           "a policy for this machine alone: its last layer");
+           "a policy for this machine alone, its last layer; or its http or https URL");
   AddValue(app, "--policy-name", options.policy_name, ParsePolicyName, "NAME",
            "what --policy-file is called at the verifier; default: ID");
   AddValues(app, "--label", options.labels, ParseLabelName, "NAME",
@@ -85,8 +85,7 @@ void DeclareAgentAdd(CLI::App& agent, CommandLine& line) {
            R"(values that PCRs must have: {"14": ["HEX", ...]})");
   AddValue(app, "--policy-key", command.policy_key, ParseText, "FILE",
            "public key (PEM) that signed --policy-file, which is an envelope then");
-  AddValue(app, "--policy-checksum", command.policy_checksum, ParseSha256, "HEX",
-           "the policy's file must have this SHA-256");
+  AddSource(app, command.policy_checksum, command.authorities_file, "policy-");
   app.add_flag("--approve-current-boot", options.approve_current_boot,
                "its PCRs 0-9 of now become the approved boot baseline");
   app.add_flag("--waive-identity", options.waive_identity,
@@ -263,9 +262,10 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
       "good: what it did not sign is refused from then on. Another key takes over\n"
       "by a file that the present one signed: `policy sign NEXT.pem --name NAME`.");
   AddValue(push.app, "NAME", push.command.name, ParsePolicyName, "", kNameAbout)->required();
-  AddValue(push.app, "FILE", push.command.file, ParseText, "",
-           "runtime policy, or - for standard input")
+  AddValue(push.app, "FILE", push.command.source.place, ParseText, "",
+           "runtime policy, or - for standard input, or an http or https URL with --checksum")
       ->required();
+  AddSource(push.app, push.command.source.checksum, push.command.source.authorities_file);
   constexpr const char* kBootAbout =
       "a reference state or boot reference values, which have names of their own";
   push.app.add_flag("--measured-boot", push.command.measured_boot, kBootAbout);

@@ -106,6 +106,10 @@ inline CLI::App& DeclareGroup(CLI::App& parent, const std::string& name, const s
 // --PREFIXthreshold.
 void AddSigners(CLI::App& app, SignerOptions& signers, const std::string& prefix);
 
+// What goes with a policy that may be at a URL: --PREFIXchecksum and --url-ca.
+void AddSource(CLI::App& app, std::optional<crypto::Digest>& checksum,
+               std::optional<std::string>& authorities_file, const std::string& prefix = "");
+
 // Options that give a quote: --ak, `message`, --signature, --nonce, --pcrs, --allow-sha1.
 void AddQuote(CLI::App& app, QuoteInput& quote, const std::string& message);
 

@@ -1,4 +1,4 @@
-// Commands that make, sign and look at policies: no network, no state.
+// Commands that make, sign and look at policies: no state.
 
 #include "limequat/cli/command_tree_internal.h"
 #include "limequat/cli/policy_create_boot_values.h"
@@ -12,7 +12,6 @@ namespace limequat::cli {
 namespace {
 
 constexpr const char* kOutputAbout = "where the policy goes; default: standard output";
-constexpr const char* kChecksumAbout = "the file must have this SHA-256";
 
 // What is put into a policy.
 void AddLabel(CLI::App& app, policy::PolicyLabel& label) {
@@ -42,16 +41,19 @@ void DeclareLabel(CLI::App& policy, CommandLine& line) {
 void DeclareConvert(CLI::App& policy, CommandLine& line) {
   auto [app, command] = Declare<PolicyConvert>(
       policy, line, "convert", "An allow-list or an old policy as a runtime policy",
-      "  limequat policy convert allowlist.txt --exclude-list exclude.txt --output policy.json\n\n"
+      "  limequat policy convert allowlist.txt --exclude-list exclude.txt --output policy.json\n"
+      "  limequat policy convert https://images.example/web.json --output policy.json \\\n"
+      "    --checksum 3b0c...\n\n"
       "Takes flat lists (digest and path a line), JSON allow-lists (`hashes`) and runtime\n"
       "policies of any version. What cannot be converted is an error, with its line. A\n"
       "reference state says less than boot reference values ask for, and is refused.");
   command.now = Now();
-  AddValue(app, "FILE", command.file, ParseText, "", "the list, or - for standard input")
+  AddValue(app, "FILE", command.source.place, ParseText, "",
+           "the list, or - for standard input, or an http or https URL with --checksum")
       ->required();
   AddValue(app, "--exclude-list", command.exclude_list, ParseText, "FILE",
            "expressions, one a line; # begins a comment");
-  AddValue(app, "--checksum", command.checksum, ParseSha256, "HEX", kChecksumAbout);
+  AddSource(app, command.source.checksum, command.source.authorities_file);
   AddValue(app, "--output", command.output, ParseText, "FILE", kOutputAbout);
 }
 
@@ -169,10 +171,10 @@ void DeclareCheck(CLI::App& policy, CommandLine& line) {
       "several of one name, in their order, releases that do not rise.\n"
       "Exit status: 0 nothing, 1 something, 3 no policy at all (the place is named).");
   AddValues(app, "FILE", command.files, ParseText, "",
-            "runtime policies, or boot references; - for standard input")
+            "runtime policies, or boot references; - for standard input; one may be a URL")
       ->required()
       ->expected(-1);
-  AddValue(app, "--checksum", command.checksum, ParseSha256, "HEX", kChecksumAbout);
+  AddSource(app, command.checksum, command.authorities_file);
   app.add_flag("--all", command.all, "show every finding");
 }
 
@@ -222,6 +224,14 @@ void DeclareSign(CLI::App& policy, CommandLine& line) {
 }
 
 }  // namespace
+
+void AddSource(CLI::App& app, std::optional<crypto::Digest>& checksum,
+               std::optional<std::string>& authorities_file, const std::string& prefix) {
+  AddValue(app, "--" + prefix + "checksum", checksum, ParseSha256, "HEX",
+           "the policy must have this SHA-256; a URL needs it");
+  AddValue(app, "--url-ca", authorities_file, ParseText, "FILE",
+           "certificates that an https URL's server is trusted by; default: the system's");
+}
 
 void AddSigners(CLI::App& app, SignerOptions& signers, const std::string& prefix) {
   AddValues(app, "--" + prefix + "key", signers.keys, ParseText, "FILE",

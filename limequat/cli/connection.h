@@ -11,6 +11,9 @@
 
 namespace limequat::cli {
 
+// What a command needs to be a client: one exchange at a time.
+std::unique_ptr<http::Runtime> StartClientRuntime();
+
 // An operator's connection to the registrar and the verifier, as the configuration
 // file says. Nothing is sent before the first call.
 class Connection {

@@ -105,12 +105,12 @@ Result<Ending> ShowNames(Console& console, const std::vector<wire::PolicyView>& 
 
 Result<Ending> PolicyPush::Run(Console& console) const {
   if (key && measured_boot) return UsageError("--key is for runtime policies");
-  LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, key.value_or("")}));
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({source.place, key.value_or("")}));
   std::string pinned;
   if (key) {
     LQ_ASSIGN_OR_RETURN(pinned, ReadInput(*key, kMaxSmallInput));
   }
-  LQ_ASSIGN_OR_RETURN(std::string body, ReadInput(file, kMaxPolicyInput));
+  LQ_ASSIGN_OR_RETURN(std::string body, ReadPolicy(source));
   LQ_ASSIGN_OR_RETURN(Connection connection, Connection::Open(config));
   if (key) {
     // First: a push that fails leaves a name that asks for more, never for less.

@@ -7,6 +7,7 @@
 
 #include "limequat/base/result.h"
 #include "limequat/cli/console.h"
+#include "limequat/cli/policy_input.h"
 
 namespace limequat::cli {
 
@@ -16,7 +17,7 @@ namespace limequat::cli {
 struct PolicyPush {
   std::optional<std::filesystem::path> config;
   std::string name;
-  std::string file;
+  PolicySource source;
   bool measured_boot = false;  // a reference state
   // File of a public key (PEM) that every policy of this name must be signed with, from
   // before this push on and for good; or of its envelope, signed with the key of before.

@@ -11,8 +11,8 @@
 #include "limequat/appraise/appraisal.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
-#include "limequat/cli/input.h"
 #include "limequat/cli/policy_edit.h"
+#include "limequat/cli/policy_input.h"
 #include "limequat/cli/text.h"
 #include "limequat/cli/usage.h"
 #include "limequat/cli/verdict.h"
@@ -128,10 +128,8 @@ struct Opened {
 };
 
 // The policy itself, out of its envelope if it is in one: to look at.
-Result<Opened> ReadPolicyText(const std::string& file,
-                              const std::optional<crypto::Digest>& checksum) {
-  LQ_ASSIGN_OR_RETURN(std::string text, ReadInput(file, kMaxPolicyInput));
-  LQ_RETURN_IF_ERROR(CheckChecksum(file, text, checksum));
+Result<Opened> ReadPolicyText(const PolicySource& source) {
+  LQ_ASSIGN_OR_RETURN(std::string text, ReadPolicy(source));
   if (const auto envelope = policy::UnverifiedEnvelope::Parse(text)) {
     return Opened{.text = std::string(envelope->unverified_payload()), .is_signed = true};
   }
@@ -184,7 +182,9 @@ Result<Findings> CheckLayers(const std::vector<std::string>& files,
 Result<VerdictDocument> Evaluate(const PolicyCheck& asked) {
   std::vector<Opened> opened;
   for (const std::string& file : asked.files) {
-    LQ_ASSIGN_OR_RETURN(Opened one, ReadPolicyText(file, asked.checksum));
+    LQ_ASSIGN_OR_RETURN(Opened one, ReadPolicyText({.place = file,
+                                                    .checksum = asked.checksum,
+                                                    .authorities_file = asked.authorities_file}));
     opened.push_back(std::move(one));
   }
   std::vector<std::string_view> texts;
@@ -221,8 +221,8 @@ std::string ForPeople(const policy::BootDiff& diff) {
 
 Result<Ending> PolicyDiffer::Run(Console& console) const {
   LQ_RETURN_IF_ERROR(CheckOneStandardInput({first, second}));
-  LQ_ASSIGN_OR_RETURN(const Opened before, ReadPolicyText(first, std::nullopt));
-  LQ_ASSIGN_OR_RETURN(const Opened after, ReadPolicyText(second, std::nullopt));
+  LQ_ASSIGN_OR_RETURN(const Opened before, ReadPolicyText({.place = first}));
+  LQ_ASSIGN_OR_RETURN(const Opened after, ReadPolicyText({.place = second}));
   const std::array<std::string_view, 2> texts = {before.text, after.text};
   LQ_ASSIGN_OR_RETURN(const policy::PolicyKind kind, policy::KindOfPolicies(texts));
   if (kind != policy::PolicyKind::kRuntimePolicy) {

@@ -85,28 +85,18 @@ Status CheckUnsigned(const std::string& file, const std::string& text) {
 
 }  // namespace
 
-Status CheckChecksum(const std::string& file, const std::string& text,
-                     const std::optional<crypto::Digest>& expected) {
-  if (!expected) return {};
-  const crypto::Digest found = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(text));
-  if (found == *expected) return {};
-  return Untrusted("cli.checksum", fmt::format("{} has the SHA-256 {}, expected {}", Shown(file),
-                                               found.hex(), expected->hex()));
-}
-
 Result<Ending> PolicyConvert::Run(Console& console) const {
   LQ_RETURN_IF_ERROR(CheckOutput(output, "policy", console));
-  LQ_RETURN_IF_ERROR(CheckOneStandardInput({file, exclude_list.value_or("")}));
-  LQ_ASSIGN_OR_RETURN(const std::string text, ReadInput(file, kMaxPolicyInput));
-  LQ_RETURN_IF_ERROR(CheckChecksum(file, text, checksum));
-  LQ_RETURN_IF_ERROR(CheckUnsigned(file, text));
+  LQ_RETURN_IF_ERROR(CheckOneStandardInput({source.place, exclude_list.value_or("")}));
+  LQ_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(source));
+  LQ_RETURN_IF_ERROR(CheckUnsigned(source.place, text));
   LQ_RETURN_IF_ERROR(CheckConvertible(policy::KindOfPolicy(text)));
   std::string excludes;
   if (exclude_list) {
     LQ_ASSIGN_OR_RETURN(excludes, ReadInput(*exclude_list, kMaxPolicyInput));
   }
   auto converted = policy::ConvertPolicy(text, excludes, PolicyTimestamp(now));
-  if (!converted) return std::move(converted).error().In(Shown(file));
+  if (!converted) return std::move(converted).error().In(Shown(source.place));
   json::Array notes;
   for (const std::string& note : converted->notes) {
     console.Note("limequat: " + note);

@@ -7,19 +7,20 @@
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
 #include "limequat/cli/console.h"
+#include "limequat/cli/policy_input.h"
 #include "limequat/crypto/digest.h"
 #include "limequat/policy/runtime_policy.h"
 
 namespace limequat::cli {
 
-// What `policy convert`, `merge`, `label`, `diff` and `check` do with files: no network, no state.
+// What `policy convert`, `merge`, `label`, `diff` and `check` do with files: no state, and no
+// network but for a policy at a URL.
 
 // limequat policy convert: an allow-list or an old policy as a runtime policy.
 struct PolicyConvert {
-  std::string file;
+  PolicySource source;
   std::optional<std::string> exclude_list;
-  std::optional<crypto::Digest> checksum;  // SHA-256 that `file` must have
-  std::optional<std::string> output;       // absent or "-": the policy is the result
+  std::optional<std::string> output;  // absent or "-": the policy is the result
   Time now{};
 
   Result<Ending> Run(Console& console) const;
@@ -56,14 +57,11 @@ struct PolicyDiffer {
 struct PolicyCheck {
   std::vector<std::string> files;
   std::optional<crypto::Digest> checksum;
+  std::optional<std::string> authorities_file;
   bool all = false;
   Time at{};
 
   Result<Ending> Run(Console& console) const;
 };
-
-// kUntrusted ("cli.checksum") unless `text` has the SHA-256 `expected`, if one is given.
-Status CheckChecksum(const std::string& file, const std::string& text,
-                     const std::optional<crypto::Digest>& expected);
 
 }  // namespace limequat::cli
