@@ -84,7 +84,7 @@ Result<Ending> AppraiseIma::Run(Console& console) const {
     return UsageError("--boot-log and --pcrs go together");
   }
   if (pcr && pcrs) return UsageError("--pcr is in --pcrs already");
-  return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at});
+  return ShowVerdict(console, Evaluate(*this), {.all = all, .at = at, .packages = packages});
 }
 
 }  // namespace limequat::cli

@@ -25,7 +25,8 @@ struct AppraiseIma {
   std::optional<std::string> pcrs;
   std::optional<std::string> boot_log;
   std::optional<ima::Format> format;
-  std::optional<Time> first_seen;  // when the list was first verified; absent: `at`
+  std::optional<Time> first_seen;     // when the list was first verified; absent: `at`
+  std::vector<std::string> packages;  // that files are looked for in
   bool all = false;
   // Where the digests go that the policy would have to list; nothing is written if there
   // are none.

@@ -192,6 +192,7 @@ void DeclareAppraise(CLI::App& root, CommandLine& line) {
   AddValue(app, "--change", command.change, ParseText, "FILE",
            "where to write the digests that the policy would have to list for the list to pass, "
            "for `policy merge`; changes nothing else");
+  AddValues(app, "--packages", command.packages, ParseText, "PATH", kPackagesAbout);
   AddValue(app, "--format", command.format, ParseImaFormat, "FORMAT", kFormatAbout);
   app.add_flag("--all", command.all, kAllAbout);
 }

@@ -159,11 +159,13 @@ void DeclareExplain(CLI::App& root, CommandLine& line) {
   auto [app, command] = Declare<Explain>(
       root, line, "explain", "Why a machine is trusted or not, and what to do next",
       "  limequat explain web-1\n"
+      "  limequat explain web-1 --packages openssl_3.0.17-1_amd64.deb --packages /srv/images/web\n"
       "  limequat explain web-1 --change -o json | jq .change.runtime_policy > added.json\n"
       "  limequat explain web-1 --change -o json | jq .boot_change.boot_reference > next.json\n\n"
       "Exit status: 0 integrity passes and the machine is trusted, 1 otherwise.");
   command.now = Now();
   AddValue(app, "AGENT", command.id, ParseAgentId, "", kIdAbout)->required();
+  AddValues(app, "--packages", command.packages, ParseText, "PATH", kPackagesAbout);
   app.add_flag("--all", command.all, "show every finding, incident and failure");
   app.add_flag("--change", command.change,
                "show what a policy and a boot reference would have to list for the evidence to "

@@ -53,6 +53,10 @@ CLI::Option* AddValues(CLI::App& app, const std::string& name, std::vector<T>& t
 inline constexpr const char* kConfigAbout =
     "configuration; default: $LIMEQUAT_CONFIG, ~/.config/limequat/limequat.toml";
 
+inline constexpr const char* kPackagesAbout =
+    "tell the packages of files that do not pass: a .deb or .rpm file, or a folder that is the "
+    "root of a system with dpkg; may be given again";
+
 inline constexpr const char* kVerificationKeyAbout =
     "certificate or public key (PEM or DER), or Keylime's keyring, that may sign any file; may be "
     "given again";

@@ -1,5 +1,6 @@
 #include "limequat/cli/explain.h"
 
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "limequat/cli/change_view.h"
 #include "limequat/cli/connection.h"
 #include "limequat/cli/explain_view.h"
+#include "limequat/cli/findings_view.h"
 #include "limequat/cli/kept_boot.h"
 #include "limequat/cli/text.h"
 #include "limequat/json/value.h"
@@ -63,17 +65,24 @@ Result<Ending> Explain::Run(Console& console) const {
     open.push_back(wire::WriteIncidentView(incident));
   }
   document.Set("open_incidents", std::move(open));
+  std::optional<ResultView> current;
+  if (!findings.current.is_null()) {
+    LQ_ASSIGN_OR_RETURN(current, ParseResultView(findings.current));
+  }
+  if (current && !packages.empty()) {
+    LQ_RETURN_IF_ERROR(NamePackages(packages, *current));
+    document.Set("packages", PackagesOf(*current));
+  }
   LQ_ASSIGN_OR_RETURN(std::string text,
-                      RenderExplanation(findings, incidents, all, console.look()));
-  if (change && !findings.current.is_null()) {
-    LQ_ASSIGN_OR_RETURN(const ResultView current, ParseResultView(findings.current));
-    const appraise::PolicyChange needed = ChangeFor(current);
+                      RenderExplanation(findings, current, incidents, all, console.look()));
+  if (change && current) {
+    const appraise::PolicyChange needed = ChangeFor(*current);
     LQ_ASSIGN_OR_RETURN(json::Value added, appraise::ToJson(needed, kUsualLogHash));
     document.Set("change", std::move(added));
     const FindingsStyle style{.look = console.look(), .all = all};
     text += RenderChange(needed, style);
-    if (IsBootRefused(current)) {
-      AddBootChange(ChangeForBoot(current, connection.services(), *this), style, {document, text});
+    if (IsBootRefused(*current)) {
+      AddBootChange(ChangeForBoot(*current, connection.services(), *this), style, {document, text});
     }
   }
   LQ_RETURN_IF_ERROR(console.Show(document, [&] { return text; }));

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "limequat/base/result.h"
 #include "limequat/base/time.h"
@@ -17,6 +18,7 @@ struct Explain {
   std::string id;
   bool all = false;     // every finding
   bool change = false;  // and the smallest changes of policy and boot reference, to pass
+  std::vector<std::string> packages;  // packages, or roots of systems, that files are looked for in
   Time now{};
 
   Result<Ending> Run(Console& console) const;

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "limequat/base/result_macros.h"
-#include "limequat/cli/findings_view.h"
 #include "limequat/cli/machine_view.h"
 #include "limequat/cli/text.h"
 
@@ -75,6 +74,7 @@ std::string_view WhyNotTrusted(const wire::MachineView& machine) {
 }  // namespace
 
 Result<std::string> RenderExplanation(const wire::FindingsView& findings,
+                                      const std::optional<ResultView>& current,
                                       const std::vector<wire::IncidentView>& open_incidents,
                                       bool all, const Look& look) {
   const wire::MachineView& machine = findings.machine;
@@ -87,12 +87,11 @@ Result<std::string> RenderExplanation(const wire::FindingsView& findings,
   text += RenderIncidents(open_incidents, all);
 
   const FindingsStyle style{.look = look, .all = all};
-  if (findings.current.is_null()) {
-    text += "\nNothing was appraised yet\n";
+  if (current) {
+    text += fmt::format("\nThe newest appraisal: {}", RenderVerdict(*current, look));
+    text += RenderFindings(*current, style);
   } else {
-    LQ_ASSIGN_OR_RETURN(const ResultView current, ParseResultView(findings.current));
-    text += fmt::format("\nThe newest appraisal: {}", RenderVerdict(current, look));
-    text += RenderFindings(current, style);
+    text += "\nNothing was appraised yet\n";
   }
   LQ_ASSIGN_OR_RETURN(const std::string failures, RenderFailures(findings.failures, all, style));
   return text + failures;

@@ -1,5 +1,6 @@
 #include "limequat/cli/explain_view.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,13 @@ wire::FindingsView Failing() {
 
 std::string Render(const wire::FindingsView& view,
                    const std::vector<wire::IncidentView>& incidents = {}, bool all = false) {
-  const auto text = RenderExplanation(view, incidents, all, {});
+  std::optional<ResultView> current;
+  if (!view.current.is_null()) {
+    auto parsed = ParseResultView(view.current);
+    EXPECT_TRUE(parsed) << parsed.error().message;
+    if (parsed) current = *std::move(parsed);
+  }
+  const auto text = RenderExplanation(view, current, incidents, all, {});
   EXPECT_TRUE(text) << text.error().message;
   return text.value_or("");
 }
@@ -113,11 +120,8 @@ TEST(RenderExplanation, Attack_A15_EverythingFromTheServiceIsEscaped) {
 
 TEST(RenderExplanation, AResultThatCannotBeReadIsAnError) {
   wire::FindingsView view = Failing();
-  view.current = json::Object{{"verdict", 1}};
-  EXPECT_FALSE(RenderExplanation(view, {}, false, {}));
-  view = Failing();
   view.failures.emplace_back("text");
-  EXPECT_FALSE(RenderExplanation(view, {}, false, {}));
+  EXPECT_FALSE(RenderExplanation(view, {}, {}, false, {}));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <limits>
 #include <string_view>
 #include <tuple>
@@ -11,7 +12,7 @@
 
 #include "limequat/base/check_catalogue.h"
 #include "limequat/base/result_macros.h"
-#include "limequat/cli/folder_groups.h"
+#include "limequat/cli/file_groups.h"
 #include "limequat/cli/text.h"
 #include "limequat/json/reader.h"
 
@@ -64,16 +65,46 @@ std::string_view OutcomeWord(std::string_view outcome) {
 
 // "entry 612" or "PCR 4": where to look, if the sentence does not say it.
 std::string Place(const ShownFinding& finding) {
-  if (finding.event) return fmt::format(" (entry {})", *finding.event);
-  if (finding.pcr) return fmt::format(" (PCR {})", *finding.pcr);
+  if (finding.event) return fmt::format("entry {}", *finding.event);
+  if (finding.pcr) return fmt::format("PCR {}", *finding.pcr);
   return "";
 }
 
+std::string InBrackets(const std::string& text) {
+  return text.empty() ? "" : fmt::format(" ({})", text);
+}
+
 bool IsAboutAFile(const ShownFinding* finding) { return finding->path.starts_with('/'); }
+bool HasOwner(const ShownFinding* finding) { return finding->owner.has_value(); }
+
+// "sha256:6f05…", as checks of files have it; nothing for what is no digest of a file.
+std::optional<crypto::Digest> FoundDigest(std::string_view found) {
+  const std::size_t colon = std::min(found.find(':'), found.size());
+  const auto algorithm = crypto::HashFromName(found.substr(0, colon));
+  if (!algorithm || colon == found.size()) return std::nullopt;
+  auto digest = crypto::Digest::FromHex(*algorithm, found.substr(colon + 1));
+  return digest ? std::optional(*digest) : std::nullopt;
+}
+
+std::string_view ContentName(collect::OwnedContent content) {
+  switch (content) {
+    case collect::OwnedContent::kSame:
+      return "same";
+    case collect::OwnedContent::kOther:
+      return "other";
+    case collect::OwnedContent::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
 
 std::string RenderOne(const ShownFinding& finding) {
   if (finding.detail.empty()) return "";
-  return fmt::format("    - {}{}\n", Shown(finding.detail), Place(finding));
+  std::string where = Place(finding);
+  if (finding.owner) {
+    where += fmt::format("{}{}", where.empty() ? "" : ", ", DescribeOwner(*finding.owner));
+  }
+  return fmt::format("    - {}{}\n", Shown(finding.detail), InBrackets(where));
 }
 
 std::string RenderFirst(const std::vector<const ShownFinding*>& findings, std::size_t few) {
@@ -86,22 +117,22 @@ std::string RenderFirst(const std::vector<const ShownFinding*>& findings, std::s
   return text;
 }
 
-// A line for each folder, with the first that was found there.
-std::string RenderFolders(const FindingGroup& group, std::size_t few) {
+// A line for each package and each folder, with the first that was found there.
+std::string RenderFiles(const FindingGroup& group, std::size_t few) {
   std::string text;
   std::size_t shown = 0;
-  std::size_t lines = 0;
-  for (const FolderGroup& folder : GroupByFolder(group.findings, few)) {
-    if (lines++ == few) break;
-    shown += folder.findings.size();
-    const ShownFinding& first = *folder.findings.front();
-    if (folder.findings.size() == 1) {
+  std::size_t packages = 0;
+  std::size_t folders = 0;
+  for (const FileGroup& files : GroupFiles(group.findings, few)) {
+    const ShownFinding& first = *files.findings.front();
+    if (first.owner ? packages++ >= kFewPackages : folders++ >= few) continue;
+    shown += files.findings.size();
+    if (files.findings.size() == 1) {
       text += RenderOne(first);
       continue;
     }
-    text +=
-        fmt::format("    - {} in {}, the first: {}{}\n", Counted(folder.findings.size(), "file"),
-                    Shown(folder.folder), Shown(first.detail), Place(first));
+    text += fmt::format("    - {} {}, the first: {}{}\n", Counted(files.findings.size(), "file"),
+                        files.title, Shown(first.detail), InBrackets(Place(first)));
   }
   const std::size_t rest = group.findings.size() - shown;
   text += rest == 0 ? "    (--all shows each)\n"
@@ -121,9 +152,10 @@ std::string RenderGroup(const FindingGroup& group, const FindingsStyle& style) {
   const CheckEntry* known =
       Order(group.outcome) == kNotEvaluatedOrder ? nullptr : FindCheckEntry(group.check);
   if (known != nullptr) text += fmt::format("    {}\n", known->meaning);
-  const bool is_long = !style.all && group.findings.size() > style.few;
-  text += is_long && std::ranges::all_of(group.findings, IsAboutAFile)
-              ? RenderFolders(group, style.few)
+  const bool in_groups =
+      group.findings.size() > style.few || std::ranges::any_of(group.findings, HasOwner);
+  text += in_groups && !style.all && std::ranges::all_of(group.findings, IsAboutAFile)
+              ? RenderFiles(group, style.few)
               : RenderFirst(group.findings, style.all ? group.findings.size() : style.few);
   if (!group.next.empty()) text += fmt::format("    next: {}\n", Shown(group.next));
   return text;
@@ -151,6 +183,37 @@ Result<ResultView> ParseResultView(const json::Value& document) {
     result.findings.push_back(std::move(parsed));
   }
   return result;
+}
+
+Status NamePackages(const std::vector<std::string>& sources, ResultView& result) {
+  std::vector<ShownFinding*> findings;
+  std::vector<collect::OwnedFile> files;
+  for (ShownFinding& finding : result.findings) {
+    if (finding.passed() || !IsAboutAFile(&finding)) continue;
+    findings.push_back(&finding);
+    files.push_back({.path = finding.path, .digest = FoundDigest(finding.found)});
+  }
+  const std::vector<std::filesystem::path> places(sources.begin(), sources.end());
+  LQ_ASSIGN_OR_RETURN(auto owners, collect::FindOwners(places, files));
+  for (std::size_t i = 0; i < findings.size(); ++i) findings[i]->owner = std::move(owners[i]);
+  return {};
+}
+
+json::Value PackagesOf(const ResultView& result) {
+  std::vector<const ShownFinding*> owned;
+  for (const ShownFinding& finding : result.findings) {
+    if (HasOwner(&finding)) owned.push_back(&finding);
+  }
+  json::Array packages;
+  for (const FileGroup& group : GroupFiles(owned, 1)) {
+    const collect::Owner& owner = *group.findings.front()->owner;
+    json::Array paths;
+    for (const ShownFinding* finding : group.findings) paths.emplace_back(finding->path);
+    packages.push_back(json::Object{{"package", owner.package},
+                                    {"content", ContentName(owner.content)},
+                                    {"paths", std::move(paths)}});
+  }
+  return packages;
 }
 
 std::vector<FindingGroup> GroupFindings(const std::vector<ShownFinding>& findings) {

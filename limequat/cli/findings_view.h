@@ -8,6 +8,7 @@
 
 #include "limequat/base/result.h"
 #include "limequat/cli/table.h"
+#include "limequat/collect/package_owners.h"
 #include "limequat/json/value.h"
 
 namespace limequat::cli {
@@ -24,6 +25,7 @@ struct ShownFinding {
   std::string found{};
   std::string cause;
   std::string next;
+  std::optional<collect::Owner> owner{};  // of the file, if packages were named; see NamePackages
   bool passed() const { return outcome == "passed"; }
 };
 
@@ -39,6 +41,13 @@ struct ResultView {
 // kMalformed ("json.member"): a service of another version, or no result at all.
 // Text in it is made safe where it is rendered.
 Result<ResultView> ParseResultView(const json::Value& document);
+
+// Looks for the packages of the files that did not pass in `sources`; see collect::FindOwners.
+Status NamePackages(const std::vector<std::string>& sources, ResultView& result);
+
+// The packages that NamePackages found, as a document: [{"package", "content": "same", "other" or
+// "unknown", "paths"}], those with the most files first.
+json::Value PackagesOf(const ResultView& result);
 
 // Findings of one check with the same outcome, cause and next step; a thousand
 // unknown files are one group.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "limequat/base/check_catalogue.h"
+#include "limequat/cli/file_groups.h"
 
 namespace limequat::cli {
 namespace {
@@ -96,6 +97,39 @@ TEST(RenderFindings, FilesAreShownByTheirFolders) {
   EXPECT_NE(text.find("(--all shows each)\n"), std::string::npos) << text;
   const std::string all = RenderFindings(result, {.look = {}, .all = true, .few = 3});
   EXPECT_NE(all.find("/tmp/x7"), std::string::npos) << all;
+}
+
+// A package is named however few its files are, and each of them with --all.
+TEST(RenderFindings, FilesAreShownByTheirPackages) {
+  ResultView result;
+  for (const char* name : {"/usr/bin/a", "/usr/bin/b", "/usr/bin/c"}) {
+    result.findings.push_back(Make("ima.path", "failed", std::string(name) + " is new"));
+    result.findings.back().path = name;
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    result.findings[i].event = 7 + i;
+    result.findings[i].owner = {.package = "tools_2.deb", .content = collect::OwnedContent::kSame};
+  }
+  const std::string text = RenderFindings(result, {.look = {}, .few = 3});
+  EXPECT_NE(text.find("    - 2 files of tools_2.deb, unchanged, the first: /usr/bin/a is new "
+                      "(entry 7)\n    - /usr/bin/c is new\n"),
+            std::string::npos)
+      << text;
+  const std::string all = RenderFindings(result, {.look = {}, .all = true, .few = 3});
+  EXPECT_NE(all.find("    - /usr/bin/b is new (entry 8, of tools_2.deb, unchanged)\n"),
+            std::string::npos)
+      << all;
+}
+
+TEST(RenderFindings, PackagesThatAreTooManyAreCounted) {
+  ResultView result;
+  for (std::size_t i = 0; i < kFewPackages + 3; ++i) {
+    result.findings.push_back(Make("ima.path", "failed", "d" + std::to_string(i)));
+    result.findings.back().path = "/x" + std::to_string(i);
+    result.findings.back().owner = {.package = "p" + std::to_string(i), .content = {}};
+  }
+  const std::string text = RenderFindings(result, {.look = {}, .few = 3});
+  EXPECT_NE(text.find("… and 3 more elsewhere (--all shows each)\n"), std::string::npos) << text;
 }
 
 TEST(RenderFindings, FoldersThatAreTooManyAreCounted) {

@@ -14,7 +14,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/cli/change_view.h"
 #include "limequat/cli/findings_view.h"
-#include "limequat/cli/folder_groups.h"
+#include "limequat/cli/file_groups.h"
 #include "limequat/cli/text.h"
 
 namespace limequat::cli {
@@ -102,7 +102,7 @@ std::string RenderOne(const ShownFinding& finding, const MachinesByFile& machine
 // Of a folder, as many machines as have the file that most of them have.
 std::string RenderFolders(const FindingGroup& group, const MachinesByFile& machines) {
   std::string text;
-  for (const FolderGroup& folder : GroupByFolder(group.findings, kFew)) {
+  for (const FileGroup& folder : GroupFiles(group.findings, kFew)) {
     if (folder.findings.size() == 1) {
       text += RenderOne(*folder.findings.front(), machines);
       continue;
@@ -111,8 +111,8 @@ std::string RenderFolders(const FindingGroup& group, const MachinesByFile& machi
     for (const ShownFinding* one : folder.findings) {
       most = std::max(most, machines.at(FileOf(*one)));
     }
-    text += fmt::format("    {}: {} ({})\n", EscapeForDisplay(folder.folder),
-                        Counted(folder.findings.size(), "file"), most);
+    text += fmt::format("    {} {} ({})\n", Counted(folder.findings.size(), "file"), folder.title,
+                        most);
   }
   return text;
 }

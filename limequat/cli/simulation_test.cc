@@ -79,7 +79,7 @@ TEST(Simulation, ManyFilesAreShownByTheirFolders) {
   Findings findings;
   for (int i = 0; i < 214; ++i) findings.push_back(Unlisted("/usr/lib/p/" + std::to_string(i)));
   simulation.Add("a", "a", Failing(findings));
-  EXPECT_NE(Text(simulation).find("    /usr/lib/p: 214 files (1)\n"), std::string::npos);
+  EXPECT_NE(Text(simulation).find("    214 files in /usr/lib/p (1)\n"), std::string::npos);
   EXPECT_NE(Text(simulation, true).find("    /usr/lib/p/213 (1)\n"), std::string::npos);
 }
 

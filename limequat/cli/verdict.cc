@@ -32,11 +32,15 @@ std::string NotRequired(const json::Object& document) {
   return fmt::format("not asked for  {}\n", text);
 }
 
-Result<std::string> ForPeople(const json::Object& document, const std::string& about,
-                              const FindingsStyle& style) {
-  LQ_ASSIGN_OR_RETURN(const ResultView view, ParseResultView(document));
-  return RenderVerdict(view, style.look) + about + RenderFindings(view, style) +
-         NotRequired(document);
+// The findings as they are shown, with the packages of their files.
+Result<ResultView> ViewOf(Result<VerdictDocument>& result, const VerdictStyle& style) {
+  if (!result) return result.error();
+  LQ_ASSIGN_OR_RETURN(ResultView view, ParseResultView(result->document));
+  if (!style.packages.empty()) {
+    LQ_RETURN_IF_ERROR(NamePackages(style.packages, view));
+    result->document.Set("packages", PackagesOf(view));
+  }
+  return view;
 }
 
 Ending EndingOf(appraise::Verdict verdict) {
@@ -59,19 +63,21 @@ VerdictDocument DocumentOf(const appraise::Appraisal& appraisal) {
   return {.document = *document.as_object(), .verdict = appraisal.verdict(), .remarks = {}};
 }
 
-Result<Ending> ShowVerdict(Console& console, const Result<VerdictDocument>& result,
+Result<Ending> ShowVerdict(Console& console, Result<VerdictDocument> result,
                            const VerdictStyle& style) {
-  if (!result) {
-    if (result.error().id != kUsageId && !console.for_people()) {
+  const Result<ResultView> view = ViewOf(result, style);
+  if (!view) {
+    if (view.error().id != kUsageId && !console.for_people()) {
       LQ_RETURN_IF_ERROR(
-          console.Show(DocumentOf(result.error(), style.at), [] { return std::string(); }));
+          console.Show(DocumentOf(view.error(), style.at), [] { return std::string(); }));
     }
-    return result.error();
+    return view.error();
   }
-  LQ_ASSIGN_OR_RETURN(
-      const std::string text,
-      ForPeople(result->document, style.about, {.look = console.look(), .all = style.all}));
-  LQ_RETURN_IF_ERROR(console.Show(result->document, [&] { return text + result->remarks; }));
+  LQ_RETURN_IF_ERROR(console.Show(result->document, [&] {
+    return RenderVerdict(*view, console.look()) + style.about +
+           RenderFindings(*view, {.look = console.look(), .all = style.all}) +
+           NotRequired(result->document) + result->remarks;
+  }));
   return EndingOf(result->verdict);
 }
 

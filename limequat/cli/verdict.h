@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "limequat/appraise/appraisal.h"
 #include "limequat/base/result.h"
@@ -20,9 +21,10 @@ struct VerdictDocument {
 VerdictDocument DocumentOf(const appraise::Appraisal& appraisal);
 
 struct VerdictStyle {
-  bool all = false;     // show every finding
-  Time at{};            // for a document about an error
-  std::string about{};  // for people: what it is about, in whole lines
+  bool all = false;                     // show every finding
+  Time at{};                            // for a document about an error
+  std::string about{};                  // for people: what it is about, in whole lines
+  std::vector<std::string> packages{};  // whose files what did not pass is about; see NamePackages
 };
 
 // Shows the document and gives the status that goes with its verdict: only "pass" is
@@ -30,7 +32,7 @@ struct VerdictStyle {
 // document but an error, one with the verdict "error" is shown and the error
 // returned, so that a program that reads the output meets a verdict in every case;
 // wrong usage is the error alone.
-Result<Ending> ShowVerdict(Console& console, const Result<VerdictDocument>& result,
+Result<Ending> ShowVerdict(Console& console, Result<VerdictDocument> result,
                            const VerdictStyle& style);
 
 }  // namespace limequat::cli

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
@@ -7,6 +6,7 @@
 
 #include "limequat/base/result_macros.h"
 #include "limequat/collect/archive_files_internal.h"
+#include "limequat/collect/merged_usr_internal.h"
 
 namespace limequat::collect {
 
@@ -15,13 +15,6 @@ namespace {
 std::string_view NameOf(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-bool HasMovedBelowUsr(std::string_view path) {
-  constexpr std::array<std::string_view, 6> kFolders = {"/bin/",   "/sbin/",  "/lib/",
-                                                        "/lib32/", "/lib64/", "/libx32/"};
-  return std::ranges::any_of(kFolders,
-                             [path](std::string_view folder) { return path.starts_with(folder); });
 }
 
 }  // namespace

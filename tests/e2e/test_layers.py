@@ -38,6 +38,15 @@ class LayersTest(LabTest):
         cls.operator("policy", "create", "runtime", "--root", root, "--output", cls.folder / f"{name}.json")
         cls.operator("policy", "push", name, cls.folder / f"{name}.json")
 
+    @classmethod
+    def image_with(cls, package, version, *files):
+        """The root of a system whose dpkg has installed a package with these files."""
+        database = cls.folder / f"image-{package}" / "var" / "lib" / "dpkg"
+        (database / "info").mkdir(parents=True)
+        (database / "status").write_text(f"Package: {package}\nStatus: install ok installed\nArchitecture: all\nVersion: {version}\n")
+        (database / "info" / f"{package}.list").write_text("".join(f"{file}\n" for file in files))
+        return cls.folder / f"image-{package}"
+
     def finding(self, check, machine="light-1"):
         current = self.explained(machine)["current"] or {"findings": []}
         return next((f for f in current["findings"] if f["check"] == check), None)
@@ -58,6 +67,10 @@ class LayersTest(LabTest):
         self.lab.machine("light-1").measure("/" + TOOL, b"tool 1")
         self.wait(lambda: self.finding("ima.path"), "the file is unlisted", self.explained)
         self.assertEqual(self.machine("light-1")["integrity"], "fail")
+        image = self.image_with("team-tools", "3.1-2", f"/{TOOL}")
+        explained = json.loads(self.command("explain", "light-1", "--packages", image).stdout)
+        self.assertEqual(explained["packages"], [{"package": "team-tools 3.1-2", "content": "unknown", "paths": [f"/{TOOL}"]}])
+        self.assertIn("of team-tools 3.1-2)", self.command("explain", "light-1", "--packages", image, shown="table").stdout)
 
         # Each layer of it stays for as long as it is enrolled.
         refused = self.command("policy", "remove", "team")
