@@ -14,7 +14,7 @@ namespace limequat::policy {
 
 // Limits of a list; beyond them it is refused.
 inline constexpr std::size_t kMaxExcludes = 4096;
-inline constexpr std::size_t kMaxExpression = 4096;              // bytes of one expression
+inline constexpr std::size_t kMaxExpression = 16'384;            // bytes of one expression
 inline constexpr std::size_t kMaxExcludeTrials = 400'000;        // see WhatIsLeft
 inline constexpr std::size_t kMaxCompiledExcludes = 64U << 20U;  // bytes of all, compiled
 

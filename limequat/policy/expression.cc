@@ -68,6 +68,10 @@ Result<Expression> Expression::Compile(std::string_view expression, Extent exten
   const CompileContext context(pcre2_compile_context_create(nullptr));
   LQ_CHECK(context != nullptr);
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+#if PCRE2_MAJOR > 10 || PCRE2_MINOR >= 43
+  // As in Python, and in PCRE2 before, what is looked at behind a place has one length.
+  pcre2_set_max_varlookbehind(context.get(), 0);
+#endif
   int number = 0;
   std::size_t offset = 0;
   constexpr std::uint32_t kOptions =
