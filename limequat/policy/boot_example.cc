@@ -19,6 +19,7 @@
 #include "limequat/policy/boot_example_internal.h"
 #include "limequat/policy/boot_policy.h"
 #include "limequat/policy/boot_rule.h"
+#include "limequat/policy/grub_text_internal.h"
 
 namespace limequat::policy {
 
@@ -193,11 +194,24 @@ Findings Example::TakeGrubLine(const VerifiedEvent& event) {
   if (!event.Measures(AsBytes(grub->text))) {
     return RejectEvent(kCheckEvent, "does not have the digest of the text that it shows")(event);
   }
-  const std::string_view word = grub->text.substr(0, grub->text.find(' '));
-  const bool loads = word == "linux" || word == "linux16" || word == "linuxefi";
-  if (loads) Collect(linux_commands_)({.event = event, .text = grub->text});
+  const GrubText kind = GrubTextOf(grub->text);
+  if (kind == GrubText::kLoadsKernel) {
+    Collect(linux_commands_)({.event = event, .text = grub->text});
+  }
   if (grub->key == "kernel_cmdline") {
     Collect(boot_.command_lines)({.event = event, .text = grub->text});
+    return {};
+  }
+  if (kind == GrubText::kLine) {
+    return RejectEvent(kCheckCommandLine,
+                       fmt::format("is a command by the log, and is the command line '{}'",
+                                   EscapeForDisplay(grub->text, kShownText)))(event);
+  }
+  if (EscapesMeasurement(grub->text)) {
+    return RejectEvent(kCheckCommandLine,
+                       fmt::format("is the command '{}', behind which a kernel may be loaded that "
+                                   "nothing here tells of",
+                                   EscapeForDisplay(grub->text, kShownText)))(event);
   }
   return {};
 }
@@ -218,7 +232,8 @@ Findings Example::TakeFile(const VerifiedEvent& event) {
 Rule<GrubLine> Example::CommandLineRule(const ReferenceKernel& kernel) const {
   return [&kernel](const GrubLine& line) -> Findings {
     const bool matches = kernel.command_line != nullptr && IsUtf8(line.text) &&
-                         kernel.command_line->Match(line.text) == Expression::Answer::kYes;
+                         kernel.command_line->Match(fmt::format(
+                             "{}{}", kCommandLineKey, line.text)) == Expression::Answer::kYes;
     if (matches) return {};
     return {About(
         line.event,
@@ -322,10 +337,7 @@ Findings Example::CheckLinuxCommands() const {
   const std::string expected = Unquoted(boot_.command_lines.front().text);
   Findings findings;
   for (const GrubLine& command : linux_commands_) {
-    const std::size_t end = command.text.find(' ');
-    const std::string_view arguments =
-        end == std::string_view::npos ? std::string_view() : command.text.substr(end + 1);
-    if (Unquoted(arguments) == expected) continue;
+    if (Unquoted(KernelOf(command.text)) == expected) continue;
     findings.push_back(About(
         command.event, Failed(kCheckCommandLine,
                               fmt::format("GRUB loaded a kernel by '{}', which is not what the log "

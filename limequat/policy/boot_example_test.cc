@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -520,10 +521,63 @@ TEST(BootExample, Attack_A07_ExchangedKeysOfGrub) {
   boot.At(8, 2).measured = ToBytes(evil);
   boot.Grub("kernel_cmdline", kLine);
   EXPECT_THAT(Objections(boot),
-              ElementsAre(AllOf(HasSubstr("boot.command_line: GRUB loaded a kernel by"),
+              ElementsAre(HasSubstr("is a command by the log, and is the command line"),
+                          AllOf(HasSubstr("boot.command_line: GRUB loaded a kernel by"),
                                 HasSubstr("init=/bin/sh"))));
   EXPECT_THAT(Objections(Boot().Remove(8, 1)),
               ElementsAre(HasSubstr("no command of GRUB loaded a kernel")));
+}
+
+// GRUB runs `! linux …` like `linux …` and measures what was typed; `linuxboot` loads, too.
+TEST(BootExample, Attack_A07_OtherWordsThatLoadAKernel) {
+  const std::string evil = "/vmlinuz init=/bin/sh";
+  for (const char* word : {"! linux ", "! ! linux ", "linuxboot ", "! linux16 ", "linuxefi "}) {
+    EXPECT_THAT(Objections(Boot().Grub("grub_cmd", word + evil)),
+                ElementsAre(HasSubstr("boot.command_line: GRUB loaded a kernel by")))
+        << word;
+    Boot renamed;
+    renamed.At(8, 1).data = ToBytes(fmt::format("grub_cmd: {}{}{}", word, kLine, '\0'));
+    renamed.At(8, 1).measured = ToBytes(fmt::format("{}{}", word, kLine));
+    EXPECT_THAT(Objections(renamed), IsEmpty()) << word;
+  }
+}
+
+// However it was loaded, GRUB measured its command line: it is one whatever the log calls it.
+TEST(BootExample, Attack_A07_CommandLinesUnderTheNameOfACommand) {
+  for (const char* line : {"/vmlinuz init=/bin/sh", "(hd0,gpt2)/vmlinuz init=/bin/sh"}) {
+    EXPECT_THAT(Objections(Boot().Grub("grub_cmd", line)),
+                ElementsAre(AllOf(HasSubstr("boot.command_line: "),
+                                  HasSubstr("is a command by the log"), HasSubstr(line))));
+  }
+}
+
+TEST(BootExample, Attack_A07_CommandsThatLeadOutOfTheMeasurement) {
+  for (const char* command :
+       {"time linux /vmlinuz init=/bin/sh", "! time linux 8+20 init=/bin/sh", "lua", "normal_exit",
+        "multiboot2 /evil", "xen_hypervisor /evil", "appleloader /evil", "rmmod tpm"}) {
+    EXPECT_THAT(Objections(Boot().Grub("grub_cmd", command)),
+                ElementsAre(HasSubstr("behind which a kernel may be loaded")))
+        << command;
+  }
+  for (const char* command : {"rmmod all_video", "set root=hd0", "insmod gzio", "timeout=5",
+                              "initrd /initrd", "load_video"}) {
+    EXPECT_THAT(Objections(Boot().Grub("grub_cmd", command)), IsEmpty()) << command;
+  }
+}
+
+// Keylime puts "kernel_cmdline: " in front of the expression and of what it matches.
+TEST(BootExample, Quirk_AnExpressionOfACommandLineStandsBehindItsKey) {
+  const std::string line(kLine);
+  for (const std::string& good :
+       {"(?<= )" + line, "(?<=kernel_cmdline: )" + line, "(?!^)" + line, "(?:" + line + ")"}) {
+    EXPECT_THAT(Objections(Boot(), WithKernel("kernel_cmdline", good)), IsEmpty()) << good;
+  }
+  for (const std::string& bad :
+       {"^" + line, "\\A" + line, "(?m:^" + line + "$)", "(?<! )" + line}) {
+    EXPECT_THAT(Objections(Boot(), WithKernel("kernel_cmdline", bad)),
+                ElementsAre(HasSubstr("the kernel was started with")))
+        << bad;
+  }
 }
 
 TEST(BootExample, GrubQuotesInTheCommandLineAlone) {

@@ -216,7 +216,11 @@ Status Reader::ReadCommandLine(const json::Value& value, const std::string& wher
     return Malformed("policy.limit", fmt::format("{} has {} bytes; at most {}", where, text->size(),
                                                  kMaxCommandLineExpression));
   }
+  // By itself, so that no parenthesis of it ends the group that is put around it below.
   auto expression = Expression::Compile(*text, Expression::Extent::kWhole);
+  if (!expression) return std::move(expression).error().In(where);
+  expression = Expression::Compile(fmt::format("{}(?:{})", kCommandLineKey, *text),
+                                   Expression::Extent::kWhole);
   if (!expression) return std::move(expression).error().In(where);
   compiled_ += expression->size();
   if (compiled_ > kMaxCompiledCommandLines) {

@@ -20,6 +20,7 @@ namespace limequat::policy {
 inline constexpr std::size_t kMaxBootReferenceBytes = 16U << 20U;
 inline constexpr std::size_t kMaxReferenceKernels = 1024;
 inline constexpr std::size_t kMaxCommandLineExpression = 16384;
+inline constexpr std::string_view kCommandLineKey = "kernel_cmdline: ";
 inline constexpr std::size_t kMaxCompiledCommandLines = 32U << 20U;
 
 // The digests of one thing in several banks; it is the thing if the digest of the bank
@@ -45,12 +46,14 @@ struct ReferenceFirmware {
 
 // One good way from shim to a kernel (kernels); what is absent is not asked for.
 struct ReferenceKernel {
-  std::optional<crypto::Digest> shim;              // shim_authcode_sha256
-  std::optional<crypto::Digest> grub;              // grub_authcode_sha256
-  std::optional<crypto::Digest> kernel;            // kernel_authcode_sha256
-  std::optional<crypto::Digest> kernel_file;       // vmlinuz_plain_sha256
-  std::optional<crypto::Digest> initrd;            // initrd_plain_sha256
-  std::shared_ptr<const Expression> command_line;  // kernel_cmdline; nullptr: absent
+  std::optional<crypto::Digest> shim;         // shim_authcode_sha256
+  std::optional<crypto::Digest> grub;         // grub_authcode_sha256
+  std::optional<crypto::Digest> kernel;       // kernel_authcode_sha256
+  std::optional<crypto::Digest> kernel_file;  // vmlinuz_plain_sha256
+  std::optional<crypto::Digest> initrd;       // initrd_plain_sha256
+  // kernel_cmdline; nullptr: absent. It matches a command line with kCommandLineKey in front, as
+  // Keylime has it: `^` means the place before the key, and flags such as `(?i)` are invalid.
+  std::shared_ptr<const Expression> command_line;
   std::string command_line_text;
 };
 

@@ -52,7 +52,10 @@ TEST(BootReference, ReadsWhatKeylimeWrites) {
   ASSERT_EQ(reference->kernels.size(), 1U);
   EXPECT_EQ("0x" + reference->kernels[0].shim->hex(), Sha256Hex("shim"));
   EXPECT_EQ("0x" + reference->kernels[0].kernel_file->hex(), Sha256Hex("the kernel's file"));
-  EXPECT_EQ(reference->kernels[0].command_line->Match(testing::kLine), Expression::Answer::kYes);
+  const auto& line = reference->kernels[0].command_line;
+  EXPECT_EQ(line->Match(std::string(kCommandLineKey) + std::string(testing::kLine)),
+            Expression::Answer::kYes);
+  EXPECT_EQ(line->Match(testing::kLine), Expression::Answer::kNo);
   ASSERT_EQ(reference->scrtm_and_bios.size(), 1U);
   EXPECT_EQ(reference->scrtm_and_bios[0].platform_firmware->size(), 2U);
   EXPECT_EQ(reference->vendor_db.size(), 1U);
@@ -173,7 +176,11 @@ TEST(BootReference, Quirk_OwnersOfEitherSpelling) {
 }
 
 TEST(BootReference, ExpressionsThatPythonRefuses) {
-  EXPECT_EQ(ErrorOfKernel("kernel_cmdline", "("), "policy.expression");
+  // Flags for all of it cannot stand behind the key, and no parenthesis leads out of it.
+  for (const char* bad :
+       {"(", "(?i)/vmlinuz", "(?s).*", "a)(?:b", "a)|.*(?:b", "(?-:a)", "*a", "+a"}) {
+    EXPECT_EQ(ErrorOfKernel("kernel_cmdline", bad), "policy.expression") << bad;
+  }
 }
 
 TEST(BootReference, Limits) {

@@ -50,20 +50,6 @@ struct MeasuredLine {
   bool is_wide = false;  // measured as UTF-16, which is how an EFI stub reads its options
 };
 
-// What GRUB did that measured a text into PCR 8. It measures commands and command lines there, and
-// what tells them apart is not measured. Judged by the first word behind any "!", which GRUB
-// measures and leaves out when it looks for the command.
-enum class GrubText : std::uint8_t {
-  kHarmless,     // a command after which nothing runs that is not measured here, or an assignment
-  kCommand,      // another command: it may start or change something
-  kLoadsKernel,  // `linux` and its like: the words behind it are a command line
-  kLine,         // begins with a file, as no command does
-  kUnknown,      // a function, or the line of a kernel in a block list or on a network: "8+20 ro"
-};
-GrubText GrubTextOf(std::string_view text);
-// The command line in a command that loads a kernel; empty: it has no words.
-std::string_view KernelOf(std::string_view text);
-
 // What the covered part of a log shows, as the checks need it.
 struct BootEvidence {
   eventlog::BootChain chain;

@@ -12,6 +12,7 @@
 #include "limequat/eventlog/pcr_use.h"
 #include "limequat/eventlog/utf16.h"
 #include "limequat/policy/boot_values_checks_internal.h"
+#include "limequat/policy/grub_text_internal.h"
 
 namespace limequat::policy {
 

@@ -10,6 +10,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/eventlog/pcr_use.h"
 #include "limequat/policy/boot_values_checks_internal.h"
+#include "limequat/policy/grub_text_internal.h"
 
 namespace limequat::policy {
 

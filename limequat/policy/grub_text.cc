@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "limequat/policy/boot_values_checks_internal.h"
+#include "limequat/policy/grub_text_internal.h"
 
 namespace limequat::policy {
 
@@ -114,6 +114,10 @@ constexpr std::array kOthers = std::to_array<std::string_view>({
     "reboot",
 });
 
+// Commands that run others which are not measured, and those that start what they load.
+constexpr std::array<std::string_view, 7> kEscapes = {
+    "time", "lua", "normal_exit", "multiboot", "multiboot2", "xen_hypervisor", "appleloader"};
+
 constexpr std::array<std::string_view, 4> kLoadCommands = {"linux", "linux16", "linuxefi",
                                                            "linuxboot"};
 
@@ -148,6 +152,13 @@ GrubText GrubTextOf(std::string_view text) {
   if (IsAmong(kOthers, word)) return GrubText::kCommand;
   if (IsAmong(kHarmless, word) || IsAssignment(command)) return GrubText::kHarmless;
   return text.starts_with('/') || text.starts_with('(') ? GrubText::kLine : GrubText::kUnknown;
+}
+
+bool EscapesMeasurement(std::string_view text) {
+  const std::string_view command = WithoutInversion(text);
+  const std::string_view word = FirstWord(command);
+  // Without the module nothing is measured any more.
+  return IsAmong(kEscapes, word) || (word == "rmmod" && command.ends_with(" tpm"));
 }
 
 std::string_view KernelOf(std::string_view text) {
