@@ -14,6 +14,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/eventlog/verify.h"
 #include "limequat/ima/boot_aggregate.h"
+#include "limequat/ima/kernel_hash.h"
 #include "limequat/tpm/pcr.h"
 
 namespace limequat::appraise {
@@ -112,8 +113,8 @@ void AppraiseDigest(const ima::Entry& entry, const policy::PolicyAt& policy, con
   if (!listable) {
     AddAbout(entry,
              NotEvaluated("ima.digest_kind",
-                          fmt::format("{} is {}: a runtime policy lists SHA-1 and SHA-2 digests "
-                                      "of files and cannot say whether it is good",
+                          fmt::format("{} is {}: a runtime policy lists digests of files by SHA-1, "
+                                      "SHA-2, SHA-3 and SM3, and cannot say whether it is good",
                                       PathOf(entry), FileDigestOf(entry))),
              out);
     return;
@@ -161,7 +162,7 @@ void AppraiseContent(const ima::Entry& entry, const policy::PolicyAt& policy, Le
 
 bool IsListable(const ima::Entry& entry) {
   if (!entry.digest_type.empty() && entry.digest_type != "ima") return false;
-  return entry.digest_algorithm == "sha224" || crypto::HashFromName(entry.digest_algorithm);
+  return entry.digest_algorithm == "sha1" || ima::IsStrongKernelHash(entry.digest_algorithm);
 }
 
 std::string PathOf(const ima::Entry& entry) { return EscapeForDisplay(entry.path, kShownPath); }
@@ -248,6 +249,7 @@ namespace {
 
 // The entries of a list that count, and what is wrong with them.
 struct Judged {
+  std::uint64_t read = 0;             // entries
   std::optional<ima::Prefix> quoted;  // absent: nothing leads to the PCR; all entries count
   Appraisal entries;
   Learned learned;
@@ -302,6 +304,7 @@ Result<Judged> Judge(const List& list, const Against& against,
     const Result<std::optional<ima::Entry>> next = reader.Next();
     if (!next) return next.error();
     if (!*next) return judged;
+    ++judged.read;
     const ima::Entry& entry = **next;
     if (reader.index() == 1) AppraiseFirst(entry, against, judged);
     // One hash is calculated while the place in the policy's table comes from memory, two while
@@ -368,7 +371,7 @@ Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const polic
   out.policed = !policy.says_nothing();
   out.evaluated_at = policy.now();
   if (pcr) TellReplay(judged, list, pcr->value, out);
-  if (judged.quoted ? judged.quoted->entries == 0 : list.empty()) {
+  if (judged.quoted ? judged.quoted->entries == 0 : judged.read == 0) {
     Add(out, Failed("ima.list", "the list has no entry that counts", Cause::kConfiguration));
   } else {
     Add(out, Passed("ima.list", pcr ? "" : "the list alone: no PCR value to hold it against"));

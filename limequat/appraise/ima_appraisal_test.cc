@@ -205,10 +205,28 @@ TEST_F(OtherTemplates, Attack_A07_ACustomTemplateDoesNotChooseTheDigest) {
 }
 
 TEST_F(OtherTemplates, Attack_DigestOfAnotherAlgorithmNeverMatches) {
-  for (const std::string_view algorithm : {"sm3", "sm3_256", "sha3-256", "streebog256", "rmd256"}) {
+  for (const std::string_view algorithm :
+       {"streebog256", "rmd256", "wp256", "tgr192", "md5", "sha2"}) {
     ExpectNotEvaluated(
         AnyEntry({Field::kDNg, Field::kNNg}, "/usr/bin/good", algorithm, good_.bytes()),
         "ima.digest_kind");
+  }
+}
+
+// A policy has no names of algorithms: no file can be made that has the listed digest in one of
+// these.
+TEST_F(OtherTemplates, DigestsOfStrongAlgorithmsAreListable) {
+  for (const std::string_view algorithm : {"sm3", "sm3-256", "sm3_256", "sha3-256", "sha256"}) {
+    EXPECT_TRUE(
+        Appraise(AnyEntry({Field::kDNg, Field::kNNg}, "/usr/bin/good", algorithm, good_.bytes()),
+                 policy_.get())
+            .findings.empty())
+        << algorithm;
+    EXPECT_EQ(Checks(Appraise(AnyEntry({Field::kDNg, Field::kNNg}, "/usr/bin/good", algorithm,
+                                       crypto::Hash(crypto::HashAlgorithm::kSha256, {}).bytes()),
+                              policy_.get())),
+              Names{"ima.digest"})
+        << algorithm;
   }
 }
 
@@ -406,8 +424,10 @@ TEST_F(ListTest, EmptyListAndPcrBeforeTheFirstEntry) {
   EXPECT_EQ(Checks(Appraised(crypto::Digest(HashAlgorithm::kSha256))),
             (Names{"ima.replay", "ima.unquoted", "ima.list"}));
   EXPECT_EQ(Appraised(crypto::Digest(HashAlgorithm::kSha256)).verdict(), Verdict::kFail);
-  machine_.ReplaceList("");
-  EXPECT_EQ(Appraised(std::nullopt).verdict(), Verdict::kFail);
+  for (const char* nothing : {"", "\n", "\n\n"}) {
+    machine_.ReplaceList(nothing);
+    EXPECT_EQ(Appraised(std::nullopt).verdict(), Verdict::kFail);
+  }
 }
 
 TEST_F(ListTest, BootAggregateThatNothingVouchesFor) {

@@ -241,6 +241,27 @@ TEST_F(KeysTest, IgnoredKeyringsTeachNothing) {
   }
 }
 
+// Whoever calls kexec chooses the whole command line: it may begin like a key, or be one with
+// "init=/evil" in its number and the rest behind a NUL.
+TEST_F(KeysTest, Attack_ACommandLineInTheFormOfAKey) {
+  const std::string_view text(
+      "0\x0e"
+      "0\x0c\x06 init=/evil");
+  for (const std::string_view ignored : {"kexec-cmdline", "*"}) {
+    for (const Bytes& buffer : {Bytes(ToBytes(text)), Bytes(KeyBlob())}) {
+      machine_.Boot();
+      Policy("ignored_keyrings", json::Array{ignored});
+      machine_.MeasureWith("ima-buf", "kexec-cmdline", DigestOf(buffer), buffer);
+      EXPECT_EQ(Checks(Appraised()), Names{"ima.buffer"}) << ignored;
+    }
+  }
+  // Only a keyring gets what can be read as a key.
+  machine_.Boot();
+  Policy("ignored_keyrings", json::Array{"*"});
+  machine_.MeasureWith("ima-buf", ".ima", DigestOf(ToBytes(text)), ToBytes(text));
+  EXPECT_EQ(Checks(Appraised()), Names{"ima.buffer"});
+}
+
 // The listed digest beside another key.
 TEST_F(KeysTest, Attack_BufferWithTheDigestOfAnother) {
   TrustKeyring(".ima");

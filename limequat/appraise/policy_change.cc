@@ -9,6 +9,7 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/ima/boot_aggregate.h"
+#include "limequat/ima/kernel_hash.h"
 
 namespace limequat::appraise {
 
@@ -16,8 +17,6 @@ namespace {
 
 // The longest name that a change holds; findings cut longer ones.
 constexpr std::size_t kMaxName = 4095;
-constexpr std::array<std::string_view, 5> kListable = {"sha1", "sha224", "sha256", "sha384",
-                                                       "sha512"};
 
 // Of a layer that is only tried.
 constexpr std::string_view kNoLayersName = "/:change";
@@ -28,7 +27,8 @@ constexpr std::string_view kAnyLogHash = "sha1";
 std::optional<std::string> ListableDigest(std::string_view found) {
   const std::size_t colon = found.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  if (std::ranges::find(kListable, found.substr(0, colon)) == kListable.end()) return std::nullopt;
+  const std::string_view algorithm = found.substr(0, colon);
+  if (algorithm != "sha1" && !ima::IsStrongKernelHash(algorithm)) return std::nullopt;
   const std::string_view hex = found.substr(colon + 1);
   const auto bytes = HexDecode(hex);
   if (!bytes || HexEncode(*bytes) != hex || bytes->size() < 20 || bytes->size() > 64) {

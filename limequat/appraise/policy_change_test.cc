@@ -229,9 +229,10 @@ TEST(ChangeFor, Attack_A15_NamesThatDoNotShowAsTheyAreAreNotProposed) {
 
 TEST(ChangeFor, OnlyDigestsThatAPolicyLists) {
   for (const std::string& found :
-       {std::string(), kHex, "sm3:" + kHex, "verity:sha256:" + kHex, "sha256:" + kHex.substr(1),
-        "sha256:" + std::string(64, 'A'), "sha256:" + std::string(38, 'a'),
-        "sha512:" + std::string(130, 'a'), std::string("sha256:")}) {
+       {std::string(), kHex, "streebog256:" + kHex, "verity:sha256:" + kHex,
+        "sha256:" + kHex.substr(1), "sha256:" + std::string(64, 'A'),
+        "sha256:" + std::string(38, 'a'), "sha512:" + std::string(130, 'a'),
+        std::string("sha256:")}) {
     const PolicyChange change = ChangeFor({About("ima.digest", "/opt/a", found)}, 0);
     EXPECT_TRUE(change.runtime.empty()) << found;
     EXPECT_FALSE(change.suffices()) << found;

@@ -124,8 +124,9 @@ constexpr CheckEntry kMeasurementList[] = {
     {.check = "ima.digest_kind",
      .cause = Cause::kConfiguration,
      .meaning = "A file has a digest of a kind that the policy cannot list, so it was not judged.",
-     .causes = "A kernel with `ima_hash=` other than SHA-1 or SHA-2; an IMA policy with "
-               "`digest_type=verity`, under which the list holds fs-verity digests.",
+     .causes =
+         "A kernel with `ima_hash=` other than SHA-1, SHA-2, SHA-3 or SM3; an IMA policy with "
+         "`digest_type=verity`, under which the list holds fs-verity digests.",
      .advice = "Measure with `ima_hash=sha256`, or exclude the path if it need not be judged.",
      .next = "limequat explain AGENT"},
     {.check = "ima.signature",

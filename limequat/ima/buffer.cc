@@ -15,6 +15,7 @@ namespace limequat::ima {
 namespace {
 
 constexpr std::uint8_t kVersion = 0xa0;
+constexpr std::string_view kKexecCommandLine = "kexec-cmdline";
 
 // The next SEQUENCE. Keys are short: a length of more than three bytes is none of theirs.
 std::optional<ByteView> SequenceIn(crypto::DerReader& in) {
@@ -79,9 +80,8 @@ BufferKind KindOfBuffer(const Entry& entry) {
 }
 
 bool HoldsKey(const Entry& entry, const Result<Key>& key) {
-  if (key || key.error().code == ErrorCode::kUnsupported) return true;
-  const BufferKind kind = KindOfBuffer(entry);
-  return kind == BufferKind::kCertificate || kind == BufferKind::kPublicKey;
+  if (entry.path == kKexecCommandLine) return false;
+  return key || key.error().code == ErrorCode::kUnsupported;
 }
 
 BufferDigest CheckBufferDigest(const Entry& entry) {

@@ -26,8 +26,10 @@ std::string_view BufferKindName(BufferKind kind);  // "certificate", "device-map
 BufferKind KindOfBuffer(const Entry& entry);
 
 // Whether the buffer is taken for a key that was added to the keyring `path`; `key` is ParseKey
-// of it. So is one that has but the form of a key, or is of a kind that cannot be used here:
-// what a policy says of other data is never said of a key. Hostile input.
+// of it: one that can be read, of whatever kind. What only begins like one is data, and so is
+// what the kernel measures as the command line of kexec: whoever may call kexec chooses all of
+// it, and "0\x820…" with a key behind it is one that a policy which ignores keyrings would pass.
+// Hostile input.
 bool HoldsKey(const Entry& entry, const Result<Key>& key);
 
 // Whether the digest of an entry with a buffer is the one of the buffer beside it. A policy

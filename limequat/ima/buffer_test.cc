@@ -54,10 +54,10 @@ TEST(BufferKind, SizesInAllForms) {
   EXPECT_EQ(Kind("k", Bytes{0x30, 0x83, 0x01}), BufferKind::kData);
 }
 
-TEST(HoldsKey, WhatIsReadOrHasTheFormOfAKey) {
-  const auto holds = [](ByteView buffer) {
+TEST(HoldsKey, WhatCanBeReadAsOne) {
+  const auto holds = [](ByteView buffer, std::string_view name = ".ima") {
     Entry entry;
-    entry.path = ".ima";
+    entry.path = name;
     entry.buffer = buffer;
     return HoldsKey(entry, ParseKey(buffer));
   };
@@ -66,8 +66,13 @@ TEST(HoldsKey, WhatIsReadOrHasTheFormOfAKey) {
   const auto unsupported = crypto::PrivateKey::GenerateEd25519();
   EXPECT_TRUE(holds(unsupported.public_key().ToSpkiDer()));
   EXPECT_TRUE(holds(AsBytes(key.public_key().ToPem()))) << "of another form, but a key";
-  EXPECT_TRUE(holds(Sequence(Sequence(Bytes{0xa0, 0x03}))));
-  EXPECT_TRUE(holds(Sequence(Sequence(Bytes{0x06, 0x01, 0x2a}))));
+  EXPECT_FALSE(holds(Sequence(Sequence(Bytes{0xa0, 0x03}))));
+  EXPECT_FALSE(holds(Sequence(Sequence(Bytes{0x06, 0x01, 0x2a}))));
+  EXPECT_FALSE(
+      holds(AsBytes(std::string_view("0\x0e"
+                                     "0\x0c\x06 init=/evil"))));
+  EXPECT_FALSE(holds(key.public_key().ToSpkiDer(), "kexec-cmdline"));
+  EXPECT_FALSE(holds(unsupported.public_key().ToSpkiDer(), "kexec-cmdline"));
   EXPECT_FALSE(holds(AsBytes("enforcing=1")));
   EXPECT_FALSE(holds({}));
 }

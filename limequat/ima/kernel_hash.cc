@@ -1,5 +1,6 @@
 #include "limequat/ima/kernel_hash.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -19,6 +20,8 @@ constexpr std::array<std::pair<std::string_view, HashAlgorithm>, 6> kOthers = {{
     {"sha3-512", HashAlgorithm::kSha3_512},
 }};
 
+constexpr std::array<std::string_view, 4> kSha2 = {"sha224", "sha256", "sha384", "sha512"};
+
 }  // namespace
 
 std::optional<HashAlgorithm> HashOfKernelName(std::string_view name) {
@@ -27,6 +30,12 @@ std::optional<HashAlgorithm> HashOfKernelName(std::string_view name) {
     if (known == name && crypto::IsAvailable(hash)) return hash;
   }
   return std::nullopt;
+}
+
+bool IsStrongKernelHash(std::string_view name) {
+  return std::ranges::find(kSha2, name) != kSha2.end() ||
+         std::ranges::find(kOthers, name, &std::pair<std::string_view, HashAlgorithm>::first) !=
+             kOthers.end();
 }
 
 }  // namespace limequat::ima

@@ -12,4 +12,8 @@ namespace limequat::ima {
 // those that OpenSSL does not have. `name` may be hostile.
 std::optional<crypto::HashAlgorithm> HashOfKernelName(std::string_view name);
 
+// Whether a kernel's `name` is that of a hash in which no two files can be made to agree today:
+// SHA-2, SHA-3 and SM3, whether or not it can be computed here. `name` may be hostile.
+bool IsStrongKernelHash(std::string_view name);
+
 }  // namespace limequat::ima

@@ -38,5 +38,16 @@ TEST(HashOfKernelName, OthersAreNotGuessed) {
   }
 }
 
+TEST(IsStrongKernelHash, WeakAndUnknownOnesAreNot) {
+  for (const char* name : {"sha224", "sha256", "sha384", "sha512", "sm3", "sm3-256", "sm3_256",
+                           "sha3-256", "sha3-384", "sha3-512"}) {
+    EXPECT_TRUE(IsStrongKernelHash(name)) << name;
+  }
+  for (const char* name : {"", "sha1", "md4", "md5", "rmd160", "tgr192", "wp512", "streebog256",
+                           "sha3-224", "SHA256", "sha2"}) {
+    EXPECT_FALSE(IsStrongKernelHash(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace limequat::ima

@@ -12,6 +12,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/ima/boot_aggregate.h"
 #include "limequat/ima/buffer.h"
+#include "limequat/ima/kernel_hash.h"
 #include "limequat/ima/keyring.h"
 #include "limequat/ima/replay.h"
 #include "limequat/ima/template.h"
@@ -21,7 +22,6 @@ namespace limequat::policy {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kStrong = {"sha224", "sha256", "sha384", "sha512"};
 constexpr std::string_view kWeak = "sha1";
 constexpr std::size_t kShownName = 256;
 
@@ -120,7 +120,7 @@ class Collector {
     if (entry.digest_algorithm == kWeak && !options_.allow_sha1) {
       return "a SHA-1 digest: weak, and not allowed (--allow-sha1-digests)";
     }
-    if (entry.digest_algorithm != kWeak && !std::ranges::count(kStrong, entry.digest_algorithm)) {
+    if (entry.digest_algorithm != kWeak && !ima::IsStrongKernelHash(entry.digest_algorithm)) {
       return "no policy lists digests of this algorithm";
     }
     if (entry.path.size() > ima::kMaxName || EscapeForDisplay(entry.path) != entry.path ||

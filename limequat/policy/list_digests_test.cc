@@ -257,11 +257,12 @@ TEST(AddListDigests, KeysAndBuffersAreLearnedIfAsked) {
       << "a key is never learned as other data";
 }
 
-TEST(AddListDigests, WhatHasButTheFormOfAKeyIsNoOtherData) {
+// As it is appraised: what cannot be read as a key is data, and teaches none.
+TEST(AddListDigests, WhatHasButTheFormOfAKeyIsData) {
   const Bytes shape = *HexDecode("300730050603550403");  // SEQUENCE { SEQUENCE { OID } }
   const std::string blob(AsText(shape));
-  EXPECT_TRUE(Learned(ListOf({Buffer(".ima", blob)}), {.buffers = true}).found.empty());
-  EXPECT_EQ(Learned(ListOf({Buffer(".ima", blob)}), {.keys = true}).found.keyrings.size(), 1U);
+  EXPECT_EQ(Learned(ListOf({Buffer(".ima", blob)}), {.buffers = true}).found.buffers.size(), 1U);
+  EXPECT_TRUE(Learned(ListOf({Buffer(".ima", blob)}), {.keys = true}).found.empty());
 }
 
 TEST(AddListDigests, KeysOfIgnoredKeyringsAreNotLearned) {
