@@ -286,6 +286,11 @@ Result<json::Value> ParsePolicyText(std::string_view text) {
 Result<json::Value> ReadPolicyJson(std::string_view text) {
   LQ_ASSIGN_OR_RETURN(json::Value document, ParsePolicyText(text));
   json::ObjectReader in(document, "runtime policy");
+  // Keylime takes the policy out of it, and looks at nothing else.
+  const json::Value* payload = in.Any("payload");
+  if (payload != nullptr && !IsFalseInPython(*payload)) {
+    return BadSchema("it has a payload, like an envelope, and is none");
+  }
   in.Int("release", 0, kAnyCount);
   in.ObjectMember("digests");
   in.Strings("excludes");

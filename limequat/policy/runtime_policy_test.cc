@@ -64,6 +64,18 @@ std::string ErrorOf(const json::Object& policy) {
 
 Bytes FromHex(std::string_view hex) { return HexDecode(hex).value_or(Bytes()); }
 
+// Keylime takes the policy out of a payload, with or without what else an envelope has.
+TEST(RuntimePolicy, Attack_A11_APayloadBesideAPolicy) {
+  for (const json::Value& payload :
+       {json::Value("e30="), json::Value(1), json::Value(true), json::Value(json::Array{1})}) {
+    EXPECT_EQ(ErrorOf(With("payload", payload)), "policy.schema");
+  }
+  for (const json::Value& none : {json::Value(nullptr), json::Value(""), json::Value(0),
+                                  json::Value(false), json::Value(json::Object())}) {
+    EXPECT_EQ(ErrorOf(With("payload", none)), "");
+  }
+}
+
 TEST(RuntimePolicy, LooksUpDigestsByPath) {
   const auto policy = Parsed(Good());
   ASSERT_TRUE(policy);

@@ -80,8 +80,9 @@ TEST(ReadSignedPolicy, Attack_A11_TextThatIsBothIsAnEnvelope) {
   both.pop_back();
   both += R"(,"payload":")" + Base64Encode(AsBytes(kPolicy)) +
           R"(","payloadType":"application/vnd.keylime+json","signatures":[]})";
-  ASSERT_TRUE(RuntimePolicy::Parse(both));
   EXPECT_EQ(ReadSignedPolicy(both, {})->policy, nullptr);
+  // Nor is it a policy for somebody who knows of no envelopes.
+  EXPECT_FALSE(RuntimePolicy::Parse(both));
 }
 
 TEST(ReadSignedPolicy, ChecksWhatTheEnvelopeHolds) {
