@@ -170,8 +170,9 @@ void DeclareCheck(CLI::App& policy, CommandLine& line) {
       "reference values: rules that accept anything, lists that accept nothing, and with\n"
       "several of one name, in their order, releases that do not rise.\n"
       "Exit status: 0 nothing, 1 something, 3 no policy at all (the place is named).");
-  AddValues(app, "FILE", command.files, ParseText, "",
-            "runtime policies, or boot references; - for standard input; one may be a URL")
+  AddValues(
+      app, "FILE", command.files, ParseText, "",
+      "runtime policies, or boot references; - for standard input; or one URL, with --checksum")
       ->required()
       ->expected(-1);
   AddSource(app, command.checksum, command.authorities_file);

@@ -13,8 +13,8 @@
 #include "limequat/appraise/policy_change.h"
 #include "limequat/base/escape.h"
 #include "limequat/cli/change_view.h"
-#include "limequat/cli/findings_view.h"
 #include "limequat/cli/file_groups.h"
+#include "limequat/cli/findings_view.h"
 #include "limequat/cli/text.h"
 
 namespace limequat::cli {
