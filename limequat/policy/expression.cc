@@ -75,7 +75,7 @@ Result<Expression> Expression::Compile(std::string_view expression, Extent exten
   int number = 0;
   std::size_t offset = 0;
   constexpr std::uint32_t kOptions =
-      PCRE2_ANCHORED | PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+      PCRE2_ANCHORED | PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_ALT_CIRCUMFLEX;
   const std::uint32_t end = extent == Extent::kWhole ? PCRE2_ENDANCHORED : 0;
   Code code(pcre2_compile(AsBytes(pattern).data(), pattern.size(), kOptions | end, &number, &offset,
                           context.get()));

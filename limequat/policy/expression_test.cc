@@ -39,6 +39,7 @@ TEST(Expression, LineFeeds) {
   EXPECT_EQ(MatchOf("ro$", "ro\n", Extent::kWhole), Answer::kNo);
   EXPECT_EQ(MatchOf("ro.*", "ro\nquiet", Extent::kWhole), Answer::kNo);
   EXPECT_EQ(MatchOf("(?s)ro.*", "ro\nquiet", Extent::kWhole), Answer::kYes);
+  EXPECT_EQ(MatchOf("ro\n(?m:^)", "ro\n", Extent::kWhole), Answer::kYes) << "behind the last, too";
 }
 
 TEST(Expression, WhatPythonRefusesIsRefused) {

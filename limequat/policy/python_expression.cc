@@ -30,6 +30,8 @@ std::optional<std::uint32_t> HexValue(char c) {
   return std::nullopt;
 }
 
+constexpr std::size_t kMaxBehindReferences = 16;
+
 // Reads an expression once from front to back, as Python's `re._parser` does.
 class Translator {
  public:
@@ -185,11 +187,14 @@ class Translator {
 
   // Python refers only back, to groups that have ended; from within a look-behind, to groups in
   // front of it.
-  Status CheckReference(std::size_t number) const {
+  Status CheckReference(std::size_t number) {
     if (number >= closed_.size()) return Bad("a reference to no group");
     if (!closed_[number]) return Bad("a reference to a group that is open");
-    if (behind_depth_ > 0 && number >= behind_groups_) {
-      return Bad("a reference into the look-behind that it is in");
+    if (behind_depth_ == 0) return {};
+    if (number >= behind_groups_) return Bad("a reference into the look-behind that it is in");
+    // PCRE2 measures the group anew for each of them.
+    if (++behind_references_ > kMaxBehindReferences) {
+      return Bad("too many references in look-behinds");
     }
     return {};
   }
@@ -296,8 +301,8 @@ class Translator {
     const std::size_t found = in_.find(end, at_);
     if (found == std::string_view::npos) return Bad("a name that does not end");
     const std::string_view name = in_.substr(at_, found - at_);
-    const bool word = std::ranges::all_of(
-        name, [](char c) { return IsDigit(c) || IsLetter(c) || c == '_' || !IsAscii(c); });
+    const bool word =
+        std::ranges::all_of(name, [](char c) { return IsDigit(c) || IsLetter(c) || c == '_'; });
     if (name.empty() || !word) return Bad("a bad name");
     at_ = found + 1;
     return name;
@@ -332,13 +337,14 @@ class Translator {
     return {};
   }
 
-  // (?(1)yes|no) and (?(name)yes|no); PCRE2 would also take (?(R), (?(DEFINE), ...
+  // (?(1)yes|no) and (?(name)yes|no); PCRE2 would also take (?(R), (?(DEFINE), ... In a look-behind
+  // it does not ask whether both branches have one length.
   Status Condition() {
+    if (behind_depth_ > 0) return Bad("a condition in a look-behind");
     LQ_ASSIGN_OR_RETURN(const std::string_view name, Name(')'));
     if (!IsDigit(name.front())) {
       const auto group = groups_.find(name);
       if (group == groups_.end()) return Bad("a condition about no group");
-      if (behind_depth_ > 0) LQ_RETURN_IF_ERROR(CheckReference(group->second));
       Begin(fmt::format("(?(<{}>)", name), {});
       return {};
     }
@@ -347,7 +353,6 @@ class Translator {
     if (wrong != std::errc() || stop != name.data() + name.size() || number == 0) {
       return Bad("a bad condition");
     }
-    if (behind_depth_ > 0) LQ_RETURN_IF_ERROR(CheckReference(number));
     highest_condition_ = std::max(highest_condition_, number);
     Begin(fmt::format("(?({})", number), {});
     return {};
@@ -397,6 +402,7 @@ class Translator {
   std::map<std::string, std::size_t, std::less<>> groups_;  // by name
   std::size_t behind_depth_ = 0;                            // of look-behinds
   std::size_t behind_groups_ = 0;  // how many groups began in front of the outermost
+  std::size_t behind_references_ = 0;
   std::size_t highest_condition_ = 0;
 };
 

@@ -94,15 +94,25 @@ TEST(PythonExpression, WhatPythonRefusesOrIsNotSupported) {
         // look-behind.
         "\\1", "(a)\\2", "\\1(a)", "((a)\\1)", "(?P<n>a(?P=n))", "(?P=n)", "(?P=n)(?P<n>a)",
         "(?<=(a)\\1)", "(?<=(?P<n>a)(?P=n))", "(?(1)a)", "(?(n)a)(?P<n>b)", "(?(0)a)",
-        "(?<=(a)(?(1)b))", "(?(99999999999999999999)a)",
+        "(?<=(a)(?(1)b))", "(a)(?<=(?(1)b|c))", "(?P<n>a)(?<!(?(n)b))",
+        "(?(99999999999999999999)a)",
         // Names and parentheses.
-        "(?P<n>a)(?P<n>b)", "(?P<>a)", "(?P<n", "(?P<n-m>a)", "(?P=", "(a", "a)", "(?:a))",
-        "(?<=a"}) {
+        "(?P<n>a)(?P<n>b)", "(?P<>a)", "(?P<n", "(?P<n-m>a)", "(?P<\xc3\xa9>a)", "(?P=", "(a", "a)",
+        "(?:a))", "(?<=a"}) {
     const auto pcre = PcreFromPython(bad);
     ASSERT_FALSE(pcre) << bad;
     EXPECT_EQ(pcre.error().id, "policy.expression") << bad;
     EXPECT_EQ(pcre.error().code, ErrorCode::kMalformed) << bad;
   }
+}
+
+// For each of them PCRE2 measures the group, which may be long.
+TEST(PythonExpression, ReferencesInLookBehindsAreFew) {
+  std::string few = "(a)";
+  for (int i = 0; i < 16; ++i) few += "(?<=\\1)";
+  EXPECT_TRUE(PcreFromPython(few));
+  EXPECT_FALSE(PcreFromPython(few + "(?<=\\1)"));
+  EXPECT_TRUE(PcreFromPython(few + "\\1"));
 }
 
 }  // namespace
