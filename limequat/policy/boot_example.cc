@@ -134,6 +134,7 @@ class Example {
   BootFacts boot_;
   FirmwareFacts firmware_;
   std::vector<GrubLine> linux_commands_;
+  std::vector<GrubLine> other_commands_;
   std::vector<VerifiedEvent> owner_lists_;
   EventRule event_rule_;
   BootObjections out_;
@@ -186,6 +187,11 @@ EventRule Example::MakeEventRule() {
       std::move(rules), RejectEvent(kCheckEvent, "has no place in this policy"));
 }
 
+// GRUB puts quotes around a word of a command line that has blanks, and around none of a command.
+bool BeginsWithQuote(std::string_view text) {
+  return !text.empty() && std::string_view("\"'\\").contains(text.front());
+}
+
 // The text behind the key was measured, the key was not: "kernel_cmdline" only says which
 // text is to be compared, and CheckLinuxCommands holds that against what GRUB did.
 Findings Example::TakeGrubLine(const VerifiedEvent& event) {
@@ -202,7 +208,7 @@ Findings Example::TakeGrubLine(const VerifiedEvent& event) {
     Collect(boot_.command_lines)({.event = event, .text = grub->text});
     return {};
   }
-  if (kind == GrubText::kLine) {
+  if (kind == GrubText::kLine || BeginsWithQuote(grub->text)) {
     return RejectEvent(kCheckCommandLine,
                        fmt::format("is a command by the log, and is the command line '{}'",
                                    EscapeForDisplay(grub->text, kShownText)))(event);
@@ -212,6 +218,9 @@ Findings Example::TakeGrubLine(const VerifiedEvent& event) {
                        fmt::format("is the command '{}', behind which a kernel may be loaded that "
                                    "nothing here tells of",
                                    EscapeForDisplay(grub->text, kShownText)))(event);
+  }
+  if (kind == GrubText::kUnknown) {
+    Collect(other_commands_)({.event = event, .text = grub->text});
   }
   return {};
 }
@@ -343,6 +352,14 @@ Findings Example::CheckLinuxCommands() const {
                               fmt::format("GRUB loaded a kernel by '{}', which is not what the log "
                                           "calls the command line",
                                           EscapeForDisplay(command.text, kShownText)))));
+  }
+  // A kernel of a block list or a network, whose words are quoted in another way.
+  for (const GrubLine& command : other_commands_) {
+    if (Unquoted(command.text) != expected) continue;
+    findings.push_back(About(
+        command.event,
+        Failed(kCheckCommandLine, fmt::format("'{}' is a command by the log, and is a command line",
+                                              EscapeForDisplay(command.text, kShownText)))));
   }
   if (linux_commands_.empty()) {
     findings.push_back(

@@ -544,23 +544,47 @@ TEST(BootExample, Attack_A07_OtherWordsThatLoadAKernel) {
 
 // However it was loaded, GRUB measured its command line: it is one whatever the log calls it.
 TEST(BootExample, Attack_A07_CommandLinesUnderTheNameOfACommand) {
-  for (const char* line : {"/vmlinuz init=/bin/sh", "(hd0,gpt2)/vmlinuz init=/bin/sh"}) {
-    EXPECT_THAT(Objections(Boot().Grub("grub_cmd", line)),
-                ElementsAre(AllOf(HasSubstr("boot.command_line: "),
-                                  HasSubstr("is a command by the log"), HasSubstr(line))));
+  for (const char* line :
+       {"/vmlinuz init=/bin/sh", "(hd0,gpt2)/vmlinuz init=/bin/sh",
+        R"("/vmlinuz root=/dev/vda" "ro quiet")", R"('/vmlinuz a')", R"(\\/vmlinuz)"}) {
+    EXPECT_THAT(
+        Objections(Boot().Grub("grub_cmd", line)),
+        ElementsAre(AllOf(HasSubstr("boot.command_line: "), HasSubstr("is a command by the log"))))
+        << line;
   }
+}
+
+// A kernel on a network needs no slash: the true command line is told by the command that
+// loaded it, which GRUB measures without the quotes that make other words.
+TEST(BootExample, Attack_A07_AQuotedCommandLineOfAKernelOnANetwork) {
+  const auto reference = WithKernel("kernel_cmdline", "vmlinuz root=/dev/vda ro");
+  const auto boot = [](const std::string& line) {
+    Boot made;
+    made.At(8, 1).data = ToBytes(fmt::format("grub_cmd: linux vmlinuz root=/dev/vda ro{}", '\0'));
+    made.At(8, 1).measured = ToBytes(std::string_view("linux vmlinuz root=/dev/vda ro"));
+    made.At(8, 2).data = ToBytes(fmt::format("kernel_cmdline: vmlinuz root=/dev/vda ro{}", '\0'));
+    made.At(8, 2).measured = ToBytes(std::string_view("vmlinuz root=/dev/vda ro"));
+    if (!line.empty()) made.Grub("grub_cmd", line);
+    return made;
+  };
+  EXPECT_THAT(Objections(boot(""), reference), IsEmpty());
+  EXPECT_THAT(Objections(boot("some_function x"), reference), IsEmpty());
+  EXPECT_THAT(Objections(boot(R"(vmlinuz "root=/dev/vda ro")"), reference),
+              ElementsAre(HasSubstr("is a command by the log, and is a command line")));
 }
 
 TEST(BootExample, Attack_A07_CommandsThatLeadOutOfTheMeasurement) {
   for (const char* command :
        {"time linux /vmlinuz init=/bin/sh", "! time linux 8+20 init=/bin/sh", "lua", "normal_exit",
-        "multiboot2 /evil", "xen_hypervisor /evil", "appleloader /evil", "rmmod tpm"}) {
+        "multiboot2 /evil", "xen_hypervisor /evil", "appleloader /evil", "kfreebsd /evil",
+        "legacy_kernel 8+20 init=/bin/sh", "rmmod tpm", "rmmod tpm x", "rmmod tpm ",
+        "! rmmod verifiers"}) {
     EXPECT_THAT(Objections(Boot().Grub("grub_cmd", command)),
                 ElementsAre(HasSubstr("behind which a kernel may be loaded")))
         << command;
   }
-  for (const char* command : {"rmmod all_video", "set root=hd0", "insmod gzio", "timeout=5",
-                              "initrd /initrd", "load_video"}) {
+  for (const char* command : {"rmmod all_video", "rmmod all_video tpm", "set root=hd0",
+                              "insmod gzio", "timeout=5", "initrd /initrd", "load_video"}) {
     EXPECT_THAT(Objections(Boot().Grub("grub_cmd", command)), IsEmpty()) << command;
   }
 }

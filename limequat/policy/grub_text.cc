@@ -115,8 +115,25 @@ constexpr std::array kOthers = std::to_array<std::string_view>({
 });
 
 // Commands that run others which are not measured, and those that start what they load.
-constexpr std::array<std::string_view, 7> kEscapes = {
-    "time", "lua", "normal_exit", "multiboot", "multiboot2", "xen_hypervisor", "appleloader"};
+constexpr std::array kEscapes = std::to_array<std::string_view>({
+    "time",
+    "lua",
+    "normal_exit",
+    "legacy_kernel",
+    "multiboot",
+    "multiboot2",
+    "xen_hypervisor",
+    "xen_boot",
+    "appleloader",
+    "kfreebsd",
+    "kopenbsd",
+    "knetbsd",
+    "xnu_kernel",
+    "xnu_kernel64",
+    "xnu_resume",
+});
+// Without these modules nothing is measured any more.
+constexpr std::array<std::string_view, 2> kMeasuringModules = {"tpm", "verifiers"};
 
 constexpr std::array<std::string_view, 4> kLoadCommands = {"linux", "linux16", "linuxefi",
                                                            "linuxboot"};
@@ -157,8 +174,9 @@ GrubText GrubTextOf(std::string_view text) {
 bool EscapesMeasurement(std::string_view text) {
   const std::string_view command = WithoutInversion(text);
   const std::string_view word = FirstWord(command);
-  // Without the module nothing is measured any more.
-  return IsAmong(kEscapes, word) || (word == "rmmod" && command.ends_with(" tpm"));
+  // It looks at its first argument alone.
+  return IsAmong(kEscapes, word) ||
+         (word == "rmmod" && IsAmong(kMeasuringModules, FirstWord(KernelOf(command))));
 }
 
 std::string_view KernelOf(std::string_view text) {
