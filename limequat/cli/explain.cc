@@ -69,9 +69,11 @@ Result<Ending> Explain::Run(Console& console) const {
   if (!findings.current.is_null()) {
     LQ_ASSIGN_OR_RETURN(current, ParseResultView(findings.current));
   }
-  if (current && !packages.empty()) {
-    LQ_RETURN_IF_ERROR(NamePackages(packages, *current));
-    document.Set("packages", PackagesOf(*current));
+  if (!packages.empty()) {
+    ResultView nothing;  // what is no package is told although nothing was appraised yet
+    ResultView& result = current ? *current : nothing;
+    LQ_RETURN_IF_ERROR(NamePackages(packages, result));
+    document.Set("packages", PackagesOf(result));
   }
   LQ_ASSIGN_OR_RETURN(std::string text,
                       RenderExplanation(findings, current, incidents, all, console.look()));

@@ -66,10 +66,16 @@ std::vector<FileGroup> GroupByFolder(const std::vector<const ShownFinding*>& fin
 }  // namespace
 
 std::string DescribeOwner(const collect::Owner& owner) {
-  std::string text = fmt::format("of {}", Shown(owner.package));
-  if (owner.content == collect::OwnedContent::kSame) text += ", unchanged";
-  if (owner.content == collect::OwnedContent::kOther) text += ", changed";
-  return text;
+  // In front of the name, which whoever made the package chose.
+  switch (owner.content) {
+    case collect::OwnedContent::kSame:
+      return fmt::format("as in {}", Shown(owner.package));
+    case collect::OwnedContent::kOther:
+      return fmt::format("unlike in {}", Shown(owner.package));
+    case collect::OwnedContent::kUnknown:
+      break;
+  }
+  return fmt::format("of {}", Shown(owner.package));
 }
 
 std::vector<FileGroup> GroupFiles(const std::vector<const ShownFinding*>& findings,
@@ -79,8 +85,10 @@ std::vector<FileGroup> GroupFiles(const std::vector<const ShownFinding*>& findin
   for (const ShownFinding* finding : findings) {
     (finding->owner ? owned : others).push_back(finding);
   }
-  std::vector<FileGroup> groups =
-      GroupBy(owned, [](const ShownFinding& finding) { return DescribeOwner(*finding.owner); });
+  std::vector<FileGroup> groups = GroupBy(owned, [](const ShownFinding& finding) {
+    return fmt::format("{} {}", static_cast<int>(finding.owner->content), finding.owner->package);
+  });
+  for (FileGroup& group : groups) group.title = DescribeOwner(*group.findings.front()->owner);
   Sort(groups);
   std::ranges::move(GroupByFolder(others, most), std::back_inserter(groups));
   return groups;

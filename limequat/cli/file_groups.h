@@ -10,7 +10,7 @@ namespace limequat::cli {
 
 // Findings about files that belong together.
 struct FileGroup {
-  std::string title;  // "in /usr/lib/x", "of openssl 3.0.17-1"; made safe to show
+  std::string title;  // "in /usr/lib/x", "as in openssl_3.0.17-1.deb"; made safe to show
   std::vector<const ShownFinding*> findings;  // never empty, in the given order
 };
 
@@ -25,7 +25,8 @@ inline constexpr std::size_t kFewPackages = 20;
 std::vector<FileGroup> GroupFiles(const std::vector<const ShownFinding*>& findings,
                                   std::size_t most);
 
-// "of openssl 3.0.17-1", and whether the package has the same content; made safe to show.
+// "of openssl 3.0.17-1"; "as in" or "unlike in" if it is known whether the package has the same
+// content. Made safe to show.
 std::string DescribeOwner(const collect::Owner& owner);
 
 }  // namespace limequat::cli

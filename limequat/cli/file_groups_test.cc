@@ -63,8 +63,16 @@ TEST_F(GroupFilesTest, KnownPackagesComeFirst) {
   AddOf("/b/1", "small 1", OwnedContent::kUnknown);
   for (const char* path : {"/a/4", "/c/5"}) AddOf(path, "big_2.deb", OwnedContent::kSame);
   AddOf("/c/6", "big_2.deb", OwnedContent::kOther);
-  EXPECT_EQ(Groups(1), (Names{"of big_2.deb, unchanged 2", "of big_2.deb, changed 1",
-                              "of small 1 1", "in /a 3"}));
+  EXPECT_EQ(Groups(1),
+            (Names{"as in big_2.deb 2", "of small 1 1", "unlike in big_2.deb 1", "in /a 3"}));
+}
+
+// Whoever makes a package chooses its name and version.
+TEST_F(GroupFilesTest, Attack_A15_NoNameSpeaksOfContent) {
+  using collect::OwnedContent;
+  AddOf("/a", "as in x", OwnedContent::kUnknown);
+  AddOf("/b", "x", OwnedContent::kSame);
+  EXPECT_EQ(Groups(1), (Names{"as in x 1", "of as in x 1"}));
 }
 
 TEST_F(GroupFilesTest, Attack_A15_PackagesAreEscaped) {

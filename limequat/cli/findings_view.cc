@@ -123,6 +123,7 @@ std::string RenderFiles(const FindingGroup& group, std::size_t few) {
   std::size_t shown = 0;
   std::size_t packages = 0;
   std::size_t folders = 0;
+  bool together = false;
   for (const FileGroup& files : GroupFiles(group.findings, few)) {
     const ShownFinding& first = *files.findings.front();
     if (first.owner ? packages++ >= kFewPackages : folders++ >= few) continue;
@@ -131,12 +132,16 @@ std::string RenderFiles(const FindingGroup& group, std::size_t few) {
       text += RenderOne(first);
       continue;
     }
+    together = true;
     text += fmt::format("    - {} {}, the first: {}{}\n", Counted(files.findings.size(), "file"),
                         files.title, Shown(first.detail), InBrackets(Place(first)));
   }
   const std::size_t rest = group.findings.size() - shown;
-  text += rest == 0 ? "    (--all shows each)\n"
-                    : fmt::format("    … and {} more elsewhere (--all shows each)\n", rest);
+  if (rest > 0) {
+    text += fmt::format("    … and {} more elsewhere (--all shows each)\n", rest);
+  } else if (together) {
+    text += "    (--all shows each)\n";
+  }
   return text;
 }
 

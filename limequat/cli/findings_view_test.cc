@@ -111,14 +111,23 @@ TEST(RenderFindings, FilesAreShownByTheirPackages) {
     result.findings[i].owner = {.package = "tools_2.deb", .content = collect::OwnedContent::kSame};
   }
   const std::string text = RenderFindings(result, {.look = {}, .few = 3});
-  EXPECT_NE(text.find("    - 2 files of tools_2.deb, unchanged, the first: /usr/bin/a is new "
+  EXPECT_NE(text.find("    - 2 files as in tools_2.deb, the first: /usr/bin/a is new "
                       "(entry 7)\n    - /usr/bin/c is new\n"),
             std::string::npos)
       << text;
   const std::string all = RenderFindings(result, {.look = {}, .all = true, .few = 3});
-  EXPECT_NE(all.find("    - /usr/bin/b is new (entry 8, of tools_2.deb, unchanged)\n"),
-            std::string::npos)
+  EXPECT_NE(all.find("    - /usr/bin/b is new (entry 8, as in tools_2.deb)\n"), std::string::npos)
       << all;
+}
+
+TEST(RenderFindings, WhatIsShownInFullHasNoMore) {
+  ResultView result;
+  result.findings.push_back(Make("ima.path", "failed", "/usr/bin/a is new"));
+  result.findings.back().path = "/usr/bin/a";
+  result.findings.back().owner = {.package = "tools 2", .content = {}};
+  const std::string text = RenderFindings(result, {.look = {}, .few = 3});
+  EXPECT_NE(text.find("    - /usr/bin/a is new (of tools 2)\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("--all"), std::string::npos) << text;
 }
 
 TEST(RenderFindings, PackagesThatAreTooManyAreCounted) {

@@ -221,6 +221,9 @@ std::string ForPeople(const policy::BootDiff& diff) {
 
 Result<Ending> PolicyDiffer::Run(Console& console) const {
   LQ_RETURN_IF_ERROR(CheckOneStandardInput({first, second}));
+  if (IsUrl(first) || IsUrl(second)) {
+    return UsageError("files are compared: fetch the policy with `policy convert URL --checksum`");
+  }
   LQ_ASSIGN_OR_RETURN(const Opened before, ReadPolicyText({.place = first}));
   LQ_ASSIGN_OR_RETURN(const Opened after, ReadPolicyText({.place = second}));
   const std::array<std::string_view, 2> texts = {before.text, after.text};

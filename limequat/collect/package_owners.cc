@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "limequat/base/result_macros.h"
 #include "limequat/collect/archive.h"
@@ -125,8 +126,14 @@ class Database {
   }
 
   Result<std::string> Read(const UniqueFd& folder, std::string_view below,
-                           const std::string& name) const {
+                           const std::string& name) {
     const std::string relative = fmt::format("{}/{}", below, name);
+    // Looked at first: to open a device may already do something.
+    struct stat status = {};
+    if (fstatat(folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      return CannotOpen(relative, errno);
+    }
+    if (!S_ISREG(status.st_mode)) return CannotOpen(relative, EINVAL);
     const UniqueFd file(
         openat(folder.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!file.valid()) return CannotOpen(relative, errno);
@@ -136,12 +143,19 @@ class Database {
       LQ_ASSIGN_OR_RETURN(const ByteView piece, stream.Next());
       if (piece.empty()) return text;
       if (piece.size() > kMaxPackageDatabaseFile - text.size()) {
-        return Malformed("collect.owners.too_long",
-                         fmt::format("{} is longer than {} bytes", (root_ / relative).string(),
-                                     kMaxPackageDatabaseFile));
+        return TooLong(relative, kMaxPackageDatabaseFile, "bytes");
       }
+      if (piece.size() > kMaxPackageDatabase - read_) {
+        return TooLong(below, kMaxPackageDatabase, "bytes");
+      }
+      read_ += piece.size();
       text += AsText(piece);
     }
+  }
+
+  Error TooLong(std::string_view what, std::size_t limit, std::string_view of) const {
+    return Malformed("collect.owners.too_long",
+                     fmt::format("{} has more than {} {}", (root_ / what).string(), limit, of));
   }
 
   // deb822: "Field: value" lines, packages apart by empty lines.
@@ -173,16 +187,16 @@ class Database {
     // The folder closes what it was opened by; its files are opened by another.
     static_cast<void>(lists_.Release());
     std::vector<std::string> lists;
-    // This folder is read by this thread only.
-    while (const dirent* entry = readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe)
+    while (true) {
+      errno = 0;
+      // This folder is read by this thread only.
+      const dirent* entry = readdir(folder.get());  // NOLINT(concurrency-mt-unsafe)
+      if (entry == nullptr) break;
       if (!std::string_view(entry->d_name).ends_with(kListSuffix)) continue;
       lists.emplace_back(entry->d_name);
-      if (lists.size() > kMaxPackages) {
-        return Malformed(
-            "collect.owners.too_long",
-            fmt::format("{}: more than {} packages", (root_ / kListFolder).string(), kMaxPackages));
-      }
+      if (lists.size() > kMaxPackages) return TooLong(kListFolder, kMaxPackages, "packages");
     }
+    if (errno != 0) return CannotOpen(kListFolder, errno);
     lists_ = OpenFolder(root_fd_.get(), kListFolder, Access::kSearch);
     if (!lists_.valid()) return CannotOpen(kListFolder, errno);
     std::ranges::sort(lists);
@@ -226,6 +240,7 @@ class Database {
   UniqueFd root_fd_;
   UniqueFd status_;
   UniqueFd lists_;
+  std::size_t read_ = 0;  // bytes
   std::map<std::string, std::string, std::less<>> versions_;
 };
 

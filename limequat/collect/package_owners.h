@@ -33,7 +33,8 @@ struct Owner {
 };
 
 inline constexpr std::size_t kMaxPackageDatabaseFile = 64U << 20U;
-inline constexpr std::size_t kMaxPackages = 100'000;  // whose lists of files are read
+inline constexpr std::size_t kMaxPackageDatabase = 512U << 20U;  // all files together
+inline constexpr std::size_t kMaxPackages = 100'000;             // whose lists of files are read
 
 // The packages that install `files`, in the order of these; nothing for a file of none. A source
 // is a Debian or RPM package, or the root of a system with dpkg's database, for example "/" or
@@ -44,10 +45,11 @@ inline constexpr std::size_t kMaxPackages = 100'000;  // whose lists of files ar
 // Whoever makes a source says what it holds: what is told here is for people to find their way,
 // and no reason to trust a file.
 //
-// Of a root: kNotFound, kPermissionDenied ("collect.owners.root") if its database cannot be read,
-// which is looked for without following links; kMalformed ("collect.owners.too_long") beyond the
-// bounds above. Of a package: the errors of HashPackage. Hostile input: the sources. Memory is that
-// of HashPackage, or that of the longest file of a database; a file is in memory once.
+// Of a root: kNotFound, kPermissionDenied ("collect.owners.root") if its database cannot be opened,
+// which is looked for without following links, kUnavailable ("collect.read") if it cannot be read;
+// kMalformed ("collect.owners.too_long") beyond the bounds above. Of a package: the errors of
+// HashPackage. Hostile input: the sources. Memory is that of HashPackage, or the longest file of a
+// database and twice the versions in it.
 Result<std::vector<std::optional<Owner>>> FindOwners(std::span<const std::filesystem::path> sources,
                                                      std::span<const OwnedFile> files);
 

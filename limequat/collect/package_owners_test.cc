@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -155,7 +156,33 @@ TEST_F(PackageOwnersTest, HostileDatabases) {
   EXPECT_EQ(ErrorOf(root), "collect.owners.too_long");
   fs::remove(list);
   ASSERT_EQ(mkfifo(list.c_str(), 0600), 0);  // is not waited for
-  EXPECT_EQ(ErrorOf(root), "collect.read");
+  EXPECT_EQ(ErrorOf(root), "collect.owners.root");
+  fs::remove(list);
+  // Nine of them are more than all may be; they take no room on the disk.
+  for (int i = 0; i < 9; ++i) {
+    const fs::path each = root / fmt::format("var/lib/dpkg/info/big{}.list", i);
+    Store(each, "");
+    fs::resize_file(each, kMaxPackageDatabaseFile);
+  }
+  EXPECT_EQ(ErrorOf(root), "collect.owners.too_long");
+}
+
+TEST_F(PackageOwnersTest, MorePackagesThanAnySystemHas) {
+  const fs::path root = Root();
+  const fs::path info = root / "var/lib/dpkg/info";
+  const auto list = [&](std::size_t number) { return info / fmt::format("{}.list", number); };
+  // The root has four. A file can have only so many names.
+  constexpr std::size_t kNames = 50'000;
+  for (std::size_t i = 0; i < kMaxPackages - 4; ++i) {
+    if (i % kNames == 0) {
+      Store(list(i), "/x\n");
+    } else {
+      fs::create_hard_link(list(i - i % kNames), list(i));
+    }
+  }
+  EXPECT_EQ(ErrorOf(root), "none");
+  Store(info / "last.list", "");
+  EXPECT_EQ(ErrorOf(root), "collect.owners.too_long");
 }
 
 }  // namespace

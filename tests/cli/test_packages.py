@@ -55,8 +55,8 @@ class PackagesTest(PolicyFileTest):
                          [{"package": self.package.name, "content": "same", "paths": same},
                           {"package": self.package.name, "content": "other", "paths": [self.names[1]]}])
         text = self.appraise(self.package, output="table")
-        self.assertIn(f"3 files of {self.package.name}, unchanged, the first: ", text)
-        self.assertRegex(text, rf"{self.names[1]} .* \(entry \d+, of {self.package.name}, changed\)\n")
+        self.assertIn(f"3 files as in {self.package.name}, the first: ", text)
+        self.assertRegex(text, rf"{self.names[1]} .* \(entry \d+, unlike in {self.package.name}\)\n")
         self.assertRegex(text, r"/opt/stranger .* \(entry \d+\)\n")
 
     def test_the_root_of_a_system(self) -> None:

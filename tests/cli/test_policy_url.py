@@ -113,6 +113,9 @@ class UrlTest(CliTest):
                 done = self.run_limequat(*command, f"{scheme}://127.0.0.1:1/policy.json")
                 self.assertEqual(done.status, 2, done.err)
                 self.assertIn("SHA-256", done.err)
+        diff = self.run_limequat("policy", "diff", "http://127.0.0.1:1/policy.json", "http://127.0.0.1:1/other.json")
+        self.assertEqual(diff.status, 2, diff.err)
+        self.assertIn("policy convert", diff.err)
 
     def test_answers_that_are_no_policy(self) -> None:
         server = serve(self)
@@ -155,6 +158,7 @@ class UrlTest(CliTest):
         for place in (str(file), "http://127.0.0.1:1/policy.json"):
             done = self.run_limequat("policy", "check", place, "--checksum", _SHA256, "--url-ca", file)
             self.assertEqual(done.status, 2, done.err)
+        self.assertEqual(self.run_limequat("agent", "add", "m1", "--url-ca", file).status, 2)
 
 
 class PushTest(SiteTest):

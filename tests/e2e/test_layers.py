@@ -1,8 +1,12 @@
 """A machine under several policies: its base system's, its team's, and one that retires; bound by name and by label."""
 
 import datetime
+import functools
+import hashlib
+import http.server
 import json
 import subprocess
+import threading
 import time
 
 from e2e_testing import LabTest
@@ -46,6 +50,15 @@ class LayersTest(LabTest):
         (database / "status").write_text(f"Package: {package}\nStatus: install ok installed\nArchitecture: all\nVersion: {version}\n")
         (database / "info" / f"{package}.list").write_text("".join(f"{file}\n" for file in files))
         return cls.folder / f"image-{package}"
+
+    def serve(self, file):
+        """The address of a file on a web server that runs until the test ends."""
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=file.parent)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}/{file.name}"
 
     def finding(self, check, machine="light-1"):
         current = self.explained(machine)["current"] or {"findings": []}
@@ -113,7 +126,11 @@ class LayersTest(LabTest):
         self.operator("policy", "sign", plain, "--key", private, "--output", signed)
         add = ("agent", "add", "light-2", "--policy", "base-2", "--approve-current-boot", "--policy-key", public, "--policy-file")
         self.assertIn("[cli.policy_signature]", self.command(*add, plain).stderr)
-        self.assertEqual(self.operator(*add, signed)["policy"], "base-2, light-2")
+        # A web server has it; without its checksum nobody asks there.
+        url = self.serve(signed)
+        self.assertEqual(self.command(*add, url).returncode, 2)
+        checksum = hashlib.sha256(signed.read_bytes()).hexdigest()
+        self.assertEqual(self.operator(*add, url, "--policy-checksum", checksum)["policy"], "base-2, light-2")
         self.wait_for("light-2", "pass")
         self.assertEqual([layer["name"] for layer in self.machine("light-2")["layers"]], ["base-2", "light-2"])
 
