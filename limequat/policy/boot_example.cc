@@ -12,14 +12,12 @@
 #include "limequat/base/escape.h"
 #include "limequat/base/utf8.h"
 #include "limequat/eventlog/boot_chain.h"
-#include "limequat/eventlog/content.h"
 #include "limequat/eventlog/known_data.h"
 #include "limequat/eventlog/pcr_use.h"
 #include "limequat/eventlog/secure_boot.h"
 #include "limequat/policy/boot_example_internal.h"
 #include "limequat/policy/boot_policy.h"
 #include "limequat/policy/boot_rule.h"
-#include "limequat/policy/grub_text_internal.h"
 
 namespace limequat::policy {
 
@@ -39,16 +37,7 @@ constexpr std::string_view kCheckFirmware = "boot.firmware";
 constexpr std::string_view kCheckImage = "boot.image";
 constexpr std::string_view kCheckKernelFile = "boot.kernel_file";
 constexpr std::string_view kCheckInitrd = "boot.initrd";
-constexpr std::string_view kCheckCommandLine = "boot.command_line";
 constexpr std::string_view kCheckOwnerList = "boot.machine_owner_list";
-
-constexpr std::size_t kShownText = 512;
-
-// A command line or command of GRUB's that was measured.
-struct GrubLine {
-  VerifiedEvent event;
-  std::string_view text;
-};
 
 // What the kernels of a reference are compared with.
 struct BootFacts {
@@ -117,13 +106,11 @@ class Example {
   EventRule MakeEventRule();
   void AddFirmwareRules(EventRules& rules);
   void AddLoaderRules(EventRules& rules);
-  Findings TakeGrubLine(const VerifiedEvent& event);
   Findings TakeFile(const VerifiedEvent& event);
 
   void CheckReference(const eventlog::VerifiedLog& log);
   Findings CheckKernels() const;
   Findings CheckFirmware() const;
-  Findings CheckLinuxCommands() const;
   Findings CheckOwnerLists() const;
   Rule<BootFacts> KernelRule(const ReferenceKernel& kernel) const;
   Rule<GrubLine> CommandLineRule(const ReferenceKernel& kernel) const;
@@ -133,8 +120,7 @@ class Example {
   const BootReference& reference_;
   BootFacts boot_;
   FirmwareFacts firmware_;
-  std::vector<GrubLine> linux_commands_;
-  std::vector<GrubLine> other_commands_;
+  GrubTexts grub_;
   std::vector<VerifiedEvent> owner_lists_;
   EventRule event_rule_;
   BootObjections out_;
@@ -173,7 +159,7 @@ void Example::AddLoaderRules(EventRules& rules) {
   // The images are those of ReadBootChain: every event that is not proven to be anything
   // else, whatever its type.
   rules[{kLoaderPcr, EventType::kEfiBootServicesApplication}] = Accept<VerifiedEvent>();
-  rules[{kGrubPcr, EventType::kIpl}] = [this](const VerifiedEvent& e) { return TakeGrubLine(e); };
+  rules[{kGrubPcr, EventType::kIpl}] = [this](const VerifiedEvent& e) { return grub_.Take(e); };
   rules[{kFilePcr, EventType::kIpl}] = [this](const VerifiedEvent& e) { return TakeFile(e); };
   rules[{kMokPcr, EventType::kIpl}] = Collect(owner_lists_);
 }
@@ -185,44 +171,6 @@ EventRule Example::MakeEventRule() {
   return Dispatch<VerifiedEvent, EventKey>(
       [](const VerifiedEvent& event) { return EventKey(event.pcr(), event.untrusted_type()); },
       std::move(rules), RejectEvent(kCheckEvent, "has no place in this policy"));
-}
-
-// GRUB puts quotes around a word of a command line that has blanks, and around none of a command.
-bool BeginsWithQuote(std::string_view text) {
-  return !text.empty() && std::string_view("\"'\\").contains(text.front());
-}
-
-// The text behind the key was measured, the key was not: "kernel_cmdline" only says which
-// text is to be compared, and CheckLinuxCommands holds that against what GRUB did.
-Findings Example::TakeGrubLine(const VerifiedEvent& event) {
-  const auto grub = eventlog::ParseGrubText(event.untrusted_data());
-  if (!grub) return RejectEvent(kCheckEvent, "is neither a command nor a command line")(event);
-  if (!event.Measures(AsBytes(grub->text))) {
-    return RejectEvent(kCheckEvent, "does not have the digest of the text that it shows")(event);
-  }
-  const GrubText kind = GrubTextOf(grub->text);
-  if (kind == GrubText::kLoadsKernel) {
-    Collect(linux_commands_)({.event = event, .text = grub->text});
-  }
-  if (grub->key == "kernel_cmdline") {
-    Collect(boot_.command_lines)({.event = event, .text = grub->text});
-    return {};
-  }
-  if (kind == GrubText::kLine || BeginsWithQuote(grub->text)) {
-    return RejectEvent(kCheckCommandLine,
-                       fmt::format("is a command by the log, and is the command line '{}'",
-                                   EscapeForDisplay(grub->text, kShownText)))(event);
-  }
-  if (EscapesMeasurement(grub->text)) {
-    return RejectEvent(kCheckCommandLine,
-                       fmt::format("is the command '{}', behind which a kernel may be loaded that "
-                                   "nothing here tells of",
-                                   EscapeForDisplay(grub->text, kShownText)))(event);
-  }
-  if (kind == GrubText::kUnknown) {
-    Collect(other_commands_)({.event = event, .text = grub->text});
-  }
-  return {};
 }
 
 // Names of files are not measured. They tell which digest is to be compared.
@@ -328,48 +276,6 @@ Findings Example::CheckFirmware() const {
              Cause::kConfiguration))(firmware_);
 }
 
-// Without what GRUB puts around words: it quotes them in the command line and not in the
-// command.
-std::string Unquoted(std::string_view text) {
-  std::string out;
-  std::ranges::copy_if(text, std::back_inserter(out),
-                       [](char c) { return c != '\\' && c != '"' && c != '\''; });
-  return out;
-}
-
-// GRUB measures the command that loads a kernel and then the command line that it makes of
-// it. The key that tells the two apart is in the log alone: somebody with a shell of GRUB
-// can have a good command line measured as a command, load a kernel with another, and
-// exchange the keys. The command that loaded the kernel stays.
-Findings Example::CheckLinuxCommands() const {
-  if (boot_.command_lines.size() != 1) return {};  // told by the kernels
-  const std::string expected = Unquoted(boot_.command_lines.front().text);
-  Findings findings;
-  for (const GrubLine& command : linux_commands_) {
-    if (Unquoted(KernelOf(command.text)) == expected) continue;
-    findings.push_back(About(
-        command.event, Failed(kCheckCommandLine,
-                              fmt::format("GRUB loaded a kernel by '{}', which is not what the log "
-                                          "calls the command line",
-                                          EscapeForDisplay(command.text, kShownText)))));
-  }
-  // A kernel of a block list or a network, whose words are quoted in another way.
-  for (const GrubLine& command : other_commands_) {
-    if (Unquoted(command.text) != expected) continue;
-    findings.push_back(About(
-        command.event,
-        Failed(kCheckCommandLine, fmt::format("'{}' is a command by the log, and is a command line",
-                                              EscapeForDisplay(command.text, kShownText)))));
-  }
-  if (linux_commands_.empty()) {
-    findings.push_back(
-        AboutPcr(kGrubPcr, Failed(kCheckCommandLine,
-                                  "no command of GRUB loaded a kernel with the command line "
-                                  "that the log shows")));
-  }
-  return findings;
-}
-
 // shim measures MokList, MokListX and MokListTrusted in this order; their names are not
 // measured. The place counts, so that no list can stand for another.
 Findings Example::CheckOwnerLists() const {
@@ -443,8 +349,9 @@ BootObjections Example::Appraise(const eventlog::VerifiedLog& log) {
   for (auto event = events.Next(); event; event = events.Next()) Add(event_rule_(*event));
   boot_.images = eventlog::ReadBootChain(log).chain.images;
   Add(CheckFirmware());
+  boot_.command_lines = grub_.command_lines();
   Add(CheckKernels());
-  Add(CheckLinuxCommands());
+  Add(grub_.Check());
   Add(CheckOwnerLists());
   return std::move(out_);
 }

@@ -604,6 +604,22 @@ TEST(BootExample, Quirk_AnExpressionOfACommandLineStandsBehindItsKey) {
   }
 }
 
+// What is not kept cannot be compared: nothing hides behind many commands.
+TEST(BootExample, Attack_A07_MoreCommandsThanAreCompared) {
+  Boot many;
+  for (std::size_t i = 0; i < kMaxCollected; ++i) many.Grub("grub_cmd", "a_function");
+  EXPECT_THAT(Objections(many), IsEmpty());
+  EXPECT_THAT(Objections(many.Grub("grub_cmd", "another")),
+              ElementsAre(HasSubstr("one more command than this policy compares")));
+  Boot loads;
+  const std::string load = fmt::format("linux {}", kLine);
+  // One is there already.
+  for (std::size_t i = 1; i < kMaxCollected; ++i) loads.Grub("grub_cmd", load);
+  EXPECT_THAT(Objections(loads), IsEmpty());
+  EXPECT_THAT(Objections(loads.Grub("grub_cmd", load)),
+              ElementsAre(HasSubstr("one more command than this policy compares")));
+}
+
 TEST(BootExample, GrubQuotesInTheCommandLineAlone) {
   Boot boot;
   boot.At(8, 1).data = ToBytes(std::string("grub_cmd: linux /vmlinuz dyndbg=file a +p\0", 42));
