@@ -5,7 +5,9 @@ Keylime's functions run in the virtual environment of tests/interop, without its
 """
 
 import argparse
+import hashlib
 import json
+import multiprocessing
 import os
 import platform
 import re
@@ -159,6 +161,42 @@ def hash_bandwidth(threads):
     return float(re.findall(r"^\+F:\d+:[^:]*:([0-9.]+)", said, re.MULTILINE)[-1])
 
 
+def hash_file(path):
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def seconds_of_bare_hashing(files, processes):
+    """What no program can do without: reading the files and OpenSSL's SHA-256, in so many processes."""
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        begin = time.monotonic()
+        for _ in pool.imap_unordered(hash_file, files, 16):
+            pass
+        return time.monotonic() - begin
+
+
+def forget_files():
+    """What the kernel keeps of files in memory is gone: the next reader meets the disk."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("1")
+    except OSError as error:
+        sys.exit(f"--cold needs root, and a machine that lets it: {error}")
+
+
+def bench_create_cold(options, folder, tree, threads):
+    """From the disk: beside reading the same files, and nothing else, in as many processes."""
+    made = [BINARIES / "apps" / "limequat", "policy", "create", "runtime", "--root", tree, "--output", folder / "made.json"]
+    read = ["sh", "-c", f"find '{tree}' -type f -print0 | xargs -0 -n 64 -P {threads} cat > /dev/null"]
+    seconds = {"policy_create": float("inf"), "reading_alone": float("inf")}
+    for _ in range(options.rounds):
+        for name, command in (("policy_create", made), ("reading_alone", read)):
+            forget_files()
+            seconds[name] = min(seconds[name], wall_of(*command))
+    return {**{name: {"seconds": round(took, 2), "mb_per_second": round(options.mib * MIB / took / 1e6)} for name, took in seconds.items()},
+            "share_of_disk": round(seconds["reading_alone"] / seconds["policy_create"], 2)}
+
+
 def bench_create(options, folder):
     """By the clock, not by CPU: threads are what it is about."""
     tree = Path(options.folder or folder) / "limequat-bench-tree"
@@ -174,10 +212,15 @@ def bench_create(options, folder):
             seconds = {name: min(seconds[name], wall_of(*command)) for name, command in commands.items()}
         speeds = {name: options.mib * MIB / took for name, took in seconds.items()}
         bandwidth = hash_bandwidth(threads)
+        paths = sorted(path for path in tree.rglob("*") if path.is_file())
+        bare = min(seconds_of_bare_hashing(paths, threads) for _ in range(options.rounds))
+        cold = {"cold": bench_create_cold(options, folder, tree, threads)} if options.cold else {}
         return {"machine": machine(), "threads": threads, "files": files, "mib": options.mib,
                 **{name: {"seconds": round(took, 2), "mb_per_second": round(speeds[name] / 1e6)} for name, took in seconds.items()},
+                "bare_hashing_of_files": {"seconds": round(bare, 2), "mb_per_second": round(options.mib * MIB / bare / 1e6),
+                                          "share_of_policy_create": round(bare / seconds["policy_create"], 2)},
                 "hash_bandwidth": {"mb_per_second": round(bandwidth / 1e6), "share_of_policy_create": round(speeds["policy_create"] / bandwidth, 2)},
-                "ratio_of_sha256sum_to_policy_create": round(seconds["sha256sum"] / seconds["policy_create"], 2)}
+                "ratio_of_sha256sum_to_policy_create": round(seconds["sha256sum"] / seconds["policy_create"], 2), **cold}
     finally:
         shutil.rmtree(tree)
 
@@ -212,6 +255,7 @@ def main():
     create = subparsers.add_parser("create", **about["create"])
     create.add_argument("--mib", type=int, default=1024, help="of the programs together (default: %(default)s)")
     create.add_argument("--folder", type=Path, help="where they are made, and removed again; default: a temporary folder")
+    create.add_argument("--cold", action="store_true", help="also from the disk, beside reading alone; needs root")
     for each, rounds in ((ima, 15), (policy, 15), (eventlog, 15), (create, 3)):
         each.add_argument("--rounds", type=int, default=rounds, help="of which the fastest counts (default: %(default)s)")
         each.add_argument("-o", "--output", choices=("text", "json"), default="text")

@@ -41,6 +41,11 @@ Result<UniqueFd> Open(int folder, const std::string& name) {
 
 }  // namespace
 
+void ReadAhead(int folder, const std::string& name) {
+  const Result<UniqueFd> file = Open(folder, name);
+  if (file) static_cast<void>(posix_fadvise(file->get(), 0, 0, POSIX_FADV_WILLNEED));
+}
+
 FileHasher::FileHasher(std::span<const crypto::HashAlgorithm> algorithms) : buffer_(kBuffer) {
   for (const crypto::HashAlgorithm algorithm : algorithms) hashers_.emplace_back(algorithm);
 }
@@ -76,6 +81,10 @@ Result<FileHasher::Fed> FileHasher::Feed(int fd, Wanted wanted,
       return Fed::kNotWanted;
     }
     if (count == 0) return Fed::kYes;
+    // The next piece comes from the disk while this one is hashed.
+    if (piece.size() == buffer_.size()) {
+      static_cast<void>(posix_fadvise(fd, offset + count, count, POSIX_FADV_WILLNEED));
+    }
     for (crypto::Hasher& hasher : hashers_) hasher.Update(piece);
     offset += count;
     read(static_cast<std::uint64_t>(count));

@@ -24,6 +24,10 @@ struct FileIdentity {
   friend auto operator<=>(const FileIdentity&, const FileIdentity&) = default;
 };
 
+// Has the kernel begin to read a file that is hashed soon, while another one is: a disk works
+// beside the processor. Nothing else comes of it, whatever the name is by now.
+void ReadAhead(int folder, const std::string& name);
+
 // Hashes files, one after another: buffer and contexts are kept. One for each thread.
 class FileHasher {
  public:

@@ -210,11 +210,18 @@ class Pool {
           folder = OpenFolder(root_, found_.folders[job.folder], Access::kSearch);
           opened = job.folder;
         }
+        if (i + 1 < end) ReadAheadOf(found_.jobs[i + 1], folder, opened);
         HashOne(hasher, folder, job);
         ++files_;
       }
       if (journal_ != nullptr) Keep(std::span(found_.jobs).subspan(first, end - first));
     }
+  }
+
+  // Only in the same folder, and not of a file that may turn out not to be wanted.
+  static void ReadAheadOf(const Job& next, const UniqueFd& folder, std::size_t opened) {
+    if (next.resumed || next.folder != opened || next.wanted != Wanted::kAlways) return;
+    if (folder.valid()) ReadAhead(folder.get(), next.name);
   }
 
   void Keep(std::span<const Job> jobs) {
