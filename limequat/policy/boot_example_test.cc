@@ -569,8 +569,12 @@ TEST(BootExample, Attack_A07_AQuotedCommandLineOfAKernelOnANetwork) {
   };
   EXPECT_THAT(Objections(boot(""), reference), IsEmpty());
   EXPECT_THAT(Objections(boot("some_function x"), reference), IsEmpty());
-  EXPECT_THAT(Objections(boot(R"(vmlinuz "root=/dev/vda ro")"), reference),
-              ElementsAre(HasSubstr("is a command by the log, and is a command line")));
+  for (const char* quoted : {R"(vmlinuz "root=/dev/vda ro")", R"(vmlinuz 'root=/dev/vda ro')",
+                             R"(vmlinuz root=/dev/vda\ ro)"}) {
+    EXPECT_THAT(Objections(boot(quoted), reference),
+                ElementsAre(HasSubstr("is a command by the log, and is a command line")))
+        << quoted;
+  }
 }
 
 TEST(BootExample, Attack_A07_CommandsThatLeadOutOfTheMeasurement) {
@@ -583,7 +587,7 @@ TEST(BootExample, Attack_A07_CommandsThatLeadOutOfTheMeasurement) {
                 ElementsAre(HasSubstr("behind which a kernel may be loaded")))
         << command;
   }
-  for (const char* command : {"rmmod all_video", "rmmod all_video tpm", "set root=hd0",
+  for (const char* command : {"", "rmmod all_video", "rmmod all_video tpm", "set root=hd0",
                               "insmod gzio", "timeout=5", "initrd /initrd", "load_video"}) {
     EXPECT_THAT(Objections(Boot().Grub("grub_cmd", command)), IsEmpty()) << command;
   }
