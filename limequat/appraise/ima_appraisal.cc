@@ -160,9 +160,13 @@ void AppraiseContent(const ima::Entry& entry, const policy::PolicyAt& policy, Le
 
 }  // namespace
 
+bool IsListableHash(std::string_view name) {
+  return name == "sha1" || ima::IsStrongKernelHash(name);
+}
+
 bool IsListable(const ima::Entry& entry) {
   if (!entry.digest_type.empty() && entry.digest_type != "ima") return false;
-  return entry.digest_algorithm == "sha1" || ima::IsStrongKernelHash(entry.digest_algorithm);
+  return IsListableHash(entry.digest_algorithm);
 }
 
 std::string PathOf(const ima::Entry& entry) { return EscapeForDisplay(entry.path, kShownPath); }
@@ -371,7 +375,7 @@ Result<Appraisal> AppraiseImaList(ByteView list, ima::Format format, const polic
   out.policed = !policy.says_nothing();
   out.evaluated_at = policy.now();
   if (pcr) TellReplay(judged, list, pcr->value, out);
-  if (judged.quoted ? judged.quoted->entries == 0 : judged.read == 0) {
+  if (judged.read == 0) {
     Add(out, Failed("ima.list", "the list has no entry that counts", Cause::kConfiguration));
   } else {
     Add(out, Passed("ima.list", pcr ? "" : "the list alone: no PCR value to hold it against"));

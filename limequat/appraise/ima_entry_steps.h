@@ -23,9 +23,11 @@ inline constexpr std::size_t kShownPath = 512;
 std::string PathOf(const ima::Entry& entry);
 std::string FileDigestOf(const ima::Entry& entry);
 
-// Whether a policy can list the digest at all: it lists the bytes of digests of files,
-// whose size tells the algorithm. SM3 and SHA-256 have the same size; an fs-verity
-// digest is one of a file's description.
+// Whether a policy can list digests of files by what the kernel calls this hash. It lists bytes
+// and names no algorithm, so only SHA-1, which Keylime's policies have, and hashes in which no
+// file can be made that has another's digest.
+bool IsListableHash(std::string_view name);
+// Whether a policy can list the digest at all; an fs-verity digest is one of a file's description.
 bool IsListable(const ima::Entry& entry);
 
 // Adds a finding with `entry` as its subject.

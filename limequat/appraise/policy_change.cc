@@ -1,15 +1,13 @@
 #include "limequat/appraise/policy_change.h"
 
-#include <algorithm>
-#include <array>
 #include <memory>
 #include <utility>
 
+#include "limequat/appraise/ima_entry_steps.h"
 #include "limequat/base/encoding.h"
 #include "limequat/base/escape.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/ima/boot_aggregate.h"
-#include "limequat/ima/kernel_hash.h"
 
 namespace limequat::appraise {
 
@@ -27,8 +25,7 @@ constexpr std::string_view kAnyLogHash = "sha1";
 std::optional<std::string> ListableDigest(std::string_view found) {
   const std::size_t colon = found.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  const std::string_view algorithm = found.substr(0, colon);
-  if (algorithm != "sha1" && !ima::IsStrongKernelHash(algorithm)) return std::nullopt;
+  if (!IsListableHash(found.substr(0, colon))) return std::nullopt;
   const std::string_view hex = found.substr(colon + 1);
   const auto bytes = HexDecode(hex);
   if (!bytes || HexEncode(*bytes) != hex || bytes->size() < 20 || bytes->size() > 64) {

@@ -5,7 +5,6 @@
 #include <map>
 #include <string_view>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
 #include <fcntl.h>

@@ -7,6 +7,7 @@
 
 #include "limequat/crypto/der.h"
 #include "limequat/crypto/digest.h"
+#include "limequat/ima/critical_data.h"
 #include "limequat/ima/device_mapper.h"
 #include "limequat/ima/kernel_hash.h"
 
@@ -15,7 +16,6 @@ namespace limequat::ima {
 namespace {
 
 constexpr std::uint8_t kVersion = 0xa0;
-constexpr std::string_view kKexecCommandLine = "kexec-cmdline";
 
 // The next SEQUENCE. Keys are short: a length of more than three bytes is none of theirs.
 std::optional<ByteView> SequenceIn(crypto::DerReader& in) {
@@ -80,7 +80,7 @@ BufferKind KindOfBuffer(const Entry& entry) {
 }
 
 bool HoldsKey(const Entry& entry, const Result<Key>& key) {
-  if (entry.path == kKexecCommandLine) return false;
+  if (entry.path == kKexecCommandLineName) return false;
   return key || key.error().code == ErrorCode::kUnsupported;
 }
 

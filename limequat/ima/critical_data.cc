@@ -24,7 +24,7 @@ constexpr std::array kNames = {
                                                   CriticalDataKind::kSelinuxPolicyHash},
     std::pair<std::string_view, CriticalDataKind>{"kernel_version",
                                                   CriticalDataKind::kKernelVersion},
-    std::pair<std::string_view, CriticalDataKind>{"kexec-cmdline",
+    std::pair<std::string_view, CriticalDataKind>{kKexecCommandLineName,
                                                   CriticalDataKind::kKexecCommandLine},
     std::pair<std::string_view, CriticalDataKind>{"begin_copy_ima_log",
                                                   CriticalDataKind::kImaKexec},

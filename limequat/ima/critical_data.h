@@ -11,6 +11,9 @@
 
 namespace limequat::ima {
 
+// What the kernel calls the command line that kexec was given.
+inline constexpr std::string_view kKexecCommandLineName = "kexec-cmdline";
+
 // Buffers besides keys and device-mapper events whose contents are known: critical data
 // and commands that kernels measure by themselves.
 enum class CriticalDataKind : std::uint8_t {

@@ -12,6 +12,7 @@
 #include "limequat/base/result_macros.h"
 #include "limequat/json/value.h"
 #include "limequat/policy/policy_document.h"
+#include "limequat/policy/python_expression.h"
 
 namespace limequat::policy {
 
@@ -216,11 +217,10 @@ Status Reader::ReadCommandLine(const json::Value& value, const std::string& wher
     return Malformed("policy.limit", fmt::format("{} has {} bytes; at most {}", where, text->size(),
                                                  kMaxCommandLineExpression));
   }
-  // By itself, so that no parenthesis of it ends the group that is put around it below.
-  auto expression = Expression::Compile(*text, Expression::Extent::kWhole);
-  if (!expression) return std::move(expression).error().In(where);
-  expression = Expression::Compile(fmt::format("{}(?:{})", kCommandLineKey, *text),
-                                   Expression::Extent::kWhole);
+  // Read by itself, so that no parenthesis of it ends the group that is put around it below.
+  if (auto alone = PcreFromPython(*text); !alone) return std::move(alone).error().In(where);
+  auto expression = Expression::Compile(fmt::format("{}(?:{})", kCommandLineKey, *text),
+                                        Expression::Extent::kWhole);
   if (!expression) return std::move(expression).error().In(where);
   compiled_ += expression->size();
   if (compiled_ > kMaxCompiledCommandLines) {
