@@ -82,8 +82,7 @@ void Machine::Change(std::int64_t generation, Time now, std::function<void(Enrol
     auto enrolment = std::make_shared<Enrolment>(*self->state_.enrolment);
     enrolment->generation = generation;
     change(*enrolment);
-    self->Handle(
-        EnrolmentChanged{.now = now, .enrolment = std::move(enrolment), .forget_baseline = false});
+    self->Handle(EnrolmentChanged{.now = now, .enrolment = std::move(enrolment)});
   });
 }
 
@@ -245,13 +244,20 @@ void Machine::Answer(const Ask& ask, Result<Evaluated> evaluated) {
 }
 
 void Machine::Perform(verifier::Remember& remember) {
-  parts_.store.Remember(
-      state_.enrolment->id, remember, [id = state_.enrolment->id.text()](const Status& status) {
-        // A stale verdict is dropped by design (A14); anything else an operator must see.
-        if (!status && status.error().code != ErrorCode::kConflict) {
-          telemetry::LogError("verifier.not_remembered", status.error(), {{"agent", id}});
-        }
-      });
+  parts_.store.Remember(state_.enrolment->id, remember,
+                        [self = shared_from_this()](const Status& status) {
+                          // What was found under another policy is dropped by design (A14);
+                          // anything else an operator must see, once for each time that the
+                          // database is away.
+                          if (!status && status.error().code != ErrorCode::kConflict) {
+                            const auto state = self->Snapshot();
+                            if (state->memory_writes.lost_in_a_row == 0) {
+                              telemetry::LogError("verifier.not_remembered", status.error(),
+                                                  {{"agent", state->enrolment->id.text()}});
+                            }
+                          }
+                          self->Post(MemoryWritten{.kept = status.has_value()});
+                        });
 }
 
 void Machine::Perform(verifier::KeepFailure& failure) {

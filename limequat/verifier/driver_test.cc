@@ -106,6 +106,24 @@ TEST_F(DriverTest, WhatIsRememberedSurvivesARestart) {
   EXPECT_TRUE(agent_.questions()[before].full);
 }
 
+// What it knows only in its own memory, a verifier forgets; and what it forgot of a boot, it
+// would approve anew.
+TEST_F(DriverTest, Attack_A19_ABaselineThatTheDatabaseRefusedIsWrittenWhenItCan) {
+  static_cast<void>(fleet());
+  Execute(
+      "CREATE TRIGGER full BEFORE UPDATE OF memory ON machines "
+      "BEGIN SELECT RAISE(ABORT, 'full'); END");
+  ASSERT_TRUE(Enrol("m1", agent_));
+  ASSERT_TRUE(Comes("m1", [](const auto& now) { return now.memory_writes.lost_in_a_row >= 2; }))
+      << "tried again though nothing is new";
+  EXPECT_FALSE(store().LoadMachines()->machines.at(0).memory.baseline.has_value());
+  Execute("DROP TRIGGER full");
+  EXPECT_TRUE(Comes("m1", [](const auto& now) { return !now.memory_writes.DatabaseMayLag(); }));
+  const auto stored = store().LoadMachines()->machines.at(0).memory.baseline;
+  ASSERT_TRUE(stored.has_value());
+  EXPECT_EQ(stored->pcrs, StateOf("m1").memory.baseline->pcrs);
+}
+
 // --- what is no answer --------------------------------------------------------------
 
 TEST_F(DriverTest, OtherStatusIsTroubleWhateverTheBodySays) {

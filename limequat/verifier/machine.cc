@@ -101,6 +101,14 @@ class Step {
     if (counted.open == 0 && state_.failing != true) state_.attestations_at_failure.reset();
   }
 
+  // What was lost is written with the next answer, or at once when the policy changes: a baseline
+  // that only this process knew would be taken anew, from whatever boots next (A19).
+  void On(MemoryWritten& written) {
+    MemoryWrites& writes = state_.memory_writes;
+    --writes.on_their_way;
+    writes.lost_in_a_row = written.kept ? 0 : writes.lost_in_a_row + 1;
+  }
+
   // The next full answer brings it again.
   void On(BootNotKept& lost) {
     if (state_.memory.boot_evidence == lost.id) state_.memory.boot_evidence.reset();
@@ -108,11 +116,6 @@ class Step {
 
   void On(EnrolmentChanged& changed) {
     state_.enrolment = std::move(changed.enrolment);
-    if (changed.forget_baseline) {
-      state_.memory.baseline.reset();
-      state_.memory.bank.reset();
-      state_.memory.boot_evidence.reset();
-    }
     state_.reference = MakeReference(*state_.enrolment, state_.memory);
     // The whole list is appraised again (A20). What was verified stays as a measure
     // of the list's length, the verdict of another policy does not stay.
@@ -124,6 +127,7 @@ class Step {
     state_.late_told = false;
     state_.full_repeats = 0;
     state_.extra_quotes = 0;
+    if (state_.memory_writes.DatabaseMayLag()) WriteMemory();
     effects_.emplace_back(PlanDue{});
   }
 
@@ -244,12 +248,19 @@ class Step {
       reference_changed = true;
     }
     if (reference_changed) state_.reference = MakeReference(*state_.enrolment, memory);
-    if (reference_changed || memory.boots != before.boots ||
+    const bool lost =
+        state_.memory_writes.lost_in_a_row > 0 && state_.memory_writes.on_their_way == 0;
+    if (lost || reference_changed || memory.boots != before.boots ||
         !SameBootRecord(memory.boot, before.boot)) {
-      effects_.emplace_back(Remember{.generation = state_.enrolment->generation,
-                                     .policy_hash = state_.enrolment->PolicyHash(),
-                                     .memory = memory});
+      WriteMemory();
     }
+  }
+
+  void WriteMemory() {
+    ++state_.memory_writes.on_their_way;
+    effects_.emplace_back(Remember{.generation = state_.enrolment->generation,
+                                   .policy_hash = state_.enrolment->PolicyHash(),
+                                   .memory = state_.memory});
   }
 
   void Judge(std::shared_ptr<const Appraisal> appraisal, Time now) {

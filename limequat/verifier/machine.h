@@ -54,6 +54,15 @@ struct Memory {
   std::optional<crypto::Digest> boot_evidence;
 };
 
+// How the database follows `Memory`. It refuses what was found under a policy that the machine
+// no longer has (A14), so a write on its way is lost when the policy changes.
+struct MemoryWrites {
+  int on_their_way = 0;
+  int lost_in_a_row = 0;  // since the last one that was kept
+
+  bool DatabaseMayLag() const { return on_their_way > 0 || lost_in_a_row > 0; }
+};
+
 enum class Integrity { kPending, kPass, kFail, kLate, kUnpoliced };
 std::string_view IntegrityName(Integrity integrity);
 
@@ -67,6 +76,7 @@ struct Flight {
 struct MachineState {
   std::shared_ptr<const Enrolment> enrolment;
   Memory memory;
+  MemoryWrites memory_writes;
   // The enrolment's reference with the bank and the baseline of `memory`.
   std::shared_ptr<const appraise::Reference> reference;
 
@@ -124,11 +134,15 @@ struct Answered {
   // Set if the answer brought an event log that verified.
   std::shared_ptr<const BootEvidence> boot = nullptr;
 };
-// Another enrolment or another policy.
+// The same machine under another policy, or with other ways to reach it; what is remembered of
+// it stays. (A new enrolment is a new state.)
 struct EnrolmentChanged {
   Time now{};
   std::shared_ptr<const Enrolment> enrolment;
-  bool forget_baseline = false;  // a new enrolment starts with none
+};
+// What became of one Remember; they come in the order of the effects.
+struct MemoryWritten {
+  bool kept = false;
 };
 struct IncidentsCounted {
   Time now{};
@@ -140,7 +154,8 @@ struct BootNotKept {
 };
 struct Removed {};
 
-using Event = std::variant<Due, Answered, EnrolmentChanged, IncidentsCounted, BootNotKept, Removed>;
+using Event = std::variant<Due, Answered, EnrolmentChanged, MemoryWritten, IncidentsCounted,
+                           BootNotKept, Removed>;
 
 // --- effects ---
 
@@ -155,7 +170,8 @@ struct Ask {
 struct PlanDue {
   Duration after{};
 };
-// Write if generation and policy hash are still these (attack A14).
+// Write if generation and policy hash are still these (attack A14), and come back with
+// MemoryWritten.
 struct Remember {
   std::int64_t generation = 0;
   crypto::Digest policy_hash{crypto::HashAlgorithm::kSha256};

@@ -172,7 +172,7 @@ TEST_F(MachineTest, Attack_A14_AnswerOnItsWayWhenThePolicyChangesIsDropped) {
   const Ask ask = AskNow();
   auto changed = std::make_shared<Enrolment>(*enrolment_);
   changed->generation = 7;
-  Give(EnrolmentChanged{.now = now_, .enrolment = changed, .forget_baseline = false});
+  Give(EnrolmentChanged{.now = now_, .enrolment = changed});
   EXPECT_TRUE(Give(AnswerTo(ask, Good(ask))).empty());
   EXPECT_EQ(IntegrityNow(), Integrity::kPending);
 }
@@ -182,8 +182,7 @@ TEST_F(MachineTest, Attack_A20_ChangedPolicyAsksForTheWholeList) {
   Give(AnswerTo(first, Good(first, 42)));
   auto changed = std::make_shared<Enrolment>(*enrolment_);
   changed->generation = 7;
-  const Effects effects =
-      Give(EnrolmentChanged{.now = now_, .enrolment = changed, .forget_baseline = false});
+  const Effects effects = Give(EnrolmentChanged{.now = now_, .enrolment = changed});
   EXPECT_NE(Only<PlanDue>(effects), nullptr);
   EXPECT_EQ(IntegrityNow(), Integrity::kPending) << "the verdict of another policy must not stay";
   const Ask ask = AskNow();
@@ -396,13 +395,11 @@ TEST_F(MachineTest, EvidenceOfABootIsKeptOnce) {
   EXPECT_EQ(Only<KeepBootEvidence>(answer("another")), nullptr) << "so is what was loaded";
 }
 
-TEST_F(MachineTest, ANewEnrolmentKeepsTheEvidenceAnew) {
+TEST_F(MachineTest, TheEvidenceOfABootStaysWhenThePolicyChanges) {
   state_.memory.boot_evidence = MakeBootEvidence(ToBytes(std::string_view("log")), BootPcrs())->id;
   const auto kept = state_.memory.boot_evidence;
-  Give(EnrolmentChanged{.now = now_, .enrolment = state_.enrolment, .forget_baseline = false});
-  EXPECT_EQ(state_.memory.boot_evidence, kept) << "another policy: the boot is the same";
-  Give(EnrolmentChanged{.now = now_, .enrolment = state_.enrolment, .forget_baseline = true});
-  EXPECT_FALSE(state_.memory.boot_evidence.has_value());
+  Give(EnrolmentChanged{.now = now_, .enrolment = state_.enrolment});
+  EXPECT_EQ(state_.memory.boot_evidence, kept);
 }
 
 TEST_F(MachineTest, EvidenceThatWasNotWrittenIsKeptTheNextTime) {
@@ -436,6 +433,61 @@ TEST_F(MachineTest, UnchangedListWritesNothing) {
   EXPECT_EQ(Only<Remember>(Give(AnswerTo(second, Good(second)))), nullptr);
   const Ask third = AskNow();
   EXPECT_NE(Only<Remember>(Give(AnswerTo(third, Good(third, 12)))), nullptr);
+}
+
+// --- what the database may not have ---
+
+// The database drops a baseline that was found under the policy of before (A14). Were it not
+// written again, a restarted verifier would approve whatever boots next.
+TEST_F(MachineTest, Attack_A19_ABaselineOnItsWayIsWrittenAgainWhenThePolicyChanges) {
+  const Ask ask = AskNow();
+  ASSERT_NE(Only<Remember>(Give(AnswerTo(ask, Good(ask)))), nullptr);
+  auto changed = std::make_shared<Enrolment>(*enrolment_);
+  changed->generation = 7;
+  const Effects effects = Give(EnrolmentChanged{.now = now_, .enrolment = changed});
+  const Remember* again = Only<Remember>(effects);
+  ASSERT_NE(again, nullptr);
+  EXPECT_EQ(again->generation, 7);
+  EXPECT_EQ(again->policy_hash, changed->PolicyHash());
+  ASSERT_TRUE(again->memory.baseline.has_value());
+  EXPECT_EQ(again->memory.baseline->pcrs, BootPcrs());
+  EXPECT_TRUE(again->memory.baseline->approved);
+  EXPECT_EQ(again->memory.boots, 1);
+}
+
+TEST_F(MachineTest, Attack_A19_ALostBaselineIsWrittenAgainWhenThePolicyChanges) {
+  const Ask ask = AskNow();
+  Give(AnswerTo(ask, Good(ask)));
+  Give(MemoryWritten{.kept = false});
+  EXPECT_NE(Only<Remember>(Give(EnrolmentChanged{.now = now_, .enrolment = enrolment_})), nullptr);
+}
+
+TEST_F(MachineTest, WhatTheDatabaseHasIsNotWrittenAgainWhenThePolicyChanges) {
+  const Ask ask = AskNow();
+  Give(AnswerTo(ask, Good(ask)));
+  Give(MemoryWritten{.kept = true});
+  EXPECT_EQ(Only<Remember>(Give(EnrolmentChanged{.now = now_, .enrolment = enrolment_})), nullptr);
+}
+
+TEST_F(MachineTest, Attack_A19_ALostWriteIsMadeWithTheNextAnswer) {
+  const auto answers = [this](std::uint64_t entries = 10) {
+    const Ask ask = AskNow();
+    return Only<Remember>(Give(AnswerTo(ask, Good(ask, entries)))) != nullptr;
+  };
+  ASSERT_TRUE(answers());
+  EXPECT_FALSE(answers()) << "the same is on its way";
+  Give(MemoryWritten{.kept = false});
+  EXPECT_TRUE(answers());
+  EXPECT_FALSE(answers()) << "one of them at a time";
+  Give(MemoryWritten{.kept = false});
+  EXPECT_EQ(state_.memory_writes.lost_in_a_row, 2);
+  EXPECT_TRUE(answers());
+  ASSERT_TRUE(answers(12)) << "what is new does not wait for it";
+  Give(MemoryWritten{.kept = false});
+  EXPECT_FALSE(answers(12)) << "the newer one is on its way and has all of it";
+  Give(MemoryWritten{.kept = true});
+  EXPECT_FALSE(answers(12));
+  EXPECT_EQ(state_.memory_writes.lost_in_a_row, 0);
 }
 
 TEST_F(MachineTest, RestartedVerifierShowsNothingGoodAndAsksInFull) {
