@@ -40,6 +40,21 @@ std::string StatusText(const http::ClientResponse& response) {
   return envelope ? EscapeForDisplay(envelope->status, 200) : std::string();
 }
 
+void LogFailure(const wire::AgentId& id, const KeepFailure& failure) {
+  const Finding* first = nullptr;
+  for (const Finding& finding : failure.appraisal->findings) {
+    if (!finding.passed()) {
+      first = &finding;
+      break;
+    }
+  }
+  telemetry::LogWarning("verifier.machine_fails",
+                        {{"agent", id.text()},
+                         {"check", first != nullptr ? first->check : std::string()},
+                         {"detail", first != nullptr ? first->detail : std::string()},
+                         {"new_incident", failure.opens_incident}});
+}
+
 std::string NoticeDocument(const MachineState& state, const Notify& notify) {
   json::Object document{{"event", NoticeName(notify.notice)},
                         {"agent_id", state.enrolment->id.text()},
@@ -244,44 +259,32 @@ void Machine::Answer(const Ask& ask, Result<Evaluated> evaluated) {
 }
 
 void Machine::Perform(verifier::Remember& remember) {
-  parts_.store.Remember(state_.enrolment->id, remember,
-                        [self = shared_from_this()](const Status& status) {
-                          // What was found under another policy is dropped by design (A14);
-                          // anything else an operator must see, once for each time that the
-                          // database is away.
-                          if (!status && status.error().code != ErrorCode::kConflict) {
-                            const auto state = self->Snapshot();
-                            if (state->memory_writes.lost_in_a_row == 0) {
-                              telemetry::LogError("verifier.not_remembered", status.error(),
-                                                  {{"agent", state->enrolment->id.text()}});
-                            }
-                          }
-                          self->Post(MemoryWritten{.kept = status.has_value()});
-                        });
+  parts_.store.Remember(
+      state_.enrolment->id, remember,
+      [self = shared_from_this(), number = remember.number](const Status& status) {
+        // What was found under another policy is dropped by design (A14); anything else an
+        // operator must see, once for each time that the database is away.
+        if (!status && status.error().code != ErrorCode::kConflict) {
+          const auto state = self->Snapshot();
+          if (state->memory_writes.lost_in_a_row == 0) {
+            telemetry::LogError("verifier.not_remembered", status.error(),
+                                {{"agent", state->enrolment->id.text()}});
+          }
+        }
+        self->Post(MemoryWritten{.number = number, .kept = status.has_value()});
+      });
 }
 
 void Machine::Perform(verifier::KeepFailure& failure) {
-  const Finding* first = nullptr;
-  for (const Finding& finding : failure.appraisal->findings) {
-    if (!finding.passed()) {
-      first = &finding;
-      break;
-    }
-  }
-  telemetry::LogWarning("verifier.machine_fails",
-                        {{"agent", state_.enrolment->id.text()},
-                         {"check", first != nullptr ? first->check : std::string()},
-                         {"detail", first != nullptr ? first->detail : std::string()},
-                         {"new_incident", failure.opens_incident}});
+  if (failure.lost == 0) LogFailure(state_.enrolment->id, failure);
   parts_.store.KeepFailure(
-      *state_.enrolment, failure, [self = shared_from_this()](Result<std::int64_t> open) {
-        if (open) {
-          self->Post(IncidentsCounted{.now = Now(), .open = *open});
-        } else {
-          // The incident stays counted in memory: nothing is trusted for a failed write.
+      *state_.enrolment, failure, [self = shared_from_this(), failure](Result<std::int64_t> open) {
+        if (open) return self->Post(IncidentsCounted{.now = Now(), .open = *open});
+        if (failure.lost == 0) {
           telemetry::LogError("verifier.failure_not_kept", open.error(),
                               {{"agent", self->Snapshot()->enrolment->id.text()}});
         }
+        self->Post(FailureNotKept{failure});
       });
 }
 

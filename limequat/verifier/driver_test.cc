@@ -124,6 +124,23 @@ TEST_F(DriverTest, Attack_A19_ABaselineThatTheDatabaseRefusedIsWrittenWhenItCan)
   EXPECT_EQ(stored->pcrs, StateOf("m1").memory.baseline->pcrs);
 }
 
+TEST_F(DriverTest, Attack_A19_AnIncidentThatTheDatabaseRefusedIsWrittenWhenItCan) {
+  ASSERT_TRUE(Enrol("m1", agent_));
+  ASSERT_TRUE(Becomes("m1", Integrity::kPass));
+  Execute("CREATE TRIGGER full BEFORE INSERT ON incidents BEGIN SELECT RAISE(ABORT, 'full'); END");
+  agent_.Change([](auto& machine) { machine.Run("/root/intruder", "content"); });
+  ASSERT_TRUE(Comes("m1", [](const auto& now) {
+    return !now.lost_failures.empty() && now.lost_failures[0].lost >= 2;
+  }));
+  EXPECT_EQ(StateOf("m1").memory.open_incidents, 1);
+  Execute("DROP TRIGGER full");
+  EXPECT_TRUE(
+      http::Eventually([&] { return Column("SELECT COUNT(*) || '' FROM incidents") == "1"; }));
+  EXPECT_EQ(Column("SELECT COUNT(*) || '' FROM failures"), "1") << "with what it is about, once";
+  Restart();
+  EXPECT_EQ(StateOf("m1").memory.open_incidents, 1);
+}
+
 // --- what is no answer --------------------------------------------------------------
 
 TEST_F(DriverTest, OtherStatusIsTroubleWhateverTheBodySays) {

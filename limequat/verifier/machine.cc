@@ -94,18 +94,34 @@ class Step {
   void On(Removed&) {
     state_.removed = true;
     state_.flight.reset();
+    WriteWhatWasLost();
   }
 
+  void On(FailureNotKept& lost) {
+    auto& waiting = state_.lost_failures;
+    if (waiting.size() == kMaxLostFailures) {
+      // An incident displaces what only says more about another one.
+      const auto displaced = std::ranges::find(waiting, false, &KeepFailure::opens_incident);
+      if (!lost.failure.opens_incident || displaced == waiting.end()) return;
+      waiting.erase(displaced);
+    }
+    ++lost.failure.lost;
+    waiting.push_back(std::move(lost.failure));
+    // Something else may have been counted while it was on its way.
+    state_.memory.open_incidents = std::max(state_.memory.open_incidents, LostIncidents());
+  }
+
+  // An incident that the database does not have yet is as open as the others (A19).
   void On(IncidentsCounted& counted) {
-    state_.memory.open_incidents = counted.open;
-    if (counted.open == 0 && state_.failing != true) state_.attestations_at_failure.reset();
+    state_.memory.open_incidents = counted.open + LostIncidents();
+    if (state_.memory.open_incidents == 0 && state_.failing != true)
+      state_.attestations_at_failure.reset();
   }
 
-  // What was lost is written with the next answer, or at once when the policy changes: a baseline
-  // that only this process knew would be taken anew, from whatever boots next (A19).
   void On(MemoryWritten& written) {
     MemoryWrites& writes = state_.memory_writes;
     --writes.on_their_way;
+    if (written.kept) writes.kept = std::max(writes.kept, written.number);
     writes.lost_in_a_row = written.kept ? 0 : writes.lost_in_a_row + 1;
   }
 
@@ -135,6 +151,7 @@ class Step {
     // A second timer would be a second polling loop (A20).
     if (state_.flight) return;
     TellIfLate(due.now);
+    WriteWhatWasLost();
     const bool full = state_.full_next || !state_.progress;
     Flight flight{.challenge = {.nonce = std::move(due.nonce),
                                 .nonce_issued = due.now,
@@ -248,18 +265,30 @@ class Step {
       reference_changed = true;
     }
     if (reference_changed) state_.reference = MakeReference(*state_.enrolment, memory);
-    const bool lost =
-        state_.memory_writes.lost_in_a_row > 0 && state_.memory_writes.on_their_way == 0;
-    if (lost || reference_changed || memory.boots != before.boots ||
+    if (reference_changed || memory.boots != before.boots ||
         !SameBootRecord(memory.boot, before.boot)) {
       WriteMemory();
     }
+  }
+
+  std::int64_t LostIncidents() const {
+    return std::ranges::count_if(state_.lost_failures, &KeepFailure::opens_incident);
+  }
+
+  // What only this process knows, the next one does not: it would take the baseline anew from
+  // whatever boots next, and trust a machine that failed (A19).
+  void WriteWhatWasLost() {
+    if (state_.memory_writes.DatabaseMayLag() && state_.memory_writes.on_their_way == 0)
+      WriteMemory();
+    for (KeepFailure& failure : std::exchange(state_.lost_failures, {}))
+      effects_.emplace_back(std::move(failure));
   }
 
   void WriteMemory() {
     ++state_.memory_writes.on_their_way;
     effects_.emplace_back(Remember{.generation = state_.enrolment->generation,
                                    .policy_hash = state_.enrolment->PolicyHash(),
+                                   .number = ++state_.memory_writes.begun,
                                    .memory = state_.memory});
   }
 

@@ -25,6 +25,7 @@ namespace limequat::verifier {
 inline constexpr int kMaxFullRepeats = 3;  // answers in a row that only say "ask again in full"
 inline constexpr int kMaxExtraQuotes =
     1;  // quotes within one interval for a list that is ahead (A06)
+inline constexpr std::size_t kMaxLostFailures = 4;  // that wait for the database to take them
 
 struct Pace {
   Duration interval = std::chrono::seconds(2);
@@ -57,10 +58,20 @@ struct Memory {
 // How the database follows `Memory`. It refuses what was found under a policy that the machine
 // no longer has (A14), so a write on its way is lost when the policy changes.
 struct MemoryWrites {
+  std::int64_t begun = 0;  // in this process; the number of the newest
+  std::int64_t kept = 0;   // the newest that the database has
   int on_their_way = 0;
-  int lost_in_a_row = 0;  // since the last one that was kept
+  int lost_in_a_row = 0;
 
-  bool DatabaseMayLag() const { return on_their_way > 0 || lost_in_a_row > 0; }
+  bool DatabaseMayLag() const { return kept < begun; }
+};
+
+// Keep this failed appraisal in full, and open an incident if `opens_incident`. Come back with
+// IncidentsCounted, or with FailureNotKept.
+struct KeepFailure {
+  std::shared_ptr<const appraise::Appraisal> appraisal;
+  bool opens_incident = false;
+  int lost = 0;  // how often the database did not take it
 };
 
 enum class Integrity { kPending, kPass, kFail, kLate, kUnpoliced };
@@ -97,6 +108,9 @@ struct MachineState {
   // Whether the newest appraisal failed, for transitions only; absent before the first.
   std::optional<bool> failing;
   std::string last_failure;  // digest of the checks and subjects of the failure kept last
+  // What the database did not take; at most kMaxLostFailures. It is written again with the next
+  // question.
+  std::vector<KeepFailure> lost_failures;
   bool late_told = false;
 
   int trouble_in_a_row = 0;
@@ -140,22 +154,27 @@ struct EnrolmentChanged {
   Time now{};
   std::shared_ptr<const Enrolment> enrolment;
 };
-// What became of one Remember; they come in the order of the effects.
+// What became of one Remember. One that found the queue full is lost before those in it are kept.
 struct MemoryWritten {
+  std::int64_t number = 0;
   bool kept = false;
 };
 struct IncidentsCounted {
   Time now{};
-  std::int64_t open = 0;
+  std::int64_t open = 0;  // those that the database has
+};
+struct FailureNotKept {
+  KeepFailure failure;
 };
 // Evidence of a boot could not be written.
 struct BootNotKept {
   crypto::Digest id{crypto::HashAlgorithm::kSha256};  // BootEvidence::id
 };
+// The last event: the machine is removed, or the verifier ends.
 struct Removed {};
 
 using Event = std::variant<Due, Answered, EnrolmentChanged, MemoryWritten, IncidentsCounted,
-                           BootNotKept, Removed>;
+                           FailureNotKept, BootNotKept, Removed>;
 
 // --- effects ---
 
@@ -175,12 +194,8 @@ struct PlanDue {
 struct Remember {
   std::int64_t generation = 0;
   crypto::Digest policy_hash{crypto::HashAlgorithm::kSha256};
+  std::int64_t number = 0;
   Memory memory;
-};
-// Keep this failed appraisal in full, and open an incident if `opens_incident`.
-struct KeepFailure {
-  std::shared_ptr<const appraise::Appraisal> appraisal;
-  bool opens_incident = false;
 };
 // Keep this as the evidence of the machine's boot, in place of what was kept before, if the
 // generation is still this one: evidence of a TPM never becomes that of another one under the

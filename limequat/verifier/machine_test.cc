@@ -1,5 +1,7 @@
 #include "limequat/verifier/machine.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -41,6 +43,13 @@ class MachineTest : public ::testing::Test {
     const Ask* ask = Only<Ask>(effects);
     EXPECT_NE(ask, nullptr);
     return ask != nullptr ? *ask : Ask{};
+  }
+
+  // What happens in the moment of a question, to which no answer comes.
+  Effects DueNow() {
+    Effects effects = Give(Due{.now = now_, .nonce = Nonce()});
+    state_.flight.reset();
+    return effects;
   }
 
   Bytes Nonce() { return ToBytes("nonce-" + std::to_string(++nonces_)); }
@@ -458,36 +467,94 @@ TEST_F(MachineTest, Attack_A19_ABaselineOnItsWayIsWrittenAgainWhenThePolicyChang
 TEST_F(MachineTest, Attack_A19_ALostBaselineIsWrittenAgainWhenThePolicyChanges) {
   const Ask ask = AskNow();
   Give(AnswerTo(ask, Good(ask)));
-  Give(MemoryWritten{.kept = false});
+  Give(MemoryWritten{.number = 1, .kept = false});
   EXPECT_NE(Only<Remember>(Give(EnrolmentChanged{.now = now_, .enrolment = enrolment_})), nullptr);
 }
 
 TEST_F(MachineTest, WhatTheDatabaseHasIsNotWrittenAgainWhenThePolicyChanges) {
   const Ask ask = AskNow();
   Give(AnswerTo(ask, Good(ask)));
-  Give(MemoryWritten{.kept = true});
+  Give(MemoryWritten{.number = 1, .kept = true});
   EXPECT_EQ(Only<Remember>(Give(EnrolmentChanged{.now = now_, .enrolment = enrolment_})), nullptr);
 }
 
-TEST_F(MachineTest, Attack_A19_ALostWriteIsMadeWithTheNextAnswer) {
-  const auto answers = [this](std::uint64_t entries = 10) {
-    const Ask ask = AskNow();
-    return Only<Remember>(Give(AnswerTo(ask, Good(ask, entries)))) != nullptr;
-  };
-  ASSERT_TRUE(answers());
-  EXPECT_FALSE(answers()) << "the same is on its way";
-  Give(MemoryWritten{.kept = false});
-  EXPECT_TRUE(answers());
-  EXPECT_FALSE(answers()) << "one of them at a time";
-  Give(MemoryWritten{.kept = false});
+TEST_F(MachineTest, Attack_A19_ALostWriteIsMadeWithTheNextQuestion) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first)));
+  EXPECT_EQ(Only<Remember>(DueNow()), nullptr) << "the same is on its way";
+  Give(MemoryWritten{.number = 1, .kept = false});
+  const Effects second = DueNow();
+  ASSERT_NE(Only<Remember>(second), nullptr);
+  EXPECT_EQ(Only<Remember>(second)->number, 2);
+  EXPECT_EQ(Only<Remember>(second)->memory.baseline->pcrs, BootPcrs());
+  EXPECT_EQ(Only<Remember>(DueNow()), nullptr) << "one of them at a time";
+  Give(MemoryWritten{.number = 2, .kept = false});
   EXPECT_EQ(state_.memory_writes.lost_in_a_row, 2);
-  EXPECT_TRUE(answers());
-  ASSERT_TRUE(answers(12)) << "what is new does not wait for it";
-  Give(MemoryWritten{.kept = false});
-  EXPECT_FALSE(answers(12)) << "the newer one is on its way and has all of it";
-  Give(MemoryWritten{.kept = true});
-  EXPECT_FALSE(answers(12));
+  EXPECT_NE(Only<Remember>(DueNow()), nullptr);
+  Give(MemoryWritten{.number = 3, .kept = true});
   EXPECT_EQ(state_.memory_writes.lost_in_a_row, 0);
+  EXPECT_EQ(Only<Remember>(DueNow()), nullptr);
+}
+
+// The queue of the database was full.
+TEST_F(MachineTest, Attack_A19_ANewerWriteThatIsLostFirstIsMadeAgain) {
+  for (const std::uint64_t entries : {10U, 12U}) {
+    const Ask ask = AskNow();
+    ASSERT_NE(Only<Remember>(Give(AnswerTo(ask, Good(ask, entries)))), nullptr);
+  }
+  Give(MemoryWritten{.number = 2, .kept = false});
+  EXPECT_EQ(Only<Remember>(DueNow()), nullptr) << "it would not be known which of them is newer";
+  Give(MemoryWritten{.number = 1, .kept = true});
+  EXPECT_NE(Only<Remember>(DueNow()), nullptr);
+  Give(MemoryWritten{.number = 3, .kept = true});
+  EXPECT_FALSE(state_.memory_writes.DatabaseMayLag());
+}
+
+TEST_F(MachineTest, Attack_A19_AnIncidentThatWasNotWrittenIsOpenAndWrittenAgain) {
+  const Ask first = AskNow();
+  const Effects failed = Give(AnswerTo(first, Bad(first, "/a")));
+  Give(FailureNotKept{*Only<KeepFailure>(failed)});
+  const Effects again = DueNow();
+  ASSERT_NE(Only<KeepFailure>(again), nullptr);
+  EXPECT_TRUE(Only<KeepFailure>(again)->opens_incident);
+  EXPECT_EQ(Only<KeepFailure>(again)->appraisal, Only<KeepFailure>(failed)->appraisal);
+  EXPECT_EQ(Only<KeepFailure>(again)->lost, 1);
+  EXPECT_EQ(Only<KeepFailure>(DueNow()), nullptr) << "it is on its way";
+
+  // Whether something else is counted before or after it is known that this is lost again.
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  Give(FailureNotKept{*Only<KeepFailure>(again)});
+  EXPECT_EQ(state_.memory.open_incidents, 1);
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  EXPECT_EQ(state_.memory.open_incidents, 1);
+  const Ask second = AskNow();
+  Give(AnswerTo(second, Good(second)));
+  EXPECT_EQ(IntegrityNow(), Integrity::kPass);
+  EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kNotTrusted);
+}
+
+TEST_F(MachineTest, FailuresThatWaitForTheDatabaseAreBounded) {
+  const auto lose = [this](bool opens_incident) {
+    Give(FailureNotKept{{.appraisal = nullptr, .opens_incident = opens_incident}});
+  };
+  for (std::size_t i = 0; i <= kMaxLostFailures; ++i) lose(false);
+  ASSERT_EQ(state_.lost_failures.size(), kMaxLostFailures);
+  for (std::size_t i = 0; i <= kMaxLostFailures; ++i) lose(true);
+  ASSERT_EQ(state_.lost_failures.size(), kMaxLostFailures);
+  lose(false);
+  EXPECT_TRUE(std::ranges::all_of(state_.lost_failures, &KeepFailure::opens_incident))
+      << "an incident displaces what opens none, and nothing displaces an incident";
+}
+
+TEST_F(MachineTest, Attack_A19_WhatWasLostIsWrittenBeforeTheMachineOrTheVerifierEnds) {
+  const Ask ask = AskNow();
+  const Effects failed = Give(AnswerTo(ask, Bad(ask)));
+  Give(MemoryWritten{.number = Only<Remember>(failed)->number, .kept = false});
+  Give(FailureNotKept{*Only<KeepFailure>(failed)});
+  const Effects last = Give(Removed{});
+  EXPECT_NE(Only<Remember>(last), nullptr);
+  EXPECT_NE(Only<KeepFailure>(last), nullptr);
+  EXPECT_EQ(last.size(), 2U);
 }
 
 TEST_F(MachineTest, RestartedVerifierShowsNothingGoodAndAsksInFull) {
