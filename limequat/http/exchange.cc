@@ -17,29 +17,6 @@ bool Budget::Lease::Grow(std::size_t total) {
   return true;
 }
 
-bool JobGate::Enter() {
-  const std::lock_guard lock(mutex_);
-  if (closed_) return false;
-  ++inside_;
-  return true;
-}
-
-void JobGate::Leave() {
-  const std::lock_guard lock(mutex_);
-  if (--inside_ == 0) left_.notify_all();
-}
-
-void JobGate::Close() {
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
-}
-
-void JobGate::CloseAndWait() {
-  std::unique_lock lock(mutex_);
-  closed_ = true;
-  left_.wait(lock, [this] { return inside_ == 0; });
-}
-
 std::string SanitizeRequestId(std::string_view id) {
   constexpr std::size_t kMaxLength = 36;
   std::string result;

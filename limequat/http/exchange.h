@@ -1,10 +1,8 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,22 +52,6 @@ class Budget {
 
  private:
   std::shared_ptr<State> state_;
-};
-
-// Lets work of a server run until it is closed, then waits for what still runs.
-class JobGate {
- public:
-  // False: closed, the work must not run. Otherwise call Leave after it.
-  bool Enter();
-  void Leave();
-  void Close();
-  void CloseAndWait();
-
- private:
-  std::mutex mutex_;
-  std::condition_variable left_;
-  bool closed_ = false;
-  std::size_t inside_ = 0;
 };
 
 // Who is at the other end of a connection; shared by its exchanges.

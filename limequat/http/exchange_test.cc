@@ -1,7 +1,5 @@
 #include "limequat/http/exchange.h"
 
-#include <thread>
-
 #include <gtest/gtest.h>
 
 #include "limequat/http/test_support.h"
@@ -25,25 +23,6 @@ TEST(Budget, LeasesShareOneBound) {
   EXPECT_FALSE(a.Grow(static_cast<std::size_t>(-1)));
   a = budget.Open();
   EXPECT_TRUE(a.Grow(10));
-}
-
-TEST(JobGate, CloseWaitsForWhatRuns) {
-  JobGate gate;
-  ASSERT_TRUE(gate.Enter());
-  std::atomic<bool> left = false;
-  std::thread worker([&] {
-    EXPECT_TRUE(Eventually([&] {
-      if (!gate.Enter()) return true;
-      gate.Leave();
-      return false;
-    }));
-    left = true;
-    gate.Leave();
-  });
-  gate.CloseAndWait();
-  EXPECT_TRUE(left);
-  EXPECT_FALSE(gate.Enter());
-  worker.join();
 }
 
 TEST(RequestId, KeepsWordCharactersOnly) {

@@ -12,6 +12,7 @@
 #include <boost/asio/basic_socket_acceptor.hpp>
 
 #include "limequat/http/connection.h"
+#include "limequat/http/job_gate.h"
 
 namespace limequat::http {
 

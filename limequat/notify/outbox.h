@@ -21,6 +21,7 @@ namespace limequat::notify {
 // Bounds of the outbox.
 inline constexpr std::int64_t kMaxWaiting = 10'000;  // beyond, the oldest is dropped and logged
 inline constexpr std::size_t kMaxNoticeBytes = 256U << 10U;
+inline constexpr std::size_t kMaxUnstored = 256;  // that the database did not take; the same
 
 // The table an outbox needs; the owner of the database puts it into a migration.
 inline constexpr std::string_view kOutboxTable =
@@ -38,7 +39,8 @@ struct WebhookOptions {
 
 // Delivers notices to a webhook, in order, each at least once: a notice is in the
 // database before Put's write is acknowledged and leaves it when the receiver
-// answered 2xx. A receiver that is away delays, it never loses, up to kMaxWaiting.
+// answered 2xx. A receiver that is away delays, it never loses, up to kMaxWaiting; a database
+// that refuses a notice is asked again until it takes it, up to kMaxUnstored.
 // The request is a POST of the notice's JSON with the header Limequat-Notice: NUMBER,
 // which stays the same when it is sent again. Thread-safe.
 class Outbox {
@@ -47,7 +49,8 @@ class Outbox {
   // that is none, kUntrusted for https without authorities.
   static Result<std::unique_ptr<Outbox>> Create(http::Runtime& runtime, http::Client& client,
                                                 sql::Database& database, WebhookOptions options);
-  // Stops sending; what waits stays in the database.
+  // Stops sending, and waits until nothing uses database and client any more; what waits stays
+  // in the database.
   ~Outbox();
 
   // Adds a notice. `body` is a JSON document.

@@ -101,6 +101,20 @@ class OutboxTest : public ::testing::Test {
     return count;
   }
 
+  bool WaitForWaiting(std::int64_t count) {
+    for (int i = 0; i < 1000 && Waiting() != count; ++i)
+      std::this_thread::sleep_for(milliseconds(10));
+    return Waiting() == count;
+  }
+
+  void Execute(const std::string& statement) {
+    const Status done = database_->Write({}, [&](sql::Connection& connection) -> Status {
+      const auto changed = connection.Execute(statement);
+      return changed ? Status() : Status(changed.error());
+    });
+    EXPECT_TRUE(done) << done.error().message;
+  }
+
   sql::TemporaryFolder folder_;
   http::Runtime runtime_{{}};
   std::unique_ptr<sql::Database> database_;
@@ -131,8 +145,7 @@ TEST_F(OutboxTest, WhatWaitsIsDeliveredByTheNextProcess) {
     const auto outbox =
         MakeOutbox("http://127.0.0.1:9/hook");  // nobody listens on the discard port
     outbox->Put("test", kNow, "1");
-    for (int i = 0; i < 1000 && Waiting() != 1; ++i) std::this_thread::sleep_for(milliseconds(10));
-    ASSERT_EQ(Waiting(), 1);
+    ASSERT_TRUE(WaitForWaiting(1));
   }
   Receiver receiver(runtime_);
   const auto outbox = MakeOutbox(receiver.url());
@@ -144,10 +157,49 @@ TEST_F(OutboxTest, NumberIsNotUsedAgainAfterDelivery) {
   const auto outbox = MakeOutbox(receiver.url());
   outbox->Put("test", kNow, "1");
   receiver.Wait(1);
-  for (int i = 0; i < 1000 && Waiting() != 0; ++i) std::this_thread::sleep_for(milliseconds(10));
+  ASSERT_TRUE(WaitForWaiting(0));
   outbox->Put("test", kNow + seconds(1), "2");
   receiver.Wait(2);
   EXPECT_LT(receiver.numbers()[0], receiver.numbers()[1]);
+}
+
+// A reader that finds nothing and a notice that comes in the same moment.
+TEST_F(OutboxTest, NoticeThatComesWhileNothingIsFoundIsDelivered) {
+  Receiver receiver(runtime_);
+  const auto outbox = MakeOutbox(receiver.url());
+  std::size_t count = 0;
+  for (int i = 0; i < 200; ++i) {
+    outbox->Put("test", kNow, "1");
+    ASSERT_EQ(receiver.Wait(++count).size(), count);
+  }
+}
+
+TEST_F(OutboxTest, NoticeThatTheDatabaseRefusedIsStoredWhenItCan) {
+  Receiver receiver(runtime_);
+  const auto outbox = MakeOutbox(receiver.url());
+  Execute("CREATE TRIGGER full BEFORE INSERT ON notices BEGIN SELECT RAISE(ABORT, 'full'); END");
+  outbox->Put("test", kNow, "1");
+  outbox->Put("test", kNow, "2");
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_TRUE(receiver.numbers().empty());
+  Execute("DROP TRIGGER full");
+  EXPECT_EQ(receiver.Wait(2), (std::vector<std::string>{"1", "2"}));
+}
+
+TEST_F(OutboxTest, WhatTheDatabaseRefusedIsTriedOnceMoreAtTheEnd) {
+  {
+    Receiver receiver(runtime_);
+    const auto outbox = Outbox::Create(
+        runtime_, *client_, *database_,
+        {.url = receiver.url(), .authorities = {}, .first_retry = std::chrono::hours(1)});
+    ASSERT_TRUE(outbox);
+    Execute("CREATE TRIGGER full BEFORE INSERT ON notices BEGIN SELECT RAISE(ABORT, 'full'); END");
+    (*outbox)->Put("test", kNow, "1");
+    Execute("DROP TRIGGER full");
+    // The completion of what was refused comes before that of what was written later.
+    Execute("DELETE FROM notices");
+  }
+  EXPECT_TRUE(WaitForWaiting(1));
 }
 
 TEST_F(OutboxTest, BadAddressesAreRefusedAtTheStart) {
