@@ -70,10 +70,12 @@ std::string NoticeDocument(const MachineState& state, const Notify& notify) {
 
 }  // namespace
 
-Machine::Machine(FleetParts parts, const FleetOptions& options, MachineState state)
+Machine::Machine(FleetParts parts, const FleetOptions& options, MachineState state,
+                 std::shared_ptr<Siblings> siblings)
     : parts_(parts),
       options_(options),
       strand_(parts.runtime.CreateStrand()),
+      siblings_(std::move(siblings)),
       state_(std::move(state)),
       endpoint_(EndpointOf(*state_.enrolment)),
       version_(wire::ParseVersion(state_.enrolment->api_version).value_or(wire::ApiVersion{})) {}
@@ -279,7 +281,11 @@ void Machine::Perform(verifier::KeepFailure& failure) {
   if (failure.lost == 0) LogFailure(state_.enrolment->id, failure);
   parts_.store.KeepFailure(
       *state_.enrolment, failure, [self = shared_from_this(), failure](Result<std::int64_t> open) {
-        if (open) return self->Post(IncidentsCounted{.now = Now(), .open = *open});
+        if (open) {
+          self->Post(FailureKept{.opens_incident = failure.opens_incident, .open = *open});
+          if (self->siblings_) self->siblings_->RecountIncidents(self.get());
+          return;
+        }
         if (failure.lost == 0) {
           telemetry::LogError("verifier.failure_not_kept", open.error(),
                               {{"agent", self->Snapshot()->enrolment->id.text()}});

@@ -11,6 +11,7 @@
 #include "limequat/verifier/evaluation.h"
 #include "limequat/verifier/fleet.h"
 #include "limequat/verifier/machine.h"
+#include "limequat/verifier/siblings.h"
 #include "limequat/wire/version.h"
 
 namespace limequat::verifier {
@@ -19,7 +20,9 @@ namespace limequat::verifier {
 // performs the effects. It decides nothing itself.
 class Machine : public std::enable_shared_from_this<Machine> {
  public:
-  Machine(FleetParts parts, const FleetOptions& options, MachineState state);
+  // `siblings`: the machines with its endorsement key, itself among them; null if it has none.
+  Machine(FleetParts parts, const FleetOptions& options, MachineState state,
+          std::shared_ptr<Siblings> siblings);
 
   // Begins to ask after `delay`.
   void Start(Duration delay);
@@ -58,6 +61,7 @@ class Machine : public std::enable_shared_from_this<Machine> {
   const FleetParts parts_;
   const FleetOptions& options_;
   const http::Strand strand_;
+  const std::shared_ptr<Siblings> siblings_;
 
   // Owned by the strand; the mutex lets readers copy the state between two events.
   mutable std::mutex state_mutex_;

@@ -393,7 +393,8 @@ class HeldAloneTest : public HeldTest {
                    .policies = policies_,
                    .boots = boots_},
         options_,
-        StartState(std::make_shared<const Enrolment>(EnrolmentOf("m1", agent_)), {}, Time()));
+        StartState(std::make_shared<const Enrolment>(EnrolmentOf("m1", agent_)), {}, Time()),
+        nullptr);
     machine->Start(Duration(0));
     EXPECT_TRUE(held_->Wait());
     return machine;

@@ -36,16 +36,12 @@ Status Fleet::Start() {
                           {{"agent", stored.enrolment.id.text()}});
       continue;
     }
-    std::string id = stored.enrolment.id.text();
-    auto machine = std::make_shared<Machine>(
-        parts_, options_,
-        StartState(std::make_shared<const Enrolment>(std::move(stored.enrolment)),
-                   std::move(stored.memory), Now()));
+    const auto machine =
+        AddMachine(StartState(std::make_shared<const Enrolment>(std::move(stored.enrolment)),
+                              std::move(stored.memory), Now()));
     // Spread over one interval, so that 10,000 machines are not asked in one moment.
     const auto share = static_cast<std::int64_t>(started++) * options_.pace.interval.count() /
                        static_cast<std::int64_t>(loaded.machines.size());
-    const std::lock_guard lock(mutex_);
-    machines_.emplace(std::move(id), machine);
     machine->Start(Duration(share));
   }
   telemetry::LogInfo("verifier.fleet_loaded",
@@ -95,16 +91,28 @@ Status Fleet::Enrol(Enrolment enrolment, const std::vector<PolicyChoice>& polici
   Memory memory;
   LQ_ASSIGN_OR_RETURN(memory.open_incidents,
                       parts_.store.CountOpenIncidents(id, enrolment.ek_fingerprint));
-  auto machine =
-      std::make_shared<Machine>(parts_, options_,
-                                StartState(std::make_shared<const Enrolment>(std::move(enrolment)),
-                                           std::move(memory), Now()));
-  {
-    const std::lock_guard lock(mutex_);
-    machines_.emplace(id, machine);
-  }
+  const auto machine = AddMachine(StartState(
+      std::make_shared<const Enrolment>(std::move(enrolment)), std::move(memory), Now()));
+  // A machine of the same TPM may have failed since they were counted.
+  machine->RecountIncidents();
   machine->Start(Duration(0));
   return {};
+}
+
+std::shared_ptr<Machine> Fleet::AddMachine(MachineState state) {
+  const std::string id = state.enrolment->id.text();
+  const std::string ek = state.enrolment->ek_fingerprint;
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Siblings> siblings;
+  if (!ek.empty()) {
+    auto& present = siblings_[ek];
+    if (present == nullptr) present = std::make_shared<Siblings>();
+    siblings = present;
+  }
+  auto machine = std::make_shared<Machine>(parts_, options_, std::move(state), siblings);
+  if (siblings != nullptr) siblings->Add(machine);
+  machines_.insert_or_assign(id, machine);
+  return machine;
 }
 
 Status Fleet::Remove(const wire::AgentId& id) {
@@ -133,16 +141,16 @@ OwnPolicyLabels Fleet::OwnLabelsOf(const wire::AgentId& id) {
 }
 
 void Fleet::RecountIncidents(std::string_view agent_id, std::string_view ek_fingerprint) {
-  std::vector<std::shared_ptr<Machine>> concerned;
+  std::shared_ptr<Siblings> siblings;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, machine] : machines_) {
-      const bool same_ek = !ek_fingerprint.empty() &&
-                           machine->Snapshot()->enrolment->ek_fingerprint == ek_fingerprint;
-      if (id == agent_id || same_ek) concerned.push_back(machine);
-    }
+    if (const auto found = siblings_.find(ek_fingerprint); found != siblings_.end())
+      siblings = found->second;
   }
-  for (const auto& machine : concerned) machine->RecountIncidents();
+  // It may have another TPM by now.
+  const auto machine = FindMachine(agent_id);
+  if (machine != nullptr) machine->RecountIncidents();
+  if (siblings != nullptr) siblings->RecountIncidents(machine.get());
 }
 
 std::shared_ptr<Machine> Fleet::FindMachine(std::string_view agent_id) const {

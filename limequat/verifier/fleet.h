@@ -46,7 +46,8 @@ struct FleetParts {
   notify::Outbox* outbox = nullptr;  // null: no webhook is configured
 };
 
-class Machine;  // driver.h: one strand, one timer, one question at a time
+class Machine;   // driver.h: one strand, one timer, one question at a time
+class Siblings;  // siblings.h: those of one endorsement key
 
 // All machines of this verifier. A machine's state is owned by its strand; readers
 // get snapshots. Thread-safe.
@@ -150,6 +151,8 @@ class Fleet {
 
  private:
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
+  // Adds a machine under its name, without starting it.
+  std::shared_ptr<Machine> AddMachine(MachineState state);
   // What boots are appraised by, by the name of the reference, the policy and the model: read
   // once, however many machines are bound to it.
   using KnownBoots =
@@ -206,8 +209,9 @@ class Fleet {
   // Held through a whole change of the fleet, database included: an enrolment and a
   // removal of one machine never interleave.
   std::mutex administration_;
-  mutable std::mutex mutex_;  // of machines_ only; held for moments
+  mutable std::mutex mutex_;  // of what follows; held for moments
   std::map<std::string, std::shared_ptr<Machine>, std::less<>> machines_;
+  std::map<std::string, std::shared_ptr<Siblings>, std::less<>> siblings_;  // by EK fingerprint
 };
 
 }  // namespace limequat::verifier

@@ -149,6 +149,20 @@ TEST_F(FleetTest, Attack_A19_IncidentsComeBackWithTheEk) {
   EXPECT_EQ(StateOf("clean").memory.open_incidents, 1);
 }
 
+TEST_F(FleetTest, Attack_A19_AnIncidentIsOpenForEveryNameOfItsTpm) {
+  AgentPeer other(verifiers_);
+  Enrolment first = EnrolmentOf("m1", agent_);
+  first.ek_fingerprint = std::string(64, 'a');
+  Enrolment second = EnrolmentOf("m2", other);
+  second.ek_fingerprint = first.ek_fingerprint;
+  ASSERT_TRUE(fleet().Enrol(first, {Choice{.name = "strict", .body = agent_.PolicyText()}}));
+  ASSERT_TRUE(fleet().Enrol(second, {{.name = "strict"}}));
+  ASSERT_TRUE(Becomes("m2", Integrity::kPass));
+  agent_.Change([](auto& machine) { machine.Run("/usr/bin/evil", "evil"); });
+  EXPECT_TRUE(Comes("m2", [](const auto& now) { return now.memory.open_incidents == 1; }));
+  EXPECT_TRUE(Becomes("m2", Integrity::kPass)) << "its own list is as it was";
+}
+
 // --- removing -----------------------------------------------------------------------
 
 TEST_F(FleetTest, RemovedMachineIsGone) {

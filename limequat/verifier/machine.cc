@@ -87,6 +87,7 @@ class Step {
   Effects Run(Event event) {
     if (state_.removed) return {};
     std::visit([this](auto& e) { On(e); }, event);
+    if (memory_changed_) WriteMemory();
     return std::move(effects_);
   }
 
@@ -97,7 +98,13 @@ class Step {
     WriteWhatWasLost();
   }
 
+  void On(FailureKept& kept) {
+    if (kept.opens_incident) --state_.incidents_on_their_way;
+    CountIncidents(kept.open);
+  }
+
   void On(FailureNotKept& lost) {
+    if (lost.failure.opens_incident) --state_.incidents_on_their_way;
     auto& waiting = state_.lost_failures;
     if (waiting.size() == kMaxLostFailures) {
       // An incident displaces what only says more about another one.
@@ -107,16 +114,9 @@ class Step {
     }
     ++lost.failure.lost;
     waiting.push_back(std::move(lost.failure));
-    // Something else may have been counted while it was on its way.
-    state_.memory.open_incidents = std::max(state_.memory.open_incidents, LostIncidents());
   }
 
-  // An incident that the database does not have yet is as open as the others (A19).
-  void On(IncidentsCounted& counted) {
-    state_.memory.open_incidents = counted.open + LostIncidents();
-    if (state_.memory.open_incidents == 0 && state_.failing != true)
-      state_.attestations_at_failure.reset();
-  }
+  void On(IncidentsCounted& counted) { CountIncidents(counted.open); }
 
   void On(MemoryWritten& written) {
     MemoryWrites& writes = state_.memory_writes;
@@ -143,7 +143,7 @@ class Step {
     state_.late_told = false;
     state_.full_repeats = 0;
     state_.extra_quotes = 0;
-    if (state_.memory_writes.DatabaseMayLag()) WriteMemory();
+    if (state_.memory_writes.DatabaseMayLag()) memory_changed_ = true;
     effects_.emplace_back(PlanDue{});
   }
 
@@ -267,21 +267,31 @@ class Step {
     if (reference_changed) state_.reference = MakeReference(*state_.enrolment, memory);
     if (reference_changed || memory.boots != before.boots ||
         !SameBootRecord(memory.boot, before.boot)) {
-      WriteMemory();
+      memory_changed_ = true;
     }
   }
 
-  std::int64_t LostIncidents() const {
-    return std::ranges::count_if(state_.lost_failures, &KeepFailure::opens_incident);
+  // An incident that the database does not have yet is as open as those that it counts (A19).
+  void CountIncidents(std::int64_t in_database) {
+    state_.memory.open_incidents =
+        in_database + state_.incidents_on_their_way +
+        std::ranges::count_if(state_.lost_failures, &KeepFailure::opens_incident);
+    if (state_.memory.open_incidents == 0 && state_.failing != true)
+      state_.attestations_at_failure.reset();
+  }
+
+  void WriteFailure(KeepFailure failure) {
+    if (failure.opens_incident) ++state_.incidents_on_their_way;
+    effects_.emplace_back(std::move(failure));
   }
 
   // What only this process knows, the next one does not: it would take the baseline anew from
   // whatever boots next, and trust a machine that failed (A19).
   void WriteWhatWasLost() {
     if (state_.memory_writes.DatabaseMayLag() && state_.memory_writes.on_their_way == 0)
-      WriteMemory();
+      memory_changed_ = true;
     for (KeepFailure& failure : std::exchange(state_.lost_failures, {}))
-      effects_.emplace_back(std::move(failure));
+      WriteFailure(std::move(failure));
   }
 
   void WriteMemory() {
@@ -295,24 +305,27 @@ class Step {
   void Judge(std::shared_ptr<const Appraisal> appraisal, Time now) {
     const Verdict verdict = appraisal->verdict();
     const bool fails = verdict == Verdict::kFail || verdict == Verdict::kError;
-    const std::optional<bool> failed_before = std::exchange(state_.failing, fails);
+    const bool is_first = !state_.failing.has_value();
+    state_.failing = fails;
     state_.newest = appraisal;
+    const std::string signature = fails ? FailureSignature(*appraisal) : std::string();
+    const std::optional<std::string> before = std::exchange(state_.memory.last_failure, signature);
+    if (before != signature) memory_changed_ = true;
+    const bool failed_before = before.has_value() && !before->empty();
     if (!fails) {
       state_.last_good = appraisal->evidence_time;
-      state_.last_failure.clear();
-      if (failed_before == true) effects_.emplace_back(Notify{Notice::kRecovered, now, appraisal});
+      if (failed_before) effects_.emplace_back(Notify{Notice::kRecovered, now, appraisal});
       return;
     }
-    std::string signature = FailureSignature(*appraisal);
-    if (signature == state_.last_failure) return;
-    state_.last_failure = std::move(signature);
-    // After a restart of the verifier a machine that fails as before has its incident.
-    const bool begins = failed_before == false || state_.memory.open_incidents == 0;
-    if (begins) ++state_.memory.open_incidents;
     if (!state_.attestations_at_failure) state_.attestations_at_failure = state_.attestations;
-    effects_.emplace_back(KeepFailure{.appraisal = appraisal, .opens_incident = begins});
-    if (begins && failed_before != true)
-      effects_.emplace_back(Notify{Notice::kFailed, now, appraisal});
+    // One that a restarted verifier remembers, but has no incident of, was never kept.
+    if (before == signature && !(is_first && state_.memory.open_incidents == 0)) return;
+    // An open incident of before a pass is about something else; one of before an enrolment may
+    // be about this.
+    const bool begins = before == "" || state_.memory.open_incidents == 0;
+    if (begins) ++state_.memory.open_incidents;
+    WriteFailure(KeepFailure{.appraisal = appraisal, .opens_incident = begins});
+    if (!failed_before) effects_.emplace_back(Notify{Notice::kFailed, now, appraisal});
   }
 
   void Trouble(const Error& error, Time now) {
@@ -346,6 +359,7 @@ class Step {
   MachineState& state_;
   const Pace& pace_;
   Effects effects_;
+  bool memory_changed_ = false;  // or is to be written for another reason
 };
 
 }  // namespace

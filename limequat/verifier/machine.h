@@ -51,6 +51,9 @@ struct Memory {
   std::optional<BootRecord> boot;
   std::int64_t boots = 0;
   std::int64_t open_incidents = 0;
+  // Digest of the checks and subjects of the newest failure; "" after a pass, absent: nothing was
+  // appraised since the enrolment.
+  std::optional<std::string> last_failure;
   // BootEvidence::id of the evidence of a boot that is kept; absent: none is.
   std::optional<crypto::Digest> boot_evidence;
 };
@@ -67,7 +70,7 @@ struct MemoryWrites {
 };
 
 // Keep this failed appraisal in full, and open an incident if `opens_incident`. Come back with
-// IncidentsCounted, or with FailureNotKept.
+// FailureKept or FailureNotKept.
 struct KeepFailure {
   std::shared_ptr<const appraise::Appraisal> appraisal;
   bool opens_incident = false;
@@ -105,12 +108,12 @@ struct MachineState {
   std::shared_ptr<const appraise::Appraisal> newest;
   std::string transport_trouble;  // "" after an answer
   Time enrolled_at{};
-  // Whether the newest appraisal failed, for transitions only; absent before the first.
+  // Whether the newest appraisal failed; absent before the first in this process.
   std::optional<bool> failing;
-  std::string last_failure;  // digest of the checks and subjects of the failure kept last
   // What the database did not take; at most kMaxLostFailures. It is written again with the next
   // question.
   std::vector<KeepFailure> lost_failures;
+  int incidents_on_their_way = 0;  // to the database
   bool late_told = false;
 
   int trouble_in_a_row = 0;
@@ -163,6 +166,10 @@ struct IncidentsCounted {
   Time now{};
   std::int64_t open = 0;  // those that the database has
 };
+struct FailureKept {
+  bool opens_incident = false;
+  std::int64_t open = 0;  // incidents that the database has by now
+};
 struct FailureNotKept {
   KeepFailure failure;
 };
@@ -174,7 +181,7 @@ struct BootNotKept {
 struct Removed {};
 
 using Event = std::variant<Due, Answered, EnrolmentChanged, MemoryWritten, IncidentsCounted,
-                           FailureNotKept, BootNotKept, Removed>;
+                           FailureKept, FailureNotKept, BootNotKept, Removed>;
 
 // --- effects ---
 

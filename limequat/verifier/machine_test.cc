@@ -247,6 +247,8 @@ TEST_F(MachineTest, RecoveryPassesButIsNotTrustedWhileTheIncidentIsOpen) {
   EXPECT_EQ(Only<Notify>(effects)->notice, Notice::kRecovered);
   EXPECT_EQ(IntegrityNow(), Integrity::kPass);
   EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kNotTrusted);
+  Give(FailureKept{.opens_incident = true, .open = 1});
+  EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kNotTrusted);
   Give(IncidentsCounted{.now = now_, .open = 0});
   EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kTrusted);
 }
@@ -254,6 +256,7 @@ TEST_F(MachineTest, RecoveryPassesButIsNotTrustedWhileTheIncidentIsOpen) {
 TEST_F(MachineTest, FailureThatGoesOnAfterTheIncidentWasClosedOpensAnother) {
   const Ask first = AskNow();
   Give(AnswerTo(first, Bad(first, "/a")));
+  Give(FailureKept{.opens_incident = true, .open = 1});
   Give(IncidentsCounted{.now = now_, .open = 0});
   const Ask second = AskNow();
   const Effects effects = Give(AnswerTo(second, Bad(second, "/b")));
@@ -521,8 +524,9 @@ TEST_F(MachineTest, Attack_A19_AnIncidentThatWasNotWrittenIsOpenAndWrittenAgain)
   EXPECT_EQ(Only<KeepFailure>(again)->lost, 1);
   EXPECT_EQ(Only<KeepFailure>(DueNow()), nullptr) << "it is on its way";
 
-  // Whether something else is counted before or after it is known that this is lost again.
+  // Something else is counted while it is on its way, and when it is lost again.
   Give(IncidentsCounted{.now = now_, .open = 0});
+  EXPECT_EQ(state_.memory.open_incidents, 1);
   Give(FailureNotKept{*Only<KeepFailure>(again)});
   EXPECT_EQ(state_.memory.open_incidents, 1);
   Give(IncidentsCounted{.now = now_, .open = 0});
@@ -569,15 +573,86 @@ TEST_F(MachineTest, RestartedVerifierShowsNothingGoodAndAsksInFull) {
   EXPECT_EQ(ask.before->entries(), 42U);
 }
 
+TEST_F(MachineTest, Attack_A19_AnIncidentOnItsWayIsOpenWhateverIsCounted) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first)));
+  const Ask second = AskNow();
+  Give(AnswerTo(second, Good(second)));
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kNotTrusted);
+  Give(FailureKept{.opens_incident = true, .open = 1});
+  EXPECT_EQ(state_.memory.open_incidents, 1);
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kTrusted);
+}
+
 TEST_F(MachineTest, RestartedVerifierDoesNotOpenTheSameIncidentTwice) {
   const Ask first = AskNow();
   Give(AnswerTo(first, Bad(first)));
   Restart(state_.memory);
   const Ask second = AskNow();
+  const Effects same = Give(AnswerTo(second, Bad(second)));
+  EXPECT_EQ(Only<KeepFailure>(same), nullptr);
+  EXPECT_EQ(Only<Notify>(same), nullptr);
+  EXPECT_TRUE(state_.attestations_at_failure.has_value());
+  const Ask third = AskNow();
+  const Effects other = Give(AnswerTo(third, Bad(third, "/b")));
+  ASSERT_NE(Only<KeepFailure>(other), nullptr);
+  EXPECT_FALSE(Only<KeepFailure>(other)->opens_incident);
+  EXPECT_EQ(Only<Notify>(other), nullptr);
+}
+
+// What is remembered was written, the incident was not.
+TEST_F(MachineTest, Attack_A19_ARestartedVerifierOpensTheIncidentThatWasNeverKept) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first)));
+  Memory memory = state_.memory;
+  memory.open_incidents = 0;
+  Restart(memory);
+  const Ask second = AskNow();
   const Effects effects = Give(AnswerTo(second, Bad(second)));
   ASSERT_NE(Only<KeepFailure>(effects), nullptr);
-  EXPECT_FALSE(Only<KeepFailure>(effects)->opens_incident);
-  EXPECT_EQ(Only<Notify>(effects), nullptr);
+  EXPECT_TRUE(Only<KeepFailure>(effects)->opens_incident);
+}
+
+// An operator who closes the old one has not seen the new one.
+TEST_F(MachineTest, Attack_A19_ANewFailureAfterARestartIsNotPartOfAnOldIncident) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first)));
+  Memory memory = state_.memory;
+  memory.open_incidents = 1;
+  Restart(memory);
+  const Ask second = AskNow();
+  const Effects effects = Give(AnswerTo(second, Bad(second)));
+  ASSERT_NE(Only<KeepFailure>(effects), nullptr);
+  EXPECT_TRUE(Only<KeepFailure>(effects)->opens_incident);
+  ASSERT_NE(Only<Notify>(effects), nullptr);
+  EXPECT_EQ(Only<Notify>(effects)->notice, Notice::kFailed);
+  EXPECT_EQ(state_.memory.open_incidents, 2);
+}
+
+TEST_F(MachineTest, ANewEnrolmentThatFailsIsToldThoughItsIncidentIsOpen) {
+  Memory memory;
+  memory.open_incidents = 1;
+  Restart(memory);
+  const Ask ask = AskNow();
+  const Effects effects = Give(AnswerTo(ask, Bad(ask)));
+  ASSERT_NE(Only<KeepFailure>(effects), nullptr);
+  EXPECT_FALSE(Only<KeepFailure>(effects)->opens_incident) << "it may be about this";
+  ASSERT_NE(Only<Notify>(effects), nullptr);
+  EXPECT_EQ(Only<Notify>(effects)->notice, Notice::kFailed);
+}
+
+TEST_F(MachineTest, RecoveryIsToldAfterARestart) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first)));
+  Restart(state_.memory);
+  const Ask second = AskNow();
+  const Effects effects = Give(AnswerTo(second, Good(second)));
+  ASSERT_NE(Only<Notify>(effects), nullptr);
+  EXPECT_EQ(Only<Notify>(effects)->notice, Notice::kRecovered);
+  ASSERT_NE(Only<Remember>(effects), nullptr) << "once";
+  EXPECT_EQ(Only<Remember>(effects)->memory.last_failure, "");
 }
 
 TEST_F(MachineTest, UnpolicedIsNeverPass) {

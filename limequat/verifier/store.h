@@ -235,7 +235,8 @@ class Store {
   // How many incidents of the machine are open. Called on the writer's thread, in
   // the order of the commits, so that an older count never overtakes a newer one.
   using Counted = std::move_only_function<void(Result<std::int64_t>)>;
-  // Keeps the failure in full and opens an incident if asked to, in one transaction.
+  // Keeps the failure in full and opens an incident, if asked to or if none is open, in one
+  // transaction: no failure is without one.
   void KeepFailure(const Enrolment& enrolment, const KeepFailure& failure, Counted done);
   void RecountOpenIncidents(const Enrolment& enrolment, Counted done);
   Result<std::vector<Failure>> LoadFailures(std::string_view agent_id);

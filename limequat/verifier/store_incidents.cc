@@ -97,8 +97,11 @@ void Store::KeepFailure(const Enrolment& enrolment, const verifier::KeepFailure&
       [id = enrolment.id.text(), ek = enrolment.ek_fingerprint, appraisal = failure.appraisal,
        opens = failure.opens_incident, open](Connection& connection) -> Status {
         LQ_RETURN_IF_ERROR(InsertFailure(connection, id, *appraisal));
-        if (opens) LQ_RETURN_IF_ERROR(OpenIncident(connection, id, ek, *appraisal));
         LQ_ASSIGN_OR_RETURN(*open, CountOpen(connection, id, ek));
+        // The incident that it belongs to may have been closed meanwhile (attack A19).
+        if (!opens && *open > 0) return {};
+        LQ_RETURN_IF_ERROR(OpenIncident(connection, id, ek, *appraisal));
+        ++*open;
         return {};
       },
       Deliver(open, std::move(done)));

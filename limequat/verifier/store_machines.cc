@@ -29,6 +29,7 @@ Result<std::optional<crypto::Digest>> ParseHash(const std::string& text) {
 std::string WriteMemory(const Memory& memory) {
   json::Object document;
   document.Set("boots", memory.boots);
+  if (memory.last_failure) document.Set("last_failure", *memory.last_failure);
   if (memory.bank) document.Set("bank", crypto::HashName(*memory.bank));
   if (memory.baseline) {
     document.Set("baseline", memory.baseline->pcrs.ToJson());
@@ -75,6 +76,7 @@ Result<Memory> ReadMemory(std::string_view text) {
   json::ObjectReader in(document, "memory");
   Memory memory;
   memory.boots = in.Int("boots", 0, kMaxInt64);
+  memory.last_failure = in.OptionalString("last_failure");
   const auto bank = in.OptionalString("bank");
   const auto approved = in.OptionalBool("baseline_approved");
   LQ_RETURN_IF_ERROR(in.status());

@@ -46,6 +46,7 @@ class StoreTest : public ::testing::Test {
                              .template_digests = ima::TemplateDigests::kZeroPadded,
                              .clock = 99};
     memory.boots = 3;
+    memory.last_failure = "a signature";
     return memory;
   }
 
@@ -99,6 +100,13 @@ TEST_F(StoreTest, MachineAndItsMemorySurviveARestart) {
   EXPECT_EQ(memory.boot->pcr10, SomeMemory().boot->pcr10);
   EXPECT_EQ(memory.boot->template_digests, ima::TemplateDigests::kZeroPadded);
   EXPECT_EQ(memory.boots, 3);
+  EXPECT_EQ(memory.last_failure, "a signature");
+}
+
+// Written before failures were remembered.
+TEST_F(StoreTest, MemoryWithoutAFailureIsNotOneThatPassed) {
+  Put();
+  EXPECT_EQ(Loaded().machines[0].memory.last_failure, std::nullopt);
 }
 
 TEST_F(StoreTest, EnrolledTwiceIsAConflict) {
@@ -337,6 +345,17 @@ TEST_F(StoreTest, Attack_A19_IncidentsSurviveRemovalAndFollowTheEk) {
   EXPECT_EQ(*store_->CountOpenIncidents("machine-1", ""), 1);
   EXPECT_EQ(*store_->CountOpenIncidents("another-name", enrolment_->ek_fingerprint), 1);
   EXPECT_EQ(*store_->CountOpenIncidents("another-name", ""), 0);
+}
+
+TEST_F(StoreTest, Attack_A19_AFailureAfterItsIncidentWasClosedOpensAnother) {
+  Put();
+  EXPECT_EQ(Fail(true), 1);
+  EXPECT_EQ(Fail(false, "ima.digest"), 1) << "the one that is open";
+  ASSERT_TRUE(store_->CloseIncident(1, kNow, "operator", "explained"));
+  EXPECT_EQ(Fail(false, "ima.keyring"), 1);
+  const auto open = store_->ListIncidents("machine-1", true, 0, 10);
+  ASSERT_EQ(open->size(), 1U);
+  EXPECT_EQ(open->at(0).check, "ima.keyring");
 }
 
 TEST_F(StoreTest, IncidentIsClosedOnceByAName) {

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+namespace limequat::verifier {
+
+class Machine;
+
+// The machines that are enrolled with one endorsement key: names of one TPM. An incident of one
+// of them is open for all (attack A19). Thread-safe.
+class Siblings {
+ public:
+  void Add(const std::shared_ptr<Machine>& machine);
+  // Has the open incidents of each counted anew, except those of `but`.
+  void RecountIncidents(const Machine* but = nullptr);
+  // Whether none of them is there any more.
+  bool empty();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Machine>> machines_;
+};
+
+}  // namespace limequat::verifier
