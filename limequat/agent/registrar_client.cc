@@ -96,8 +96,9 @@ class Conversation {
     if (!body.empty()) request.headers.Set("Content-Type", "application/json");
     request.headers.Set("Accept", "application/json");
     request.body = std::move(body);
-    // A registration that arrives twice is answered twice.
-    request.may_repeat = true;
+    // A registration that arrives twice is answered twice; an activation answers a challenge that
+    // is good once, so that a repeated one would be refused.
+    request.may_repeat = method != http::Method::kPut;
     LQ_ASSIGN_OR_RETURN(const http::ClientResponse response,
                         client_.SendAndWait(registrar_, std::move(request),
                                             Clock::now() + policy_.request_timeout, cancel_));

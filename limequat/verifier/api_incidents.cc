@@ -1,4 +1,5 @@
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "limequat/base/escape.h"
@@ -51,6 +52,14 @@ Result<Response> List(const ApiParts& parts, const Request& request) {
   return http::Reply(200, json::Serialize(document));
 }
 
+// Has the machines of an incident count again.
+void Recount(const ApiParts& parts, std::int64_t number) {
+  if (number == std::numeric_limits<std::int64_t>::max()) return;
+  const auto found = parts.store.ListIncidents(std::nullopt, false, number + 1, 1);
+  if (!found || found->empty() || found->front().number != number) return;
+  parts.fleet.RecountIncidents(found->front().agent_id, found->front().ek_fingerprint);
+}
+
 Result<Response> Close(const ApiParts& parts, const Request& request, Context& context) {
   LQ_ASSIGN_OR_RETURN(const std::int64_t number, ParseNumber(request.PathParameter("number")));
   std::string note;
@@ -62,7 +71,10 @@ Result<Response> Close(const ApiParts& parts, const Request& request, Context& c
     LQ_RETURN_IF_ERROR(in.status());
   }
   const std::string& by = context.principal().common_name;
-  LQ_ASSIGN_OR_RETURN(Incident incident, parts.store.CloseIncident(number, Now(), by, note));
+  Result<Incident> closed = parts.store.CloseIncident(number, Now(), by, note);
+  // Whatever came of it: the machines may not have heard of an earlier try.
+  if (!closed) Recount(parts, number);
+  LQ_ASSIGN_OR_RETURN(const Incident incident, std::move(closed));
   telemetry::LogInfo("verifier.incident_closed",
                      {{"incident", number}, {"agent", incident.agent_id}, {"by", by}});
   parts.fleet.RecountIncidents(incident.agent_id, incident.ek_fingerprint);

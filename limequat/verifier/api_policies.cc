@@ -30,7 +30,9 @@ Error UnknownPolicy() {
 
 // A policy is let in, whether it comes from outside or out of its own past: keys may have
 // been taken away since (attack A11).
-Result<Response> PushBody(const ApiParts& parts, const wire::AgentId& name, std::string_view body) {
+// `after`: the version that must be the present one.
+Result<Response> PushBody(const ApiParts& parts, const wire::AgentId& name, std::string_view body,
+                          std::optional<std::int64_t> after = std::nullopt) {
   LQ_ASSIGN_OR_RETURN(const auto key, parts.store.FindPolicyKey(name.text()));
   std::optional<std::string> pem;
   if (key) pem = key->pem;
@@ -39,7 +41,8 @@ Result<Response> PushBody(const ApiParts& parts, const wire::AgentId& name, std:
     return Fleet::NotByPinnedKey(name.text(), key->pem, std::move(admitted).error());
   LQ_ASSIGN_OR_RETURN(const auto policy, std::move(admitted));
   LQ_RETURN_IF_ERROR(CheckSaysSomething(*policy));
-  LQ_ASSIGN_OR_RETURN(const std::size_t machines, parts.fleet.PushPolicy(name.text(), body));
+  LQ_ASSIGN_OR_RETURN(const std::size_t machines,
+                      parts.fleet.PushPolicy(name.text(), body, Fleet::Push::kEither, after));
   const json::Object document{{"name", name.text()},
                               {"hash", policy->hash().hex()},
                               {"paths", static_cast<std::int64_t>(policy->paths())},
@@ -94,7 +97,8 @@ Result<Response> Rollback(const ApiParts& parts, const Request& request, Context
     return NotFound("verifier.unknown_version",
                     fmt::format("{} has no version {}, or no longer", name.text(), number));
   }
-  LQ_ASSIGN_OR_RETURN(Response response, PushBody(parts, name, stored->body));
+  LQ_ASSIGN_OR_RETURN(Response response,
+                      PushBody(parts, name, stored->body, versions.front().number));
   telemetry::LogInfo(
       "verifier.policy_rolled_back",
       {{"policy", name.text()}, {"version", number}, {"by", context.principal().common_name}});

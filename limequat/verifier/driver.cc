@@ -24,6 +24,8 @@ constexpr std::size_t kNonceLength = 20;
 // quote and at most about ten entries, which takes less time than to wake a worker. It
 // also bounds how long one machine's answer keeps those of others waiting.
 constexpr std::size_t kAppraisedInPlace = 4U << 10U;
+// So many mean that the database has another policy for the machine than we.
+constexpr int kStaleWritesInARow = 10;
 constexpr std::string_view kVersionNotSupported = "API version not supported";
 
 http::Endpoint EndpointOf(const Enrolment& enrolment) {
@@ -122,6 +124,11 @@ void Machine::StopAndWait() {
 std::shared_ptr<const MachineState> Machine::Snapshot() const {
   const std::lock_guard lock(state_mutex_);
   return std::make_shared<const MachineState>(state_);
+}
+
+std::shared_ptr<const Enrolment> Machine::Enrolled() const {
+  const std::lock_guard lock(state_mutex_);
+  return state_.enrolment;
 }
 
 void Machine::Handle(Event event) {
@@ -264,14 +271,14 @@ void Machine::Perform(verifier::Remember& remember) {
   parts_.store.Remember(
       state_.enrolment->id, remember,
       [self = shared_from_this(), number = remember.number](const Status& status) {
-        // What was found under another policy is dropped by design (A14); anything else an
-        // operator must see, once for each time that the database is away.
-        if (!status && status.error().code != ErrorCode::kConflict) {
-          const auto state = self->Snapshot();
-          if (state->memory_writes.lost_in_a_row == 0) {
-            telemetry::LogError("verifier.not_remembered", status.error(),
-                                {{"agent", state->enrolment->id.text()}});
-          }
+        // What was found under another policy is dropped by design (A14), but not for ever.
+        // Anything else an operator must see, once for each time that the database is away.
+        const auto state = self->Snapshot();
+        const int lost = state->memory_writes.lost_in_a_row;
+        const bool stale = !status && status.error().id == "verifier.stale";
+        if (!status && lost == (stale ? kStaleWritesInARow : 0)) {
+          telemetry::LogError("verifier.not_remembered", status.error(),
+                              {{"agent", state->enrolment->id.text()}});
         }
         self->Post(MemoryWritten{.number = number, .kept = status.has_value()});
       });
@@ -301,7 +308,7 @@ void Machine::Perform(verifier::KeepBootEvidence& keep) {
         if (status) return;
         self->Post(BootNotKept{.id = evidence});
         // Evidence of another enrolment is dropped by design (A14).
-        if (status.error().code == ErrorCode::kConflict) return;
+        if (status.error().id == "verifier.stale") return;
         telemetry::LogError("verifier.boot_not_kept", status.error(),
                             {{"agent", self->Snapshot()->enrolment->id.text()}});
       });

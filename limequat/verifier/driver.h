@@ -41,6 +41,8 @@ class Machine : public std::enable_shared_from_this<Machine> {
   void RecountIncidents();
 
   std::shared_ptr<const MachineState> Snapshot() const;
+  // That of a Snapshot, without the rest.
+  std::shared_ptr<const Enrolment> Enrolled() const;
 
  private:
   void Handle(Event event);

@@ -29,6 +29,8 @@ struct BoundLayer {
   std::string policy;
   std::int64_t version = 0;  // of the name, as the store counts them
   std::string label = {};    // through which it came, "" if it is the machine's own
+
+  bool operator==(const BoundLayer&) const = default;
 };
 
 // What an operator or a Keylime tenant said about one machine, checked and typed.

@@ -11,6 +11,16 @@
 
 namespace limequat::verifier {
 
+namespace {
+
+// Whether a stored policy cannot be read, rather than the database.
+bool IsOfItsText(const Error& error) {
+  return error.code == ErrorCode::kMalformed || error.code == ErrorCode::kUnsupported ||
+         error.code == ErrorCode::kUntrusted;
+}
+
+}  // namespace
+
 Fleet::Fleet(FleetParts parts, FleetOptions options) : parts_(parts), options_(options) {}
 
 Fleet::~Fleet() {
@@ -59,7 +69,7 @@ Status Fleet::BindStored(StoredMachine& stored, KnownBoots& known, Layering& lay
   // What is remembered of it was written under that hash (attack A14).
   const auto& hash = stored.policy_hash;
   if (hash.value_or(crypto::Digest(crypto::HashAlgorithm::kSha256)) != enrolment.PolicyHash())
-    return Internal("verifier.policy_lost", "its policies are not those that it was bound to");
+    return Internal("verifier.policy_lost", std::string(kOtherPolicies));
   return {};
 }
 
@@ -117,27 +127,57 @@ std::shared_ptr<Machine> Fleet::AddMachine(MachineState state) {
 
 Status Fleet::Remove(const wire::AgentId& id) {
   const std::lock_guard administration(administration_);
-  std::shared_ptr<Machine> machine;
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = machines_.find(id.text()); found != machines_.end()) {
-      machine = found->second;
-      machines_.erase(found);
-    }
+  LQ_ASSIGN_OR_RETURN(const OwnPolicyLabels own, OwnLabelsOf(id));
+  const auto machine = FindMachine(id.text());
+  if (machine == nullptr) return parts_.store.RemoveMachine(id, own);
+  LQ_RETURN_IF_ERROR(WaitForFailuresOf(*machine));
+  machine->StopAndWait();
+  const Status removed = parts_.store.RemoveMachine(id, own);
+  if (!removed && removed.error().code != ErrorCode::kNotFound) {
+    // It is still there.
+    AddMachine(StartState(machine->Enrolled(), machine->Snapshot()->memory, Now()))
+        ->Start(Duration(0));
+    return removed;
   }
-  if (machine) machine->StopAndWait();
-  return parts_.store.RemoveMachine(id, OwnLabelsOf(id));
+  const std::lock_guard lock(mutex_);
+  machines_.erase(id.text());
+  const auto siblings = siblings_.find(machine->Enrolled()->ek_fingerprint);
+  if (siblings != siblings_.end() && !siblings->second->OthersThan(*machine))
+    siblings_.erase(siblings);
+  return removed;
+}
+
+// A removed machine has nobody who writes its failures again (attack A19).
+Status Fleet::WaitForFailuresOf(Machine& machine) {
+  // It may fail again meanwhile.
+  constexpr int kTries = 10;
+  bool lost = false;
+  for (int i = 0; i < kTries && !lost; ++i) {
+    LQ_RETURN_IF_ERROR(parts_.store.WaitForWrites());
+    machine.WaitForChanges();
+    const auto state = machine.Snapshot();
+    lost = !state->lost_failures.empty();
+    if (!lost && state->incidents_on_their_way == 0) return {};
+  }
+  return Unavailable("verifier.failure_pending",
+                     "the machine failed, and the database did not take it yet: ask again");
 }
 
 // Of what may go with the machine. Keylime's tenant updates by removing and adding: the release
-// that goes may come back, and no older one (attack A11). What cannot be read hinders no removal.
-OwnPolicyLabels Fleet::OwnLabelsOf(const wire::AgentId& id) {
-  const auto before = [](Result<std::optional<PolicyLabel>> label) -> std::optional<PolicyLabel> {
-    if (!label || !*label || (*label)->release == 0) return std::nullopt;
+// that goes may come back, and no older one (attack A11). A policy that cannot be read hinders no
+// removal; a database that cannot does.
+Result<OwnPolicyLabels> Fleet::OwnLabelsOf(const wire::AgentId& id) {
+  using Label = std::optional<PolicyLabel>;
+  const auto before = [](Result<Label> label) -> Result<Label> {
+    if (!label && !IsOfItsText(label.error())) return label;
+    if (!label || !*label || (*label)->release == 0) return Label();
     --(*label)->release;
-    return **std::move(label);
+    return label;
   };
-  return {.runtime = before(PresentLabel(id.text())), .boot = before(PresentBootLabel(id.text()))};
+  OwnPolicyLabels own;
+  LQ_ASSIGN_OR_RETURN(own.runtime, before(PresentLabel(id.text())));
+  LQ_ASSIGN_OR_RETURN(own.boot, before(PresentBootLabel(id.text())));
+  return own;
 }
 
 void Fleet::RecountIncidents(std::string_view agent_id, std::string_view ek_fingerprint) {
@@ -172,6 +212,14 @@ std::vector<std::shared_ptr<const MachineState>> Fleet::Page(std::string_view af
     page.push_back(it->second->Snapshot());
   }
   return page;
+}
+
+std::vector<std::shared_ptr<Machine>> Fleet::Machines() const {
+  std::vector<std::shared_ptr<Machine>> machines;
+  const std::lock_guard lock(mutex_);
+  machines.reserve(machines_.size());
+  for (const auto& [id, machine] : machines_) machines.push_back(machine);
+  return machines;
 }
 
 std::size_t Fleet::size() const {

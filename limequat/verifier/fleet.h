@@ -46,6 +46,10 @@ struct FleetParts {
   notify::Outbox* outbox = nullptr;  // null: no webhook is configured
 };
 
+// Of a machine whose stored hash of policies is another one.
+inline constexpr std::string_view kOtherPolicies =
+    "its policies are not those that it was bound to";
+
 class Machine;   // driver.h: one strand, one timer, one question at a time
 class Siblings;  // siblings.h: those of one endorsement key
 
@@ -88,17 +92,24 @@ class Fleet {
   // changed then. Not to be called on an I/O thread of the runtime.
   Status Update(const wire::AgentId& id, const wire::MachineChange& change);
   // Removes a machine. When it returns, nothing more is sent to it (attack A20).
-  // kNotFound ("verifier.unknown_agent").
+  // kNotFound ("verifier.unknown_agent"), kUnavailable ("verifier.failure_pending") while the
+  // database does not have its failures (attack A19); it stays, and is asked, then and whenever
+  // the database does not remove it. Not to be called on an I/O thread of the runtime.
   Status Remove(const wire::AgentId& id);
   // Stores the policy under its name and appraises the whole list of every machine that has
   // it as a layer again. kMalformed and kUntrusted as in Enrol, also of the layers of any
   // such machine; kConflict ("verifier.policy_release") if the present policy says which
   // release it is and the next one is no later one, ("verifier.policy_exists") for
-  // Push::kNew and a name that exists; kNotFound ("verifier.unknown_policy") for
-  // Push::kChange and one that does not. Nothing is changed then. The number of machines.
+  // Push::kNew and a name that exists, ("verifier.policy_changed") if its present version is not
+  // `after`; kNotFound ("verifier.unknown_policy") for Push::kChange and one that does not.
+  // Nothing is changed then. kUnavailable ("sql.outcome_unknown"): the database may have it while
+  // no machine is held to it; the same push again sets that right, here and with what follows.
+  // The number of machines, which are held to it when this returns. Not to be called on an I/O
+  // thread of the runtime.
   enum class Push { kNew, kChange, kEither };
   Result<std::size_t> PushPolicy(std::string_view name, std::string_view body,
-                                 Push push = Push::kEither);
+                                 Push push = Push::kEither,
+                                 std::optional<std::int64_t> after = std::nullopt);
   // From now on every runtime policy that comes under this name, in whatever way, must be
   // signed with the key `pem`, besides what this verifier's configuration asks for (attack
   // A11); the present one stays as it is. Nothing takes the key away but its own signature:
@@ -151,6 +162,9 @@ class Fleet {
 
  private:
   std::shared_ptr<Machine> FindMachine(std::string_view agent_id) const;
+  std::vector<std::shared_ptr<Machine>> Machines() const;
+  // kUnavailable ("verifier.failure_pending") if the database does not have all of them.
+  Status WaitForFailuresOf(Machine& machine);
   // Adds a machine under its name, without starting it.
   std::shared_ptr<Machine> AddMachine(MachineState state);
   // What boots are appraised by, by the name of the reference, the policy and the model: read
@@ -171,7 +185,7 @@ class Fleet {
   // The label of the policy that has this name; nullopt if none has, or it has no label.
   Result<std::optional<PolicyLabel>> PresentLabel(std::string_view name);
   Result<std::optional<PolicyLabel>> PresentBootLabel(std::string_view name);
-  OwnPolicyLabels OwnLabelsOf(const wire::AgentId& id);
+  Result<OwnPolicyLabels> OwnLabelsOf(const wire::AgentId& id);
   // Whether content labelled `next` may come after what was labelled `before`, present or
   // removed.
   static Status CheckFollows(std::string_view name, const std::optional<PolicyLabel>& before,
@@ -192,12 +206,13 @@ class Fleet {
     std::shared_ptr<Machine> machine;  // null: it could not be read at start
     Layered layered;
   };
-  // What each of these is held to from now on: those for whom that is something else, or all.
-  enum class MovesOf { kChanged, kAll };
+  // What these are held to from now on: those for whom the database or their machine says
+  // something else. A write whose outcome was not known may have left the two apart.
   Result<std::vector<Move>> MovesLocked(const std::vector<Store::Follower>& followers,
-                                        Layering& layering, MovesOf moves_of);
+                                        Layering& layering);
   static std::vector<Store::Move> ToStore(const std::vector<Move>& moves);
-  // After the store has taken them: `rebound` is what it said of each.
+  // After the store has taken them: `rebound` is what it said of each. Returns when the machines
+  // are held to it.
   static void MoveLocked(const std::vector<Move>& moves, const std::vector<Store::Rebound>& rebound,
                          Time now);
   // `policy` is what `body` says.

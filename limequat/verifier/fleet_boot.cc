@@ -15,6 +15,8 @@ namespace limequat::verifier {
 
 namespace {
 
+using Criteria = std::shared_ptr<const appraise::BootCriteria>;
+
 std::optional<PolicyLabel> LabelOf(const appraise::BootCriteria& criteria) {
   const policy::BootValues* values = criteria.values();
   if (values == nullptr) return std::nullopt;
@@ -117,23 +119,35 @@ Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_vie
   LQ_RETURN_IF_ERROR(AdmitBootReference(body));
   // Whatever the machines bound to it chose, the text is read in the same way.
   LQ_RETURN_IF_ERROR(CheckBootSuccession(name, stored, body));
+  // Which policy a machine chose, and what it is, stays for as long as it is enrolled.
+  std::map<std::string, std::pair<std::shared_ptr<Machine>, Criteria>> bound;
+  bool behind = false;
   KnownBoots known;
-  const Time now = Now();
-  LQ_ASSIGN_OR_RETURN(auto rebound,
-                      parts_.store.PutBootPolicy(
-                          {.name = std::string(name), .hash = {}, .body = std::string(body)}, now));
-  for (const Store::Rebound& bound : rebound) {
-    const auto machine = FindMachine(bound.agent_id);
-    if (!machine) continue;
-    // Which policy it chose, and what it is, stays for as long as it is enrolled.
-    const auto enrolled = machine->Snapshot()->enrolment;
+  for (auto& machine : Machines()) {
+    const auto enrolled = machine->Enrolled();
+    if (enrolled->boot_policy_name != name) continue;
     auto& criteria = known[{std::string(name), enrolled->boot_policy, enrolled->model}];
     if (criteria == nullptr) {
       LQ_ASSIGN_OR_RETURN(criteria, parts_.boots.Get(enrolled->boot_policy, body, enrolled->model));
     }
-    machine->Change(bound.generation, now,
-                    [criteria](Enrolment& enrolment) { enrolment.reference.boot = criteria; });
+    const auto& held = enrolled->reference.boot;
+    behind = behind || held == nullptr || held->hash() != criteria->hash();
+    bound[enrolled->id.text()] = {std::move(machine), criteria};
   }
+  const Time now = Now();
+  LQ_ASSIGN_OR_RETURN(auto rebound,
+                      parts_.store.PutBootPolicy(
+                          {.name = std::string(name), .hash = {}, .body = std::string(body)}, now,
+                          behind ? Store::Rebinds::kAlways : Store::Rebinds::kForAnotherText));
+  for (const Store::Rebound& moved : rebound) {
+    const auto found = bound.find(moved.agent_id);
+    if (found == bound.end()) continue;
+    found->second.first->Change(moved.generation, now,
+                                [criteria = found->second.second](Enrolment& enrolment) {
+                                  enrolment.reference.boot = criteria;
+                                });
+  }
+  for (const auto& [id, changed] : bound) changed.first->WaitForChanges();
   return rebound.size();
 }
 

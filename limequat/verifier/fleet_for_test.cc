@@ -85,6 +85,17 @@ void AgentPeer::Change(const std::function<void(FakeMachine&)>& change) {
   change(machine_);
 }
 
+AgentPeer::Answer HeldAnswer::Hold() {
+  return [asked = asked_, go_on = may_go_on_](const auto&) -> std::optional<http::Response> {
+    if (asked->fetch_add(1) == 0) go_on.wait();
+    return std::nullopt;
+  };
+}
+
+bool HeldAnswer::Wait() {
+  return http::Eventually([this] { return *asked_ > 0; });
+}
+
 void AgentPeer::AnswerWith(Answer answer) {
   const std::lock_guard lock(mutex_);
   answer_ = std::move(answer);

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -83,6 +85,20 @@ class AgentPeer {
   std::size_t version_requests_ = 0;
   http::Runtime runtime_;
   std::unique_ptr<http::Server> server_;
+};
+
+// Holds the first answer of an agent back until it may go on, or until this ends.
+class HeldAnswer {
+ public:
+  AgentPeer::Answer Hold();
+  // Waits until one is held.
+  [[nodiscard]] bool Wait();
+  void GoOn() { go_on_.set_value(); }
+
+ private:
+  const std::shared_ptr<std::atomic<int>> asked_ = std::make_shared<std::atomic<int>>(0);
+  std::promise<void> go_on_;
+  const std::shared_future<void> may_go_on_ = go_on_.get_future().share();
 };
 
 // A policy that lists nothing but this file.

@@ -15,15 +15,14 @@ Result<std::size_t> Fleet::PutLabel(std::string_view name,
                                     const std::vector<std::string>& policies) {
   const std::lock_guard administration(administration_);
   LQ_ASSIGN_OR_RETURN(const auto present, parts_.store.FindLabel(name));
-  if (present && present->policies == policies) return std::size_t{0};
   const Time now = Now();
   Layering layering(parts_.store, parts_.policies);
   // Also of a label that nobody carries yet.
   LQ_RETURN_IF_ERROR(layering.Of({.labels = {}, .policies = policies}));
   layering.AssumeLabel(name, policies);
   LQ_ASSIGN_OR_RETURN(const auto carriers, parts_.store.FindCarriers(name));
-  // All: two labels may make the same list together as before, of other parts.
-  LQ_ASSIGN_OR_RETURN(const auto moves, MovesLocked(carriers, layering, MovesOf::kAll));
+  LQ_ASSIGN_OR_RETURN(const auto moves, MovesLocked(carriers, layering));
+  if (present && present->policies == policies && moves.empty()) return std::size_t{0};
   LQ_ASSIGN_OR_RETURN(const auto rebound, parts_.store.PutLabel(name, policies, ToStore(moves)));
   MoveLocked(moves, rebound, now);
   return rebound.size();

@@ -21,6 +21,11 @@ std::optional<PolicyLabel> LabelOf(const policy::RuntimePolicy& policy) {
   return PolicyLabel{.made_for = policy.name(), .release = policy.release()};
 }
 
+// As the database has it.
+std::string HashText(const std::shared_ptr<const policy::PolicySet>& set) {
+  return set == nullptr ? std::string() : set->hash().hex();
+}
+
 }  // namespace
 
 Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& choices) {
@@ -53,9 +58,15 @@ Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& 
   return {};
 }
 
-Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body, Push push) {
+Result<std::size_t> Fleet::PushPolicy(std::string_view name, std::string_view body, Push push,
+                                      std::optional<std::int64_t> after) {
   const std::lock_guard administration(administration_);
   LQ_ASSIGN_OR_RETURN(const auto versions, parts_.store.ListPolicyVersions(name));
+  if (after && (versions.empty() || versions.front().number != *after)) {
+    return Conflict("verifier.policy_changed",
+                    fmt::format("the policy {} has another version by now: look at it again",
+                                EscapeForDisplay(name, 128)));
+  }
   if (push == Push::kNew && !versions.empty()) {
     return Conflict(
         "verifier.policy_exists",
@@ -120,20 +131,30 @@ Status Fleet::CheckSuccession(std::string_view name, const policy::RuntimePolicy
 
 // Whoever is asked at all must follow: one that cannot refuses the whole change.
 Result<std::vector<Fleet::Move>> Fleet::MovesLocked(const std::vector<Store::Follower>& followers,
-                                                    Layering& layering, MovesOf moves_of) {
+                                                    Layering& layering) {
   std::vector<Move> moves;
+  Layering present(parts_.store, parts_.policies);
   for (const Store::Follower& follower : followers) {
     auto machine = FindMachine(follower.agent_id);
     auto layered = layering.Of(follower.bound);
-    // Another layer of it is lost: it was left out at start, and hinders nobody.
-    if (!layered && machine == nullptr) {
-      telemetry::LogError("verifier.machine_unreadable", layered.error(),
-                          {{"agent", follower.agent_id}});
-      continue;
+    if (machine == nullptr) {
+      // It was left out at the start, and hinders nobody. If that was because it is bound to
+      // something else than it was, a change of the rest does not make it good (attack A14).
+      const auto was = layered ? present.Of(follower.bound) : layered;
+      if (!was || HashText(was->set) != follower.policy_hash) {
+        telemetry::LogError(
+            "verifier.machine_unreadable",
+            was ? Internal("verifier.policy_lost", std::string(kOtherPolicies)) : was.error(),
+            {{"agent", follower.agent_id}});
+        continue;
+      }
     }
     if (!layered) return std::move(layered).error().In(follower.agent_id);
-    const bool same = layered->set->hash().hex() == follower.policy_hash;
-    if (same && moves_of == MovesOf::kChanged) continue;
+    const std::string hash = HashText(layered->set);
+    const auto held = machine ? machine->Enrolled() : nullptr;
+    const bool holds = held == nullptr || (HashText(held->reference.policy) == hash &&
+                                           held->layers == layered->layers);
+    if (holds && hash == follower.policy_hash) continue;
     moves.push_back({.agent_id = follower.agent_id,
                      .machine = std::move(machine),
                      .layered = *std::move(layered)});
@@ -149,7 +170,7 @@ Result<std::size_t> Fleet::PushPolicyLocked(
   Layering layering(parts_.store, parts_.policies);
   LQ_RETURN_IF_ERROR(layering.Assume(name, policy));
   LQ_ASSIGN_OR_RETURN(const auto followers, parts_.store.FindFollowers(name));
-  LQ_ASSIGN_OR_RETURN(const auto moves, MovesLocked(followers, layering, MovesOf::kChanged));
+  LQ_ASSIGN_OR_RETURN(const auto moves, MovesLocked(followers, layering));
   LQ_ASSIGN_OR_RETURN(const auto rebound, parts_.store.PutPolicy({.name = std::string(name),
                                                                   .hash = policy->hash(),
                                                                   .body = std::string(body)},
@@ -175,6 +196,9 @@ void Fleet::MoveLocked(const std::vector<Move>& moves, const std::vector<Store::
                                enrolment.layers = layered.layers;
                                enrolment.reference.policy = layered.set;
                              });
+  }
+  for (const Move& move : moves) {
+    if (move.machine != nullptr) move.machine->WaitForChanges();
   }
 }
 

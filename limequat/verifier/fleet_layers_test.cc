@@ -1,14 +1,13 @@
 // Machines that are held to several layers.
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "limequat/verifier/clock.h"
 #include "limequat/verifier/fleet_for_test.h"
+#include "limequat/verifier/layering.h"
 
 namespace limequat::verifier {
 namespace {
@@ -92,23 +91,59 @@ TEST_F(FleetLayersTest, Attack_A20_APushedLayerAppraisesTheWholeListAgain) {
 // The answer to a question that was asked under the old layers comes after the push.
 TEST_F(FleetLayersTest, Attack_A14_AnAnswerUnderOldLayersIsDropped) {
   RunTool();
-  std::atomic<bool> hold = true;
-  std::atomic<int> held = 0;
-  agent_.AnswerWith([&](const AgentPeer::Question&) -> std::optional<http::Response> {
-    if (held.fetch_add(1) == 0) {
-      while (hold) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return std::nullopt;
-  });
+  HeldAnswer held;
+  agent_.AnswerWith(held.Hold());
   Push("team", ToolPolicy("tool 1"));
   ASSERT_TRUE(EnrolLayers("m1", agent_, {"base", "team"}));
-  ASSERT_TRUE(http::Eventually([&] { return held > 0; }));
+  ASSERT_TRUE(held.Wait());
   // Under "base" and what "team" was, the machine would pass.
   EXPECT_EQ(Push("team", PolicyListing("/usr/bin/other")), 1U);
   Push("base", PolicyListing("/usr/bin/another"));
-  hold = false;
+  held.GoOn();
   EXPECT_FALSE(FailuresOf("m1").empty());
   EXPECT_EQ(StateOf("m1").last_good, std::nullopt);
+}
+
+// As when the outcome of the first push was not known: the database has it, the machine has not.
+TEST_F(FleetLayersTest, Attack_A14_ARepeatedPushReachesAMachineThatIsBehind) {
+  Push("team", ToolPolicy("tool 1"));
+  ASSERT_TRUE(EnrolLayers("m1", agent_, {"base", "team"}));
+  const std::string text = PolicyListing("/usr/bin/other");
+  const auto policy = *policies_.Get(text);
+  Layering layering(store(), policies_);
+  ASSERT_TRUE(layering.Assume("team", policy));
+  const auto layered = *layering.Of({.labels = {}, .policies = {"base", "team"}});
+  ASSERT_TRUE(store().PutPolicy({.name = "team", .hash = policy->hash(), .body = text},
+                                {{.agent_id = "m1", .policy_hash = layered.set->hash()}}, Now()));
+  ASSERT_NE(StateOf("m1").enrolment->PolicyHash(), layered.set->hash());
+
+  EXPECT_EQ(Push("team", text), 1U);
+  EXPECT_EQ(StateOf("m1").enrolment->PolicyHash(), layered.set->hash());
+  EXPECT_EQ(StateOf("m1").enrolment->generation,
+            store().LoadMachines()->machines.at(0).enrolment.generation);
+  EXPECT_EQ(Push("team", text), 0U);
+}
+
+// A push of a layer that it still has does not make good that it lost another one.
+TEST_F(FleetLayersTest, Attack_A14_APushDoesNotTakeInAMachineThatWasLeftOut) {
+  Push("team", ToolPolicy("tool 1"));
+  ASSERT_TRUE(EnrolLayers("m1", agent_, {"base", "team"}));
+  Stop();
+  Execute("DELETE FROM machine_layers WHERE policy_name = 'team'");
+  Restart();
+  ASSERT_EQ(fleet().Find("m1"), nullptr);
+  EXPECT_EQ(Push("base", PolicyListing("/usr/bin/another")), 0U);
+  Restart();
+  EXPECT_EQ(fleet().Find("m1"), nullptr) << "held to fewer layers";
+}
+
+TEST_F(FleetLayersTest, APushIsRefusedIfAnotherOneCameBeforeIt) {
+  Push("new", ToolPolicy("tool 1"));
+  Push("new", ToolPolicy("tool 2"));
+  const auto late = fleet().PushPolicy("new", ToolPolicy("tool 3"), Fleet::Push::kEither, 1);
+  EXPECT_EQ(IdOf(late), "verifier.policy_changed");
+  EXPECT_EQ(store().ListPolicyVersions("new")->front().number, 2);
+  EXPECT_TRUE(fleet().PushPolicy("new", ToolPolicy("tool 3"), Fleet::Push::kEither, 2));
 }
 
 TEST_F(FleetLayersTest, NoOrderMakesAnUnlistedFileGood) {

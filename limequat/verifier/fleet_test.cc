@@ -34,11 +34,14 @@ class FleetTest : public VerifierTest {
            std::to_string(fleet().size());
   }
 
-  // The first question that was asked behind the first `before`.
-  static std::optional<AgentPeer::Question> NextQuestion(const AgentPeer& agent,
-                                                         std::size_t before) {
-    if (!agent.WaitAsked(before + 1)) return std::nullopt;
-    return agent.questions()[before];
+  // Waits for a question behind the first `before` that asks for everything. One that was on its
+  // way to a removed machine may come before it.
+  static bool IsAskedInFull(const AgentPeer& agent, std::size_t before) {
+    return http::Eventually([&] {
+      const auto questions = agent.questions();
+      return std::any_of(questions.begin() + static_cast<std::ptrdiff_t>(before), questions.end(),
+                         [](const auto& question) { return question.full; });
+    });
   }
 
   AgentPeer agent_{verifiers_};
@@ -184,9 +187,44 @@ TEST_F(FleetTest, Attack_A20_MachineEnrolledAnewStartsFromNothing) {
   const std::size_t asked = agent_.asked();
   ASSERT_TRUE(Enrol("m1", agent_));
   EXPECT_GT(StateOf("m1").enrolment->generation, generation);
-  const auto question = NextQuestion(agent_, asked);
-  ASSERT_TRUE(question);
-  EXPECT_TRUE(question->full);
+  EXPECT_TRUE(IsAskedInFull(agent_, asked));
+}
+
+// Nobody else would write it again.
+TEST_F(FleetTest, Attack_A19_AMachineIsNotRemovedWhileItsFailureIsNotWritten) {
+  ASSERT_TRUE(Enrol("m1", agent_));
+  ASSERT_TRUE(Becomes("m1", Integrity::kPass));
+  Execute("CREATE TRIGGER full BEFORE INSERT ON incidents BEGIN SELECT RAISE(ABORT, 'full'); END");
+  agent_.Change([](auto& machine) { machine.Run("/usr/bin/evil", "evil"); });
+  ASSERT_TRUE(Becomes("m1", Integrity::kFail));
+  EXPECT_EQ(IdOf(fleet().Remove(Id("m1"))), "verifier.failure_pending");
+  EXPECT_EQ(fleet().size(), 1U);
+  Execute("DROP TRIGGER full");
+  EXPECT_TRUE(http::Eventually([&] { return fleet().Remove(Id("m1")).has_value(); }));
+  EXPECT_EQ(store().ListIncidents("m1", true, 0, 10)->size(), 1U);
+}
+
+TEST_F(FleetTest, AMachineThatCannotBeRemovedIsStillAsked) {
+  ASSERT_TRUE(Enrol("m1", agent_));
+  ASSERT_TRUE(Becomes("m1", Integrity::kPass));
+  Execute("CREATE TRIGGER stays BEFORE DELETE ON machines BEGIN SELECT RAISE(ABORT, 'no'); END");
+  EXPECT_FALSE(fleet().Remove(Id("m1")));
+  EXPECT_TRUE(Becomes("m1", Integrity::kPass));
+  EXPECT_TRUE(AttestedAgain("m1"));
+  EXPECT_TRUE(StateOf("m1").memory.baseline->approved);
+  Execute("DROP TRIGGER stays");
+  EXPECT_TRUE(fleet().Remove(Id("m1")));
+  EXPECT_EQ(fleet().size(), 0U);
+}
+
+// The number of the release that goes with it would not be kept.
+TEST_F(FleetTest, Attack_A11_AMachineStaysWhileItsOwnPolicyCannotBeLookedUp) {
+  ASSERT_TRUE(Enrol("m1", agent_));
+  Execute("ALTER TABLE policies RENAME TO elsewhere");
+  EXPECT_FALSE(fleet().Remove(Id("m1")));
+  EXPECT_EQ(fleet().size(), 1U);
+  Execute("ALTER TABLE elsewhere RENAME TO policies");
+  EXPECT_TRUE(fleet().Remove(Id("m1")));
 }
 
 // --- policies -----------------------------------------------------------------------

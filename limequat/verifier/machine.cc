@@ -266,7 +266,8 @@ class Step {
     }
     if (reference_changed) state_.reference = MakeReference(*state_.enrolment, memory);
     if (reference_changed || memory.boots != before.boots ||
-        !SameBootRecord(memory.boot, before.boot)) {
+        !SameBootRecord(memory.boot, before.boot) ||
+        memory.boot->clock - state_.memory_writes.clock >= kMaxClockUnwritten) {
       memory_changed_ = true;
     }
   }
@@ -296,6 +297,7 @@ class Step {
 
   void WriteMemory() {
     ++state_.memory_writes.on_their_way;
+    if (state_.memory.boot) state_.memory_writes.clock = state_.memory.boot->clock;
     effects_.emplace_back(Remember{.generation = state_.enrolment->generation,
                                    .policy_hash = state_.enrolment->PolicyHash(),
                                    .number = ++state_.memory_writes.begun,
@@ -421,7 +423,10 @@ MachineState StartState(std::shared_ptr<const Enrolment> enrolment, Memory memor
   MachineState state;
   state.reference = MakeReference(*enrolment, memory);
   state.enrolment = std::move(enrolment);
-  if (memory.boot) state.progress = FromRecord(*memory.boot);
+  if (memory.boot) {
+    state.progress = FromRecord(*memory.boot);
+    state.memory_writes.clock = memory.boot->clock;
+  }
   state.memory = std::move(memory);
   state.enrolled_at = now;
   return state;

@@ -27,6 +27,10 @@ inline constexpr int kMaxExtraQuotes =
     1;  // quotes within one interval for a list that is ahead (A06)
 inline constexpr std::size_t kMaxLostFailures = 4;  // that wait for the database to take them
 
+// How far the clock of a TPM may run before it is written though nothing else is new: within that,
+// a restart of the verifier forgets where it was, and cannot see that it was put back (A18).
+inline constexpr std::uint64_t kMaxClockUnwritten = 3'600'000;  // milliseconds
+
 struct Pace {
   Duration interval = std::chrono::seconds(2);
   Duration late_after = std::chrono::seconds(10);
@@ -61,8 +65,9 @@ struct Memory {
 // How the database follows `Memory`. It refuses what was found under a policy that the machine
 // no longer has (A14), so a write on its way is lost when the policy changes.
 struct MemoryWrites {
-  std::int64_t begun = 0;  // in this process; the number of the newest
-  std::int64_t kept = 0;   // the newest that the database has
+  std::int64_t begun = 0;   // in this process; the number of the newest
+  std::int64_t kept = 0;    // the newest that the database has
+  std::uint64_t clock = 0;  // of the TPM, as the newest has it
   int on_their_way = 0;
   int lost_in_a_row = 0;
 

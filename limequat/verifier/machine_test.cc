@@ -499,6 +499,21 @@ TEST_F(MachineTest, Attack_A19_ALostWriteIsMadeWithTheNextQuestion) {
   EXPECT_EQ(Only<Remember>(DueNow()), nullptr);
 }
 
+TEST_F(MachineTest, Attack_A18_TheClockIsWrittenThoughNothingElseIsNew) {
+  const auto writes = [this](std::uint64_t clock) {
+    const Ask ask = AskNow();
+    appraise::Attestation attestation = Good(ask);
+    attestation.progress->clock_info.clock = clock;
+    return Only<Remember>(Give(AnswerTo(ask, std::move(attestation)))) != nullptr;
+  };
+  ASSERT_TRUE(writes(1000));
+  EXPECT_FALSE(writes(1000 + kMaxClockUnwritten - 1));
+  EXPECT_TRUE(writes(1000 + kMaxClockUnwritten));
+  EXPECT_FALSE(writes(1000 + kMaxClockUnwritten + 1));
+  Restart(state_.memory);
+  EXPECT_TRUE(writes(1001 + 2 * kMaxClockUnwritten));
+}
+
 // The queue of the database was full.
 TEST_F(MachineTest, Attack_A19_ANewerWriteThatIsLostFirstIsMadeAgain) {
   for (const std::uint64_t entries : {10U, 12U}) {

@@ -11,21 +11,19 @@ void Siblings::Add(const std::shared_ptr<Machine>& machine) {
 }
 
 void Siblings::RecountIncidents(const Machine* but) {
-  std::vector<std::shared_ptr<Machine>> present;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& weak : machines_) {
-      if (auto machine = weak.lock(); machine && machine.get() != but)
-        present.push_back(std::move(machine));
-    }
-  }
-  for (const auto& machine : present) machine->RecountIncidents();
+  for (const auto& machine : Others(but)) machine->RecountIncidents();
 }
 
-bool Siblings::empty() {
+bool Siblings::OthersThan(const Machine& machine) { return !Others(&machine).empty(); }
+
+std::vector<std::shared_ptr<Machine>> Siblings::Others(const Machine* but) {
+  std::vector<std::shared_ptr<Machine>> others;
   const std::lock_guard lock(mutex_);
-  std::erase_if(machines_, [](const auto& weak) { return weak.expired(); });
-  return machines_.empty();
+  for (const auto& weak : machines_) {
+    if (auto machine = weak.lock(); machine && machine.get() != but)
+      others.push_back(std::move(machine));
+  }
+  return others;
 }
 
 }  // namespace limequat::verifier

@@ -16,10 +16,12 @@ class Siblings {
   void Add(const std::shared_ptr<Machine>& machine);
   // Has the open incidents of each counted anew, except those of `but`.
   void RecountIncidents(const Machine* but = nullptr);
-  // Whether none of them is there any more.
-  bool empty();
+  // Whether another one than this is there.
+  bool OthersThan(const Machine& machine);
 
  private:
+  std::vector<std::shared_ptr<Machine>> Others(const Machine* but);
+
   std::mutex mutex_;
   std::vector<std::weak_ptr<Machine>> machines_;
 };

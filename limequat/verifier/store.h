@@ -115,6 +115,9 @@ class Store {
   // otherwise nothing happens, and `done` gets kConflict ("verifier.stale").
   void Remember(const wire::AgentId& id, const Remember& remember, sql::Database::Completion done);
 
+  // Returns when everything that was to be written before is durable, or known not to be.
+  Status WaitForWrites();
+
   // --- policies ---
   // The machines with a layer of this name, be it their own or one of a label that they carry.
   struct Follower {
@@ -222,8 +225,10 @@ class Store {
     std::string body;  // as it was sent
   };
   // Stores the text under its name. The machines bound to the name follow it, and get new
-  // generations; none if it is the text that was there.
-  Result<std::vector<Rebound>> PutBootPolicy(const BootPolicy& policy, Time now);
+  // generations; with kForAnotherText none if it is the text that was there.
+  enum class Rebinds : std::uint8_t { kForAnotherText, kAlways };
+  Result<std::vector<Rebound>> PutBootPolicy(const BootPolicy& policy, Time now,
+                                             Rebinds rebinds = Rebinds::kForAnotherText);
   // nullopt if the name is unknown.
   Result<std::optional<BootPolicy>> FindBootPolicy(std::string_view name);
   // Names and hashes, without bodies.

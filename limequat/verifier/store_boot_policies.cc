@@ -30,7 +30,8 @@ Status WriteBody(Connection& connection, const Store::BootPolicy& policy, const 
 
 }  // namespace
 
-Result<std::vector<Store::Rebound>> Store::PutBootPolicy(const BootPolicy& policy, Time now) {
+Result<std::vector<Store::Rebound>> Store::PutBootPolicy(const BootPolicy& policy, Time now,
+                                                         Rebinds rebinds) {
   const std::string hash = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(policy.body)).hex();
   std::vector<Rebound> rebound;
   LQ_RETURN_IF_ERROR(database_->Write(Patience(), [&](Connection& connection) -> Status {
@@ -38,8 +39,11 @@ Result<std::vector<Store::Rebound>> Store::PutBootPolicy(const BootPolicy& polic
     LQ_ASSIGN_OR_RETURN(auto same,
                         connection.Query("SELECT 1 FROM boot_policies WHERE name = ? AND hash = ?",
                                          {policy.name, hash}));
-    if (!same.empty()) return {};
-    LQ_RETURN_IF_ERROR(WriteBody(connection, policy, hash, now));
+    if (same.empty()) {
+      LQ_RETURN_IF_ERROR(WriteBody(connection, policy, hash, now));
+    } else if (rebinds == Rebinds::kForAnotherText) {
+      return {};
+    }
     LQ_ASSIGN_OR_RETURN(auto bound,
                         connection.Query("SELECT agent_id FROM machines WHERE boot_policy_name = ?",
                                          {policy.name}, kMaxRebound));

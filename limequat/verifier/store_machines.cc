@@ -254,4 +254,8 @@ void Store::Remember(const wire::AgentId& id, const verifier::Remember& remember
       std::move(done));
 }
 
+Status Store::WaitForWrites() {
+  return database_->Write(Patience(), [](Connection&) { return Status(); });
+}
+
 }  // namespace limequat::verifier
