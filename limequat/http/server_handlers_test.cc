@@ -165,17 +165,22 @@ TEST(Server, MaxRunningIs503) {
 
 TEST(Server, DeadlineCancelsAndIs503) {
   Gate release;
+  std::atomic<bool> started = false;
   std::atomic<bool> cancelled = false;
   const TestServer server(
       With(Method::kGet, "/slow", {.timeout = 50ms}, [&](const Request&, Context& context) {
+        started = true;
         cancelled = Eventually([&] { return context.cancel().cancelled(); });
         EXPECT_TRUE(release.Wait());
         return Result<Response>(Reply(200, "late"));
       }));
   RawClient client(server.port());
-  const auto answer = client.Exchange(Get("/slow"));
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->status, 503);
+  // A deadline that passes before a worker has the time for it is 503 too, and tells less.
+  ASSERT_TRUE(Eventually([&] {
+    const auto answer = client.Exchange(Get("/slow"));
+    EXPECT_EQ(answer ? answer->status : -1, 503);
+    return started || testing::Test::HasFailure();
+  }));
   // The late answer goes nowhere, the connection goes on.
   release.Open();
   EXPECT_EQ(client.Exchange(Post("/echo", "x"))->body, "x");
@@ -185,6 +190,7 @@ TEST(Server, DeadlineCancelsAndIs503) {
 TEST(Server, RequestWhoseDeadlinePassesInTheQueueIsNeverStarted) {
   Gate busy;
   Gate release;
+  Gate passed;
   std::atomic<int> started = 0;
   Router router = Basic();
   router.Add(Method::kGet, "/block", Anybody(), {.lane = Lane::kEvidence},
@@ -198,17 +204,19 @@ TEST(Server, RequestWhoseDeadlinePassesInTheQueueIsNeverStarted) {
                ++started;
                return Result<Response>(Reply(200, ""));
              });
-  const TestServer server(std::move(router), {}, OneEvidenceWorker());
+  TestServer server(std::move(router), {}, OneEvidenceWorker());
   RawClient blocking(server.port());
   ASSERT_TRUE(blocking.Send(Get("/block")));
   ASSERT_TRUE(busy.Wait());
   EXPECT_EQ(StatusOf(server, Get("/short")), 503);
+  ASSERT_TRUE(server.runtime.Post(Lane::kEvidence, [&] { passed.Open(); }));
   release.Open();
   EXPECT_EQ(blocking.Receive()->status, 200);
-  EXPECT_TRUE(Eventually([&] { return server.runtime.queued(Lane::kEvidence) == 0; }));
-  RawClient again(server.port());
-  EXPECT_EQ(again.Exchange(Get("/short"))->status, 200);
-  EXPECT_EQ(started, 1);
+  ASSERT_TRUE(passed.Wait());  // and so has the request that was queued before
+  EXPECT_EQ(started, 0);
+  // A worker that has time for it starts it.
+  EXPECT_TRUE(Eventually([&] { return StatusOf(server, Get("/short")) == 200; }));
+  EXPECT_GT(started, 0);
 }
 
 TEST(Server, ClientThatLeavesCancelsTheContext) {
