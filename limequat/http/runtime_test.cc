@@ -208,16 +208,17 @@ TEST(Timer, CancelledDestroyedAndReplacedDoNotRun) {
   const Strand strand = runtime.CreateStrand();
   auto token = std::make_shared<int>(1);
   const auto never = [token] { ADD_FAILURE(); };
-  Timer cancelled = runtime.After(30ms, strand, never);
-  Timer replaced = runtime.After(30ms, strand, never);
+  Timer cancelled = runtime.After(1h, strand, never);
+  Timer replaced = runtime.After(1h, strand, never);
   {
-    const Timer destroyed = runtime.After(30ms, strand, never);
+    const Timer destroyed = runtime.After(1h, strand, never);
+    Gate planned;  // all three
+    strand.Post([&] { planned.Open(); });
+    ASSERT_TRUE(planned.Wait());
   }
-  Timer far = runtime.After(1h, strand, never);
   Gate fired;
   cancelled.Cancel();
-  replaced = runtime.After(60ms, strand, [&] { fired.Open(); });
-  far.Cancel();
+  replaced = runtime.After(10ms, strand, [&] { fired.Open(); });
   EXPECT_TRUE(fired.Wait());
   // What they held is given back without waiting for the time: `never` and `token` are left.
   EXPECT_TRUE(Eventually([&] { return token.use_count() == 2; }));
