@@ -299,16 +299,16 @@ TEST_F(HttpClient, BoundsConnectionsBeingOpened) {
   const TestServer server(Basic());
   ClientOptions options;
   options.max_connecting = 1;
-  options.connect_timeout = 200ms;
+  options.connect_timeout = 1s;
   const auto client = Make(std::move(options));
   Endpoint stuck = silent.endpoint();
   stuck.tls = true;
   stuck.trust = Anchored(TestCa("authority").certificate());
+  const auto begin = std::chrono::steady_clock::now();
   Answer hanging = Start(*client, stuck, Request(), In(10s));
   // Waits for the other's handshake, then is served.
-  const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(Text(client->SendAndWait(server.plain(), Request(), In(10s))), "200");
-  EXPECT_GE(std::chrono::steady_clock::now() - begin, 100ms);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 1s);
   EXPECT_EQ(Text(hanging.get()), "http.client.connect");
 }
 

@@ -1,4 +1,3 @@
-#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -11,15 +10,10 @@ namespace limequat::http {
 namespace {
 
 TEST_F(HttpClient, DeadServer) {
-  std::uint16_t port = 0;
-  {
-    const RawServer gone;
-    port = gone.endpoint().port;
-  }
+  const ReservedPort gone;
   const auto client = Make();
   std::vector<Answer> answers;
-  const Endpoint endpoint{.host = "127.0.0.1", .port = port, .tls = false, .trust = nullptr};
-  for (int i = 0; i < 50; ++i) answers.push_back(Start(*client, endpoint, Request(), In(5s)));
+  for (int i = 0; i < 50; ++i) answers.push_back(Start(*client, gone.plain(), Request(), In(5s)));
   for (Answer& answer : answers) {
     const Result<ClientResponse> result = answer.get();
     ASSERT_FALSE(result.has_value());
@@ -51,7 +45,7 @@ TEST_F(HttpClient, DeadlineWhileConnecting) {
 TEST_F(HttpClient, DeadlineWhileWaitingForTheAnswer) {
   RawServer server;
   const auto client = Make();
-  Answer answer = Start(*client, server.endpoint(), Request(), In(100ms));
+  Answer answer = Start(*client, server.endpoint(), Request(), In(2s));
   RawServer::Connection connection = server.Accept();
   EXPECT_NE(connection.Read(), "");
   connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart");

@@ -228,6 +228,25 @@ void RawClient::Close() {
 
 void RawClient::ShutdownWrite() { shutdown(fd_, SHUT_WR); }
 
+// --- ReservedPort -----------------------------------------------------------------
+
+// A socket that does not listen does not keep others with SO_REUSEADDR from the port that
+// they name, and keeps it from those who name none.
+ReservedPort::ReservedPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  LQ_CHECK(fd_ >= 0);
+  const int on = 1;
+  LQ_CHECK(setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  LQ_CHECK(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  socklen_t size = sizeof address;
+  LQ_CHECK(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  number_ = ntohs(address.sin_port);
+}
+
+ReservedPort::~ReservedPort() { close(fd_); }
+
 // --- waiting ----------------------------------------------------------------------
 
 void Gate::Open() {

@@ -100,6 +100,24 @@ class RawClient {
   std::string received_;
 };
 
+// A port of the loopback on which nobody listens. While this lives nobody else is given it, not
+// even for an outgoing connection; a server that is told the port may listen on it.
+class ReservedPort {
+ public:
+  ReservedPort();
+  ReservedPort(const ReservedPort&) = delete;
+  ReservedPort& operator=(const ReservedPort&) = delete;
+  ~ReservedPort();
+  std::uint16_t number() const { return number_; }
+  Endpoint plain() const {
+    return {.host = "127.0.0.1", .port = number_, .tls = false, .trust = nullptr};
+  }
+
+ private:
+  int fd_;
+  std::uint16_t number_ = 0;
+};
+
 // A point that a test waits for, at most for 10 seconds.
 class Gate {
  public:
