@@ -176,12 +176,8 @@ TEST_F(RegistrarClientTest, RetriesHaveAnEnd) {
 }
 
 TEST_F(RegistrarClientTest, ARegistrarThatIsNotThereIsUnavailable) {
-  std::uint16_t port = 0;
-  {
-    const FakeRegistrar gone;
-    port = gone.port();
-  }
-  const Status status = Run({.host = "127.0.0.1", .port = port, .tls = false, .trust = nullptr});
+  const http::ReservedPort nobody;
+  const Status status = Run(nobody.plain());
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kUnavailable);
 }

@@ -95,8 +95,8 @@ TEST_F(MachineTest, AnAgentThatIsNotRegisteredDoesNotServe) {
     return std::nullopt;
   });
   // A port of our choice, so that it can be tried.
-  const std::uint16_t port = http::TestServer(http::Router()).port();
-  config_.port = port;
+  const http::ReservedPort port;
+  config_.port = port.number();
   config_.registrar_port = refusing.port();
   {
     const Result<std::unique_ptr<Service>> service = Open();
@@ -109,7 +109,7 @@ TEST_F(MachineTest, AnAgentThatIsNotRegisteredDoesNotServe) {
   const Result<std::unique_ptr<Service>> service = Open();
   ASSERT_TRUE(service);
   EXPECT_TRUE((*service)->Start({})) << "nobody listened on the port";
-  EXPECT_EQ((*service)->port(), port);
+  EXPECT_EQ((*service)->port(), port.number());
 }
 
 TEST_F(MachineTest, APortThatIsTakenIsUnavailable) {
@@ -139,8 +139,9 @@ TEST_F(MachineTest, StoppingEndsTheWaitForARegistrar) {
 
 TEST_F(MachineTest, TheIdentifierMayBeTheHashOfTheEndorsementKey) {
   config_.id = "hash_ek";
+  const http::ReservedPort port;
   config_.contact_port = 0;
-  config_.port = http::TestServer(http::Router()).port();
+  config_.port = port.number();
   const Result<std::unique_ptr<Service>> service = Open();
   ASSERT_TRUE(service);
   ASSERT_TRUE((*service)->Start({}));
