@@ -28,7 +28,6 @@ namespace limequat::device {
 
 namespace {
 
-constexpr int kLaunchAttempts = 20;
 constexpr auto kStartTime = std::chrono::seconds(20);
 
 sockaddr_in Loopback(std::uint16_t port) {
@@ -39,30 +38,27 @@ sockaddr_in Loopback(std::uint16_t port) {
   return address;
 }
 
-// Binds a port and lets it go: the port, or 0.
-std::uint16_t TryPort(std::uint16_t port) {
+// A socket that is bound to a port, 0 for any, or -1 if the port is somebody's.
+int Hold(std::uint16_t port) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(port);
+  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  if (::bind(socket, generic, sizeof address) != 0) {
+    ::close(socket);
+    return -1;
+  }
+  // It lets swtpm, which sets it too, listen here. Before bind it would let two tests hold one
+  // port.
   const int yes = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  sockaddr_in address = Loopback(port);
-  socklen_t size = sizeof address;
-  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  std::uint16_t found = 0;
-  if (::bind(socket, generic, size) == 0 &&
-      ::getsockname(socket, static_cast<sockaddr*>(static_cast<void*>(&address)), &size) == 0) {
-    found = ntohs(address.sin_port);
-  }
-  ::close(socket);
-  return found;
+  return socket;
 }
 
-// The TCTI takes the control channel to be one port above.
-std::uint16_t PortPair() {
-  while (true) {
-    const std::uint16_t port = TryPort(0);
-    if (port != 0 && port < 65535 && TryPort(static_cast<std::uint16_t>(port + 1)) != 0)
-      return port;
-  }
+std::uint16_t PortOf(int socket) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ::getsockname(socket, static_cast<sockaddr*>(static_cast<void*>(&address)), &size);
+  return ntohs(address.sin_port);
 }
 
 // Whether `process` itself listens on the port. That somebody accepts a connection there
@@ -112,12 +108,14 @@ Result<std::unique_ptr<SwTpm>> SwTpm::Start() {
   std::string pattern = (std::filesystem::temp_directory_path() / "limequat-swtpm-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) return Internal("test.swtpm", "no temporary folder");
   tpm->folder_ = pattern;
-  LQ_RETURN_IF_ERROR(tpm->Launch(Port::kFresh));
+  tpm->HoldPorts();
+  LQ_RETURN_IF_ERROR(tpm->Launch());
   return tpm;
 }
 
 SwTpm::~SwTpm() {
   Stop();
+  ReleasePorts();
   if (!folder_.empty()) std::filesystem::remove_all(folder_);
 }
 
@@ -125,7 +123,7 @@ std::string SwTpm::tcti() const { return fmt::format("swtpm:host=127.0.0.1,port=
 
 Status SwTpm::Reboot() {
   Stop();
-  return Launch(Port::kFresh);
+  return Launch();
 }
 
 Status SwTpm::ResetWithoutStartup() {
@@ -153,28 +151,43 @@ void SwTpm::Stop() {
   process_ = -1;
 }
 
-Status SwTpm::Resume() { return Launch(Port::kSame); }
+// The TCTI takes the control channel to be one port above.
+void SwTpm::HoldPorts() {
+  while (held_[1] < 0) {
+    ReleasePorts();
+    held_[0] = Hold(0);
+    port_ = PortOf(held_[0]);
+    if (port_ != 0 && port_ < 65535) held_[1] = Hold(static_cast<std::uint16_t>(port_ + 1));
+  }
+}
 
-Status SwTpm::Launch(Port port) {
-  for (int attempt = 0; attempt < kLaunchAttempts; ++attempt) {
-    if (port == Port::kFresh) port_ = PortPair();
-    process_ = Spawn({"swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + folder_, "--server",
-                      fmt::format("type=tcp,port={},bindaddr=127.0.0.1", port_), "--ctrl",
-                      fmt::format("type=tcp,port={},bindaddr=127.0.0.1", port_ + 1), "--flags",
-                      "not-need-init,startup-clear"},
-                     folder_ + "/log");
-    const auto end = std::chrono::steady_clock::now() + kStartTime;
-    int status = 0;
-    while (std::chrono::steady_clock::now() < end && ::waitpid(process_, &status, WNOHANG) == 0) {
-      if (Listens(process_, port_) && Listens(process_, static_cast<std::uint16_t>(port_ + 1)))
-        return {};
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+void SwTpm::ReleasePorts() {
+  for (int& socket : held_) {
+    if (socket >= 0) ::close(socket);
+    socket = -1;
+  }
+}
+
+Status SwTpm::Launch() {
+  process_ = Spawn({"swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + folder_, "--server",
+                    fmt::format("type=tcp,port={},bindaddr=127.0.0.1", port_), "--ctrl",
+                    fmt::format("type=tcp,port={},bindaddr=127.0.0.1", port_ + 1), "--flags",
+                    "not-need-init,startup-clear"},
+                   folder_ + "/log");
+  const auto end = std::chrono::steady_clock::now() + kStartTime;
+  int status = 0;
+  while (::waitpid(process_, &status, WNOHANG) == 0) {
+    if (Listens(process_, port_) && Listens(process_, static_cast<std::uint16_t>(port_ + 1)))
+      return {};
+    if (std::chrono::steady_clock::now() > end) {
+      Stop();
+      return Internal("test.swtpm", "swtpm does not listen");
     }
-    // Either not installed, or another program took the port in between.
-    process_ = -1;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-      return NotFound("test.swtpm", "swtpm is not installed");
-    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  process_ = -1;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+    return NotFound("test.swtpm", "swtpm is not installed");
   }
   return Internal("test.swtpm", "swtpm does not start");
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,14 +28,18 @@ class SwTpm {
   Status ResetWithoutStartup();
   void Stop();
   // After Stop, at the same address: another power cycle.
-  Status Resume();
+  Status Resume() { return Launch(); }
 
  private:
   SwTpm() = default;
-  enum class Port : std::uint8_t { kFresh, kSame };
-  Status Launch(Port port);
+  void HoldPorts();
+  void ReleasePorts();
+  Status Launch();
   std::string folder_;
   std::uint16_t port_ = 0;
+  // Bound to the port and the next one without listening: swtpm can listen there, and nobody
+  // else is given them while it does not.
+  std::array<int, 2> held_ = {-1, -1};
   pid_t process_ = -1;
 };
 
