@@ -5,17 +5,25 @@ import threading
 
 
 class Relay:
-    """Hands connections at `port` on to `target`; `answered` counts the bytes that came back."""
+    """Hands connections at `port` on to `target`; `answered` counts the bytes that came back.
+
+    Nothing more comes back by a connection that either side has closed.
+    """
 
     def __init__(self, target):
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.answered = 0
+        self._answers = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
         self._listener.close()
+
+    def connected(self):
+        """Whether a connection is left by which something may come back."""
+        return any(answer.is_alive() for answer in self._answers)
 
     def _accept(self):
         while True:
@@ -29,8 +37,10 @@ class Relay:
                 client.close()
                 continue
             server.settimeout(None)
+            answer = threading.Thread(target=self._copy, args=(server, client, True), daemon=True)
+            answer.start()
+            self._answers = [*filter(threading.Thread.is_alive, self._answers), answer]
             threading.Thread(target=self._copy, args=(client, server, False), daemon=True).start()
-            threading.Thread(target=self._copy, args=(server, client, True), daemon=True).start()
 
     def _copy(self, source, sink, answer):
         try:

@@ -374,6 +374,8 @@ class WatchedPolling:
 
     def test_9_nothing_is_asked_after_the_deletion(self):
         self.servers.verifier_api().call("DELETE", f"/v2.6/agents/{AGENT_ID}")
+        # The question that the deletion cut off may still have been answered.
+        wait_until(lambda: not self.relay.connected(), "the verifier hangs up", 20, self.services)
         seen = self.relay.answered
         time.sleep(3 * POLL_SECONDS)
         self.assertLess(self.relay.answered, seen + QUOTE_BYTES)
