@@ -445,6 +445,23 @@ TEST_F(ListTest, BootAggregateThatNothingVouchesFor) {
   EXPECT_EQ(Checks(Appraised(std::nullopt)), (Names{"ima.list", "ima.boot_aggregate"}));
 }
 
+// Whoever starts without IMA and extends PCR 10 by hand has no boot to show.
+TEST_F(ListTest, Attack_A01_AListWithoutItsBootDoesNotLeadToAQuote) {
+  policy_ = ParsePolicy(machine_.PolicyText({"boot_aggregate"}));
+  const std::string list = machine_.list();
+  machine_.ReplaceList(list.substr(list.find('\n') + 1));
+  ima::Replay replay(HashAlgorithm::kSha256, ima::TemplateDigests::kNative);
+  const std::string rest = machine_.list();
+  ima::ListReader reader(AsBytes(rest), ima::Format::kAscii);
+  for (auto entry = reader.Next(); entry && *entry; entry = reader.Next()) replay.Extend(**entry);
+  const Appraisal out = Appraised(replay.pcr());
+  EXPECT_EQ(Checks(out), (Names{"ima.replay", "ima.list", "ima.boot_aggregate"}));
+  EXPECT_EQ(FindCheck(out.findings, "ima.boot_aggregate")->outcome, Outcome::kFailed);
+  EXPECT_EQ(out.verdict(), Verdict::kFail);
+  // Nothing says where a list begins that nothing is compared with.
+  EXPECT_EQ(Checks(Appraised(std::nullopt)), Names{"ima.list"});
+}
+
 TEST_F(ListTest, BootAggregateThatThePolicyListsDecides) {
   EXPECT_EQ(Appraised(std::nullopt).verdict(), Verdict::kPass);
   policy_ = ParsePolicy(
@@ -459,7 +476,7 @@ TEST_F(ListTest, PolicyThatSaysNothing) {
   policy_ = ParsePolicy(machine_.PolicyText({".*"}));
   machine_.BootWithoutIma();
   machine_.Measure("/tmp/evil", Evil());
-  EXPECT_EQ(Appraised(Pcr10()).verdict(), Verdict::kUnpoliced);
+  EXPECT_EQ(Appraised(std::nullopt).verdict(), Verdict::kUnpoliced);
 }
 
 TEST_F(ListTest, ListThatCannotBeRead) {

@@ -42,7 +42,7 @@ Finding About(const Entry& entry, Finding finding) {
 
 }  // namespace
 
-Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted) {
+std::optional<Finding> NotABootAggregate(const Entry& first) {
   if (first.path != kBootAggregate) {
     return About(
         first, Failed(kCheck, fmt::format("the first entry of the list is '{}', not boot_aggregate",
@@ -60,6 +60,11 @@ Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted) {
                                                    EscapeForDisplay(first.template_name, 64),
                                                    EscapeForDisplay(first.digest_type, 32))));
   }
+  return std::nullopt;
+}
+
+Finding CheckBootAggregate(const Entry& first, const tpm::PcrValues& quoted) {
+  if (auto finding = NotABootAggregate(first)) return *std::move(finding);
   if (first.file_digest.empty()) {
     return About(first,
                  NotEvaluated(kCheck, fmt::format("entries of template {} have no digest",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "limequat/base/finding.h"
@@ -11,6 +12,11 @@ namespace limequat::ima {
 
 // The name of the entry that binds a list to its boot.
 inline constexpr std::string_view kBootAggregate = "boot_aggregate";
+
+// A failed finding "ima.boot_aggregate" if this is no entry of a boot_aggregate, whatever its
+// digest: every kernel begins its list with one, so a first entry that is none was left out or
+// replaced (attack A01). nullopt if it is one.
+std::optional<Finding> NotABootAggregate(const Entry& first);
 
 // Checks the first entry of a boot (attack A01): it is `boot_aggregate`, and its
 // digest is the hash over the quoted PCRs 0-7 or 0-9 of the bank of its own
