@@ -29,7 +29,7 @@ struct EndorsementKey {
 
 Result<EndorsementKey> ReadKey(const std::string& path) {
   LQ_ASSIGN_OR_RETURN(const std::string content, ReadInput(path, kMaxSmallInput));
-  if (content.starts_with("-----BEGIN")) {
+  if (content.contains("-----BEGIN")) {
     LQ_ASSIGN_OR_RETURN(crypto::PublicKey key, crypto::PublicKey::FromPem(content));
     return EndorsementKey{.key = std::move(key), .attributes = {}};
   }

@@ -82,6 +82,16 @@ Result<Certificate::Impl> Describe(X509Ptr x509, ByteView der) {
                                   X509_get_X509_PUBKEY(x509.get())) == 1);
   std::string algorithm_name = ObjectName(key_algorithm);
   DecodeOaepKey(x509.get());
+  // That of GM/T 0009, which every signer with SM2 puts in front of what is signed (it is empty
+  // otherwise).
+  if (X509_get_signature_nid(x509.get()) == NID_SM2_with_SM3) {
+    constexpr std::string_view kDefaultId = "1234567812345678";
+    ASN1_OCTET_STRING* id = ASN1_OCTET_STRING_new();
+    LQ_CHECK(id != nullptr);
+    LQ_CHECK(ASN1_OCTET_STRING_set(id, AsBytes(kDefaultId).data(),
+                                   static_cast<int>(kDefaultId.size())) == 1);
+    X509_set0_distinguishing_id(x509.get(), id);
+  }
   // Fills OpenSSL's cache of extensions while no other thread sees the object.
   X509_check_purpose(x509.get(), -1, 0);
   return Certificate::Impl{.x509 = std::move(x509),

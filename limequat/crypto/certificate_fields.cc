@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include <openssl/asn1.h>
 #include <openssl/x509v3.h>
 
@@ -101,10 +104,22 @@ std::string Certificate::serial_hex() const {
 Time Certificate::not_before() const { return impl_->not_before; }
 Time Certificate::not_after() const { return impl_->not_after; }
 
+bool IsDigestForSignatures(int nid) {
+  constexpr std::array kDigests = {NID_sha1,     NID_sha224,     NID_sha256,     NID_sha384,
+                                   NID_sha512,   NID_sha512_224, NID_sha512_256, NID_sha3_224,
+                                   NID_sha3_256, NID_sha3_384,   NID_sha3_512,   NID_sm3};
+  return std::ranges::find(kDigests, nid) != kDigests.end();
+}
+
+bool IsAuthority(X509* x509) {
+  // What X509_check_ca answers beyond this guesses at what version 1 roots and Netscape meant, and
+  // takes back what the certificate says if its key usage lacks keyCertSign.
+  return (X509_get_extension_flags(x509) & EXFLAG_CA) != 0;
+}
+
 bool Certificate::is_ca() const {
   const ErrorQueueScope scope;
-  // The other answers of X509_check_ca guess at what version 1 roots and Netscape meant.
-  return X509_check_ca(impl_->x509.get()) == 1;
+  return IsAuthority(impl_->x509.get());
 }
 
 std::vector<std::string> Certificate::extended_key_usage() const {

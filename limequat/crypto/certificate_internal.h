@@ -39,4 +39,10 @@ SignatureCheck CheckSignedPart(const Certificate& certificate, EVP_PKEY* issuer_
 // if it is none.
 std::optional<Time> TimeOf(const ASN1_TIME* time);
 
+// Whether basicConstraints call the certificate that of an authority.
+bool IsAuthority(X509* x509);
+
+// Whether a signature over this digest (a NID) counts, where SHA-1 still does: endorsement chains.
+bool IsDigestForSignatures(int nid);
+
 }  // namespace limequat::crypto

@@ -277,6 +277,11 @@ TEST(Certificate, IsNoAuthorityUnlessItSaysSo) {
     });
   };
   EXPECT_FALSE(without([](X509*) {}).is_ca()) << "keyUsage keyCertSign alone";
+  // And it does not call this one so.
+  EXPECT_TRUE(Changed(Root().certificate, Root().key, [](X509* x509) {
+                RemoveExtension(x509, NID_key_usage);
+                AddRawExtension(x509, "2.5.29.15", true, {0x03, 0x02, 0x03, 0x08});  // keyAgreement
+              }).is_ca());
   const Certificate version1 = without([](X509* x509) {
     while (X509_get_ext_count(x509) > 0) X509_EXTENSION_free(X509_delete_ext(x509, 0));
     X509_set_version(x509, X509_VERSION_1);

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <deque>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +12,7 @@
 
 #include "limequat/base/check.h"
 #include "limequat/crypto/certificate_internal.h"
+#include "limequat/crypto/der.h"
 #include "limequat/crypto/revocation_internal.h"
 
 namespace limequat::crypto {
@@ -20,12 +23,16 @@ namespace {
 constexpr int kMaxIntermediates = 8;
 // OpenSSL's level 2: 112 bits, so no SHA-1 and no RSA below 2048 bits.
 constexpr int kSecurityLevel = 2;
-// What endorsement chains in the field need: SHA-1 counts 63 bits, RSA-1024 80. MD5 has 39.
-constexpr int kMinDigestBits = 63;
+// What endorsement chains in the field need: RSA-1024 counts 80 bits.
 constexpr int kMinKeyBits = 80;
+// Paths that are tried for one leaf: where the first certificate of a name leads nowhere, another
+// may lead to an anchor. Bounds what a peer's certificates cost.
+constexpr std::size_t kMaxPaths = 16;
 
 constexpr std::string_view kEndorsementKeyUsage = "2.23.133.8.1";  // tcg-kp-EKCertificate
+constexpr std::string_view kAnyExtendedKeyUsage = "2.5.29.37.0";
 constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
+constexpr const char* kAnyPolicy = "2.5.29.32.0";
 constexpr std::string_view kSubjectDirectoryAttributes = "2.5.29.9";
 
 using StorePtr = std::unique_ptr<X509_STORE, Releases<X509_STORE_free>>;
@@ -34,6 +41,20 @@ using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Releases<X509_STORE_CTX_
 void FreeStack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
 using StackPtr = std::unique_ptr<STACK_OF(X509), Releases<FreeStack>>;
 
+// Whether the extension holds attributes, as RFC 5280, 4.2.1.8 has them.
+bool HoldsAttributes(X509_EXTENSION* extension) {
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
+  DerReader outer(
+      ByteView(ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))));
+  const auto list = outer.NextIf(kDerSequence);
+  if (!list || !outer.empty() || list->content.empty()) return false;
+  DerReader attributes(list->content);
+  while (!attributes.empty()) {
+    if (!attributes.NextIf(kDerSequence)) return false;
+  }
+  return true;
+}
+
 // Whether every critical extension that OpenSSL does not process is one that the
 // TCG's profile of endorsement certificates defines and that restricts nothing.
 bool UnknownCriticalAreTcg(X509* x509) {
@@ -41,7 +62,10 @@ bool UnknownCriticalAreTcg(X509* x509) {
     X509_EXTENSION* extension = X509_get_ext(x509, i);
     if (X509_EXTENSION_get_critical(extension) == 0) continue;
     if (X509_supported_extension(extension) == 1) continue;
-    if (OidText(X509_EXTENSION_get_object(extension)) != kSubjectDirectoryAttributes) return false;
+    if (OidText(X509_EXTENSION_get_object(extension)) != kSubjectDirectoryAttributes ||
+        !HoldsAttributes(extension)) {
+      return false;
+    }
   }
   return true;
 }
@@ -132,6 +156,9 @@ StoreContextPtr NewContext(X509_STORE* store, X509* leaf, STACK_OF(X509) * inter
   X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
   X509_VERIFY_PARAM_set_time(parameters, ToUnixSeconds(options.at));
   X509_VERIFY_PARAM_set_depth(parameters, kMaxIntermediates);
+  // Constraints of policies hold (RFC 5280, 6.1), whatever policy it is.
+  LQ_CHECK(X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_POLICY_CHECK) == 1);
+  LQ_CHECK(X509_VERIFY_PARAM_add0_policy(parameters, OBJ_txt2obj(kAnyPolicy, 1)) == 1);
   if (options.partial_chain) {
     LQ_CHECK(X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN) == 1);
   }
@@ -154,10 +181,12 @@ std::string WeakSignature(STACK_OF(X509) * path) {
   // The anchor is trusted as it stands; its own signature says nothing.
   for (int i = 0; i + 1 < sk_X509_num(path); ++i) {
     X509* x509 = sk_X509_value(path, i);
-    int digest_bits = 0;
-    const bool known = X509_get_signature_info(x509, nullptr, nullptr, &digest_bits, nullptr) == 1;
+    int digest = NID_undef;
+    int key = NID_undef;
+    const bool known = X509_get_signature_info(x509, &digest, &key, nullptr, nullptr) == 1;
+    const bool has_digest = key != NID_ED25519 && key != NID_ED448;
     const EVP_PKEY* issuer_key = X509_get0_pubkey(sk_X509_value(path, i + 1));
-    if (!known || digest_bits < kMinDigestBits ||
+    if (!known || (has_digest && !IsDigestForSignatures(digest)) ||
         EVP_PKEY_get_security_bits(issuer_key) < kMinKeyBits) {
       return fmt::format("the signature on \"{}\" is too weak", SubjectText(x509));
     }
@@ -171,6 +200,26 @@ bool IsForAnotherUse(const Certificate& leaf) {
   const std::vector<std::string> usage = leaf.extended_key_usage();
   return leaf.extension(kExtendedKeyUsage) &&
          std::ranges::find(usage, kEndorsementKeyUsage) == usage.end();
+}
+
+// The authority of the path, between leaf and anchor, that may issue for other uses only (RFC 5280,
+// 4.2.1.12), said in words; empty if there is none.
+std::string AuthorityForAnotherUse(STACK_OF(X509) * path) {
+  for (int i = 1; i + 1 < sk_X509_num(path); ++i) {
+    const ExtendedKeyUsagePtr usage(static_cast<EXTENDED_KEY_USAGE*>(
+        X509_get_ext_d2i(sk_X509_value(path, i), NID_ext_key_usage, nullptr, nullptr)));
+    if (usage == nullptr) continue;
+    bool fits = false;
+    for (int k = 0; k < sk_ASN1_OBJECT_num(usage.get()); ++k) {
+      const std::string oid = OidText(sk_ASN1_OBJECT_value(usage.get(), k));
+      fits = fits || oid == kEndorsementKeyUsage || oid == kAnyExtendedKeyUsage;
+    }
+    if (!fits) {
+      return fmt::format("\"{}\" may not issue certificates of endorsement keys",
+                         SubjectText(sk_X509_value(path, i)));
+    }
+  }
+  return {};
 }
 
 Finding JudgeValidity(STACK_OF(X509) * path, const ChainOptions& options, std::string_view check) {
@@ -231,8 +280,98 @@ void CollectOtherForms(const std::vector<Certificate>& from, std::vector<Certifi
   });
 }
 
+// What is verified, and with what.
+struct Question {
+  const Certificate& leaf;
+  const std::vector<Certificate>& anchors;
+  const std::vector<Certificate>& intermediates;
+  const ChainOptions& options;
+  std::string_view check;
+};
+
+using Excluded = std::vector<const X509*>;
+
+// One path that OpenSSL found, or did not find to its end.
+struct Attempt {
+  Findings findings;
+  Excluded above;  // the certificates of it above the leaf
+
+  bool leads_to_an_anchor_in_time() const {
+    return findings.at(0).passed() && findings.at(1).passed();
+  }
+};
+
+Findings JudgePath(const Question& asked, X509_STORE_CTX* context,
+                   const Verification& verification) {
+  const Absence absence{.check = asked.check, .options = asked.options};
+  STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context);
+  const int error = X509_STORE_CTX_get_error(context);
+  if (error != X509_V_OK) {
+    // OpenSSL has not seen the issuer that is there by name.
+    const bool unseen =
+        verification.a_namesake_did_not_sign && CauseOf(error) == Cause::kConfiguration;
+    const int said = unseen ? X509_V_ERR_CERT_SIGNATURE_FAILURE : error;
+    return NoPath(absence,
+                  fmt::format("no trusted path from \"{}\": {} (certificate {} of the path)",
+                              asked.leaf.subject(), X509_verify_cert_error_string(said),
+                              X509_STORE_CTX_get_error_depth(context)),
+                  CauseOf(said));
+  }
+  if (asked.options.purpose == ChainPurpose::kEndorsementKey) {
+    // OpenSSL's levels begin above what these chains need, and level 0 allows MD5.
+    std::string wrong = WeakSignature(path);
+    if (wrong.empty()) wrong = AuthorityForAnotherUse(path);
+    if (!wrong.empty()) return NoPath(absence, std::move(wrong), Cause::kTamper);
+  }
+  Findings findings{
+      Passed(fmt::format("{}.chain", asked.check),
+             fmt::format(
+                 "\"{}\" leads to the anchor \"{}\" over {} certificates", asked.leaf.subject(),
+                 SubjectText(sk_X509_value(path, sk_X509_num(path) - 1)), sk_X509_num(path))),
+      JudgeValidity(path, asked.options, fmt::format("{}.validity", asked.check))};
+  if (asked.options.revocation) {
+    findings.push_back(JudgeRevocation(path, asked.anchors, *asked.options.revocation,
+                                       asked.options.at,
+                                       fmt::format("{}.revocation", asked.check)));
+  }
+  return findings;
+}
+
+Attempt Try(const Question& asked, const Excluded& excluded) {
+  const auto counts = [&](const Certificate& certificate) {
+    return std::ranges::find(excluded, certificate.impl().x509.get()) == excluded.end();
+  };
+  const StorePtr store(X509_STORE_new());
+  const StackPtr untrusted(sk_X509_new_null());
+  LQ_CHECK(store != nullptr && untrusted != nullptr);
+  if (asked.options.purpose == ChainPurpose::kEndorsementKey) {
+    X509_STORE_set_check_issued(store.get(), IsIssuedBySignature);
+  }
+  for (const Certificate& anchor : asked.anchors) {
+    if (counts(anchor)) LQ_CHECK(X509_STORE_add_cert(store.get(), anchor.impl().x509.get()) == 1);
+  }
+  for (const Certificate& certificate : asked.intermediates) {
+    if (!counts(certificate)) continue;
+    LQ_CHECK(X509_add_cert(untrusted.get(), certificate.impl().x509.get(), X509_ADD_FLAG_DEFAULT) ==
+             1);
+  }
+  Verification verification{.options = asked.options, .in_another_form = {}};
+  CollectOtherForms({asked.leaf}, verification.in_another_form);
+  CollectOtherForms(asked.intermediates, verification.in_another_form);
+  CollectOtherForms(asked.anchors, verification.in_another_form);
+  const StoreContextPtr context =
+      NewContext(store.get(), asked.leaf.impl().x509.get(), untrusted.get(), verification);
+  if (X509_verify_cert(context.get()) == 1) X509_STORE_CTX_set_error(context.get(), X509_V_OK);
+  Attempt attempt{.findings = JudgePath(asked, context.get(), verification), .above = {}};
+  STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context.get());
+  for (int i = 1; i < sk_X509_num(path); ++i) attempt.above.push_back(sk_X509_value(path, i));
+  return attempt;
+}
+
 }  // namespace
 
+// OpenSSL follows one path: the first issuer that fits. Where that leads nowhere it is left out,
+// and the next is tried.
 Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& anchors,
                      const std::vector<Certificate>& intermediates, const ChainOptions& options,
                      std::string_view check) {
@@ -245,54 +384,25 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
                               leaf.subject()),
                   Cause::kTamper);
   }
-  const StorePtr store(X509_STORE_new());
-  const StackPtr untrusted(sk_X509_new_null());
-  LQ_CHECK(store != nullptr && untrusted != nullptr);
-  if (options.purpose == ChainPurpose::kEndorsementKey) {
-    X509_STORE_set_check_issued(store.get(), IsIssuedBySignature);
-  }
-  for (const Certificate& anchor : anchors) {
-    LQ_CHECK(X509_STORE_add_cert(store.get(), anchor.impl().x509.get()) == 1);
-  }
-  for (const Certificate& certificate : intermediates) {
-    LQ_CHECK(X509_add_cert(untrusted.get(), certificate.impl().x509.get(), X509_ADD_FLAG_DEFAULT) ==
-             1);
-  }
-  Verification verification{.options = options, .in_another_form = {}};
-  CollectOtherForms({leaf}, verification.in_another_form);
-  CollectOtherForms(intermediates, verification.in_another_form);
-  CollectOtherForms(anchors, verification.in_another_form);
-  const StoreContextPtr context =
-      NewContext(store.get(), leaf.impl().x509.get(), untrusted.get(), verification);
-  if (X509_verify_cert(context.get()) != 1) {
-    int error = X509_STORE_CTX_get_error(context.get());
-    // OpenSSL has not seen the issuer that is there by name.
-    if (verification.a_namesake_did_not_sign && CauseOf(error) == Cause::kConfiguration) {
-      error = X509_V_ERR_CERT_SIGNATURE_FAILURE;
+  const Question asked{.leaf = leaf,
+                       .anchors = anchors,
+                       .intermediates = intermediates,
+                       .options = options,
+                       .check = check};
+  std::deque<Excluded> to_try{{}};
+  std::optional<Findings> first;
+  for (std::size_t tries = 0; tries < kMaxPaths && !to_try.empty(); ++tries) {
+    const Excluded excluded = std::move(to_try.front());
+    to_try.pop_front();
+    Attempt attempt = Try(asked, excluded);
+    if (attempt.leads_to_an_anchor_in_time()) return std::move(attempt.findings);
+    if (!first) first = std::move(attempt.findings);
+    for (const X509* above : attempt.above) {
+      to_try.push_back(excluded);
+      to_try.back().push_back(above);
     }
-    return NoPath(absence,
-                  fmt::format("no trusted path from \"{}\": {} (certificate {} of the path)",
-                              leaf.subject(), X509_verify_cert_error_string(error),
-                              X509_STORE_CTX_get_error_depth(context.get())),
-                  CauseOf(error));
   }
-  STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context.get());
-  if (options.purpose == ChainPurpose::kEndorsementKey) {
-    // OpenSSL's levels begin above what these chains need, and level 0 allows MD5.
-    std::string weakness = WeakSignature(path);
-    if (!weakness.empty()) return NoPath(absence, std::move(weakness), Cause::kTamper);
-  }
-  Findings findings{
-      Passed(
-          fmt::format("{}.chain", check),
-          fmt::format("\"{}\" leads to the anchor \"{}\" over {} certificates", leaf.subject(),
-                      SubjectText(sk_X509_value(path, sk_X509_num(path) - 1)), sk_X509_num(path))),
-      JudgeValidity(path, options, fmt::format("{}.validity", check))};
-  if (options.revocation) {
-    findings.push_back(JudgeRevocation(path, *options.revocation, options.at,
-                                       fmt::format("{}.revocation", check)));
-  }
-  return findings;
+  return *std::move(first);
 }
 
 }  // namespace limequat::crypto

@@ -1,7 +1,11 @@
+#include <algorithm>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include <openssl/rsa.h>
 
 #include "limequat/base/encoding.h"
 #include "limequat/crypto/chain_testing.h"
@@ -28,6 +32,9 @@ const Bytes kEndorsementUsage = UsageDer(
 const Bytes kAttestationUsage = UsageDer(
     "0605678105"
     "0803");  // 2.23.133.8.3
+
+// One attribute, of whatever type: SEQUENCE { SEQUENCE { OID, SET {} } }.
+const Bytes kAttributes = *HexDecode("3009300706035504093100");
 
 Findings VerifyEndorsement(const Certificate& leaf) {
   return Verify(leaf, {Root().certificate}, {Middle().certificate},
@@ -78,7 +85,7 @@ TEST(VerifyChain, TakesCriticalExtensionsOfTheTcgProfile) {
                     *HexDecode("3021a41f301d311b301906056781050201"
                                "0c1069643a30303030303030303030"
                                "303030"));
-    AddRawExtension(x509, kSubjectDirectoryAttributes, true, {0x30, 0x00});
+    AddRawExtension(x509, kSubjectDirectoryAttributes, true, kAttributes);
   });
   ExpectTrusted(VerifyEndorsement(leaf));
   ExpectNoPath(Verify(leaf, {Root().certificate}, {Middle().certificate}),
@@ -87,15 +94,63 @@ TEST(VerifyChain, TakesCriticalExtensionsOfTheTcgProfile) {
 
 TEST(VerifyChain, RefusesAnotherCriticalExtensionBesideThem) {
   const Certificate leaf = Endorsement([](X509* x509) {
-    AddRawExtension(x509, kSubjectDirectoryAttributes, true, {0x30, 0x00});
+    AddRawExtension(x509, kSubjectDirectoryAttributes, true, kAttributes);
     AddRawExtension(x509, "1.2.3.4", true, {0x05, 0x00});
   });
   ExpectNoPath(VerifyEndorsement(leaf), "unhandled critical extension");
 }
 
+TEST(VerifyChain, RefusesCriticalExtensionsThatCannotBeRead) {
+  // Nothing, no sequence, an empty one, one of numbers, bytes behind it.
+  for (const char* damaged : {"", "ffff", "3000", "3003020100", "30093007060355040931000500"}) {
+    const Certificate leaf = Endorsement([&](X509* x509) {
+      AddRawExtension(x509, kSubjectDirectoryAttributes, true, *HexDecode(damaged));
+    });
+    ExpectNoPath(VerifyEndorsement(leaf), "unhandled critical extension");
+  }
+  const Certificate leaf =
+      Endorsement([](X509* x509) { AddRawExtension(x509, "2.5.29.32", true, *HexDecode("ffff")); });
+  ExpectNoPath(VerifyEndorsement(leaf), "invalid or inconsistent certificate policy extension");
+}
+
+// RFC 5280, 4.2.1.12: an authority for something else issues nothing for endorsement keys.
+TEST(VerifyChain, KeepsTheUsageOfAnAuthority) {
+  const auto verify = [](const Bytes& usage) {
+    const Certificate middle = Changed(Middle().certificate, Root().key, [&](X509* x509) {
+      AddRawExtension(x509, kExtendedKeyUsage, true, usage);
+    });
+    return Verify(Leaf().certificate, {Root().certificate}, {middle},
+                  For(ChainPurpose::kEndorsementKey));
+  };
+  ExpectTrusted(verify(kEndorsementUsage));
+  ExpectTrusted(verify(*HexDecode("30060604551d2500")));  // anyExtendedKeyUsage
+  ExpectNoPath(verify(kAttestationUsage), "may not issue certificates of endorsement keys");
+}
+
+TEST(VerifyChain, KeepsTheConstraintsOfPolicies) {
+  // requireExplicitPolicy 0; the leaf has 1.2.3.4, or none.
+  const Certificate middle = Changed(Middle().certificate, Root().key, [](X509* x509) {
+    AddRawExtension(x509, "2.5.29.36", true, *HexDecode("3003800100"));
+    AddRawExtension(x509, "2.5.29.32", false,
+                    *HexDecode("300730050603"
+                               "2a0304"));
+  });
+  const auto verify = [&](const Certificate& leaf) {
+    return Verify(leaf, {Root().certificate}, {middle}, For(ChainPurpose::kEndorsementKey));
+  };
+  ExpectTrusted(verify(Endorsement([](X509* x509) {
+    AddRawExtension(x509, "2.5.29.32", false, *HexDecode("3007300506032a0304"));
+  })));
+  ExpectNoPath(verify(Leaf().certificate), "no explicit policy");
+  ExpectNoPath(verify(Endorsement([](X509* x509) {
+                 AddRawExtension(x509, "2.5.29.32", false, *HexDecode("3007300506032a0305"));
+               })),
+               "no explicit policy");
+}
+
 TEST(VerifyChain, AllowsTheTcgProfileToTheLeafOnly) {
   const Certificate middle = Changed(Middle().certificate, Root().key, [](X509* x509) {
-    AddRawExtension(x509, kSubjectDirectoryAttributes, true, {0x30, 0x00});
+    AddRawExtension(x509, kSubjectDirectoryAttributes, true, kAttributes);
   });
   ExpectNoPath(Verify(Leaf().certificate, {Root().certificate}, {middle},
                       For(ChainPurpose::kEndorsementKey)),
@@ -119,6 +174,165 @@ TEST(VerifyChain, Quirk_TakesRsaesOaepKeysOfOldEndorsementCertificates) {
   ExpectNoPath(VerifyEndorsement(forged), "certificate signature failure");
   EXPECT_EQ(*Certificate::FromDer(leaf.ToDer()), leaf);
   EXPECT_NE(leaf.ToDer(), forged.ToDer());
+}
+
+// --- Several paths ---
+
+// Another certificate of Middle's name and key.
+Certificate MiddleOf(const Identity& issuer,
+                     const CertificateRequest& request = CaRequestFor("Middle")) {
+  return *Issue(request, Middle().key.public_key(), &issuer.certificate, issuer.key);
+}
+
+Findings VerifyWith(const Certificates& anchors, const Certificates& intermediates,
+                    ChainPurpose purpose = ChainPurpose::kEndorsementKey) {
+  ChainOptions options = For(purpose);
+  options.partial_chain = true;
+  return Verify(Leaf().certificate, anchors, intermediates, options);
+}
+
+TEST(VerifyChain, TriesAnotherIssuerWhereTheFirstLeadsNowhere) {
+  const Identity stranger = SelfSigned(CaRequestFor("Stranger"));
+  const Certificate cross = MiddleOf(stranger);
+  const Certificate no_authority = MiddleOf(Root(), RequestFor("Middle"));
+  const Certificate forged = Changed(Middle().certificate, stranger.key, [](X509*) {});
+  for (const ChainPurpose purpose : {ChainPurpose::kAny, ChainPurpose::kEndorsementKey}) {
+    for (const Certificate& first : {cross, no_authority, forged}) {
+      ExpectTrusted(VerifyWith({Root().certificate}, {first, Middle().certificate}, purpose));
+      ExpectTrusted(VerifyWith({Root().certificate}, {Middle().certificate, first}, purpose));
+      EXPECT_FALSE(VerifyWith({Root().certificate}, {first}, purpose)[0].passed());
+    }
+  }
+}
+
+// A root that another root signed, too, and that is not trusted by itself.
+TEST(VerifyChain, FollowsTheCrossCertificateOfARoot) {
+  const Identity global = SelfSigned(CaRequestFor("Global"));
+  const Certificate cross =
+      *Issue(CaRequestFor("Root"), Root().key.public_key(), &global.certificate, global.key);
+  ExpectTrusted(
+      VerifyWith({global.certificate}, {Middle().certificate, Root().certificate, cross}));
+}
+
+TEST(VerifyChain, PrefersARenewedIntermediateToTheTrustedOneThatExpired) {
+  CertificateRequest old = CaRequestFor("Middle");
+  old.not_before = kTestTime - std::chrono::days(5);
+  old.not_after = kTestTime - std::chrono::days(1);
+  ExpectTrusted(VerifyWith({MiddleOf(Root(), old), Root().certificate}, {Middle().certificate}));
+  ExpectOutOfTime(VerifyWith({MiddleOf(Root(), old), Root().certificate}, {}), "Middle");
+}
+
+TEST(VerifyChain, TriesSoManyPathsAndNoMore) {
+  Certificates wrong;
+  for (int i = 0; i < 20; ++i) wrong.push_back(MiddleOf(SelfSigned(CaRequestFor("Stranger"))));
+  wrong.push_back(Middle().certificate);
+  EXPECT_FALSE(VerifyWith({Root().certificate}, wrong)[0].passed());
+}
+
+// --- Revocation ---
+
+using CrlPtr = std::unique_ptr<X509_CRL, Releases<X509_CRL_free>>;
+
+Bytes CrlDer(X509_CRL* crl) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_CRL(crl, &der);
+  Bytes bytes(der, der + size);
+  OPENSSL_free(der);
+  return bytes;
+}
+
+// A list by which `issuer` revokes one certificate; not signed yet.
+CrlPtr UnsignedCrl(const Identity& issuer, const Certificate& revoked) {
+  CrlPtr crl(X509_CRL_new());
+  X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
+  const auto x509_of = [](const Certificate& certificate) {
+    const Bytes der = certificate.ToDer();
+    const unsigned char* at = der.data();
+    return X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  };
+  X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(x509_of(issuer.certificate).get()));
+  ASN1_TIME* time = ASN1_TIME_set(nullptr, ToUnixSeconds(kTestTime) - 60);
+  X509_CRL_set1_lastUpdate(crl.get(), time);
+  X509_REVOKED* entry = X509_REVOKED_new();
+  X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(x509_of(revoked).get()));
+  X509_REVOKED_set_revocationDate(entry, time);
+  X509_CRL_add0_revoked(crl.get(), entry);
+  ASN1_TIME_set(time, ToUnixSeconds(kTestTime) + 60);
+  X509_CRL_set1_nextUpdate(crl.get(), time);
+  ASN1_TIME_free(time);
+  return crl;
+}
+
+Bytes Crl(const Identity& issuer, const Certificate& revoked) {
+  const CrlPtr crl = UnsignedCrl(issuer, revoked);
+  X509_CRL_sign(crl.get(), NativeKey(issuer.key).get(), EVP_sha256());
+  return CrlDer(crl.get());
+}
+
+Outcome RevocationOf(const Certificates& anchors, const Certificates& intermediates,
+                     const std::vector<Bytes>& lists) {
+  ChainOptions options = For(ChainPurpose::kEndorsementKey);
+  options.partial_chain = true;
+  options.revocation.emplace();
+  for (const Bytes& list : lists) options.revocation->push_back(*RevocationList::FromDer(list));
+  const Findings findings = VerifyChain(Leaf().certificate, anchors, intermediates, options, "x");
+  EXPECT_EQ(findings.size(), 3U);
+  return findings.back().outcome;
+}
+
+TEST(VerifyChain, ARevokedIntermediateIsNotTrustedBecauseItIsAnAnchorToo) {
+  const Identity stranger = SelfSigned(CaRequestFor("Stranger"));
+  const Bytes of_middle = Crl(Middle(), Root().certificate);  // about another serial number
+  const Bytes of_root = Crl(Root(), Middle().certificate);
+  const Certificates both{Root().certificate, Middle().certificate};
+  EXPECT_EQ(RevocationOf(both, {}, {of_middle, of_root}), Outcome::kFailed);
+  EXPECT_EQ(RevocationOf(both, {}, {of_root}), Outcome::kFailed);
+  EXPECT_EQ(RevocationOf(both, {}, {of_middle}), Outcome::kPassed) << "no list is asked for";
+  EXPECT_EQ(RevocationOf({Middle().certificate}, {}, {of_middle, of_root}), Outcome::kPassed)
+      << "whose issuer nobody trusts";
+  EXPECT_EQ(RevocationOf(both, {}, {of_middle, Crl(stranger, Middle().certificate)}),
+            Outcome::kPassed);
+}
+
+TEST(RevocationList, NamesOneAlgorithm) {
+  Bytes der = Crl(Root(), Middle().certificate);
+  EXPECT_TRUE(RevocationList::FromDer(der));
+  // ecdsa-with-SHA256, the second time, behind what is signed.
+  const Bytes oid = *HexDecode("06082a8648ce3d040302");
+  const auto last = std::ranges::find_end(der, oid);
+  ASSERT_FALSE(last.empty());
+  last.back() = 3;
+  const auto list = RevocationList::FromDer(der);
+  ASSERT_FALSE(list);
+  EXPECT_EQ(list.error().id, "crypto.crl.algorithm");
+}
+
+TEST(VerifyChain, ListsWithMd5SayNothing) {
+  PrivateKey key = PrivateKey::GenerateRsa(2048);
+  Certificate certificate = *Issue(CaRequestFor("Root"), key.public_key(), nullptr, key);
+  const Identity root{std::move(key), std::move(certificate)};
+  const Identity leaf = IssuedBy(root, RequestFor("Leaf"));
+  const auto judged = [&](const EVP_MD* digest, bool pss) {
+    const CrlPtr crl = UnsignedCrl(root, leaf.certificate);
+    SCOPED_TRACE(std::string(EVP_MD_get0_name(digest)) + (pss ? " PSS" : ""));
+    const PkeyPtr native = NativeKey(root.key);
+    EVP_MD_CTX* context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX* options = nullptr;
+    EXPECT_EQ(EVP_DigestSignInit(context, &options, digest, nullptr, native.get()), 1);
+    if (pss) EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING);
+    EXPECT_GT(X509_CRL_sign_ctx(crl.get(), context), 0);
+    EVP_MD_CTX_free(context);
+    ChainOptions asked = For(ChainPurpose::kEndorsementKey);
+    asked.revocation.emplace();
+    asked.revocation->push_back(*RevocationList::FromDer(CrlDer(crl.get())));
+    return VerifyChain(leaf.certificate, {root.certificate}, {}, asked, "x").back().outcome;
+  };
+  for (const bool pss : {false, true}) {
+    EXPECT_EQ(judged(EVP_sha256(), pss), Outcome::kFailed);
+    EXPECT_EQ(judged(EVP_sha1(), pss), Outcome::kFailed);
+  }
+  // (OpenSSL signs with no such PSS.)
+  EXPECT_EQ(judged(EVP_md5(), false), Outcome::kNotEvaluated);
 }
 
 // --- Strength ---

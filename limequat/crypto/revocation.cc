@@ -5,11 +5,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "limequat/base/check.h"
 #include "limequat/base/result_macros.h"
 #include "limequat/crypto/certificate_internal.h"
+#include "limequat/crypto/der.h"
 #include "limequat/crypto/revocation_internal.h"
 
 namespace limequat::crypto {
@@ -17,6 +19,7 @@ namespace limequat::crypto {
 namespace {
 
 using CrlPtr = std::unique_ptr<X509_CRL, Releases<X509_CRL_free>>;
+using PssParametersPtr = std::unique_ptr<RSA_PSS_PARAMS, Releases<RSA_PSS_PARAMS_free>>;
 using IssuingPointPtr = std::unique_ptr<ISSUING_DIST_POINT, Releases<ISSUING_DIST_POINT_free>>;
 
 // The largest lists of TPM vendors have some tens of thousands of entries.
@@ -85,6 +88,22 @@ Result<IssuingPointPtr> ScopeOf(X509_CRL* crl) {
   return scope;
 }
 
+// RFC 5280, 5.1.1.2: the algorithm that no signature covers is the one that it does cover. OpenSSL
+// compares the two of certificates only.
+bool NamesOneAlgorithm(ByteView der) {
+  DerReader outer(der);
+  const auto list = outer.NextIf(kDerSequence);
+  if (!list) return false;
+  DerReader parts(list->content);
+  const auto body = parts.NextIf(kDerSequence);
+  const auto outside = parts.NextIf(kDerSequence);
+  if (!body || !outside) return false;
+  DerReader fields(body->content);
+  fields.NextIf(kDerInteger);  // the version
+  const auto inside = fields.NextIf(kDerSequence);
+  return inside && std::ranges::equal(inside->whole, outside->whole);
+}
+
 Result<RevocationList::Impl> Read(ByteView der) {
   const unsigned char* at = der.data();
   RevocationList::Impl impl;
@@ -92,6 +111,10 @@ Result<RevocationList::Impl> Read(ByteView der) {
   if (impl.crl == nullptr) return Malformed("crypto.crl.der", "no revocation list in DER");
   if (at != der.data() + der.size()) {
     return Malformed("crypto.crl.trailing", "bytes follow the revocation list");
+  }
+  if (!NamesOneAlgorithm(der)) {
+    return Malformed("crypto.crl.algorithm",
+                     "the algorithm of the signature is another one than the signed one");
   }
   const std::optional<Time> this_update = TimeOf(X509_CRL_get0_lastUpdate(impl.crl.get()));
   const ASN1_TIME* next = X509_CRL_get0_nextUpdate(impl.crl.get());
@@ -125,7 +148,7 @@ bool NamesPoint(const X509* x509, GENERAL_NAME* name) {
 // RFC 5280, 6.3.3 (b): whether the scope of the list includes `x509`.
 bool Covers(const RevocationList::Impl& list, X509* x509) {
   if (list.scope == nullptr) return true;
-  const bool ca = X509_check_ca(x509) == 1;
+  const bool ca = IsAuthority(x509);
   if ((list.scope->onlyuser > 0 && ca) || (list.scope->onlyCA > 0 && !ca)) return false;
   const DIST_POINT_NAME* point = list.scope->distpoint;
   if (point == nullptr) return true;
@@ -137,13 +160,34 @@ bool Covers(const RevocationList::Impl& list, X509* x509) {
   return false;
 }
 
+// The digest of an algorithm of signatures; NID_undef for those that have none, and what is not
+// known.
+int DigestOf(const X509_ALGOR* algorithm) {
+  const ASN1_OBJECT* oid = nullptr;
+  int type = 0;
+  const void* value = nullptr;
+  X509_ALGOR_get0(&oid, &type, &value, algorithm);
+  int digest = NID_undef;
+  if (OBJ_obj2nid(oid) != NID_rsassaPss) {
+    OBJ_find_sigid_algs(OBJ_obj2nid(oid), &digest, nullptr);
+    return digest;
+  }
+  if (type != V_ASN1_SEQUENCE) return NID_undef;
+  const auto* sequence = static_cast<const ASN1_STRING*>(value);
+  const unsigned char* at = ASN1_STRING_get0_data(sequence);
+  const PssParametersPtr parameters(d2i_RSA_PSS_PARAMS(nullptr, &at, ASN1_STRING_length(sequence)));
+  if (parameters == nullptr) return NID_undef;
+  if (parameters->hashAlgorithm == nullptr) return NID_sha1;  // RFC 4055, 3.1
+  return OBJ_obj2nid(parameters->hashAlgorithm->algorithm);
+}
+
 // As for certificates (see chain.cc): SHA-1 is what old authorities have, MD5 is nothing.
 bool IsWeaklySigned(const X509_CRL* crl) {
-  constexpr int kSha1Bytes = 20;
-  int digest = NID_undef;
-  if (OBJ_find_sigid_algs(X509_CRL_get_signature_nid(crl), &digest, nullptr) != 1) return true;
-  const EVP_MD* md = EVP_get_digestbynid(digest);
-  return md != nullptr && EVP_MD_get_size(md) < kSha1Bytes;
+  const X509_ALGOR* algorithm = nullptr;
+  X509_CRL_get0_signature(crl, nullptr, &algorithm);
+  const int nid = X509_CRL_get_signature_nid(crl);
+  if (nid == NID_ED25519 || nid == NID_ED448) return false;
+  return !IsDigestForSignatures(DigestOf(algorithm));
 }
 
 // Whether `issuer` may sign lists, and signed this one.
@@ -240,22 +284,44 @@ std::size_t RevocationList::size() const {
   return count < 0 ? 0 : static_cast<std::size_t>(count);
 }
 
-Finding JudgeRevocation(STACK_OF(X509) * path, const std::vector<RevocationList>& lists, Time at,
-                        std::string_view check) {
+namespace {
+
+Finding Revoked(std::string_view check, X509* x509, int place) {
+  return Failed(check, fmt::format("\"{}\" (certificate {} of the path) is revoked",
+                                   SubjectText(x509), place));
+}
+
+// An anchor of which a list of another anchor says that it is revoked: both are given as trusted,
+// and one of them takes the other back.
+bool IsRevokedByAnother(X509* anchor, const std::vector<Certificate>& anchors,
+                        const std::vector<RevocationList>& lists, Time now) {
+  return std::ranges::any_of(anchors, [&](const Certificate& other) {
+    X509* issuer = other.impl().x509.get();
+    const bool issued = X509_cmp(anchor, issuer) != 0 &&
+                        X509_check_issued(issuer, anchor) == X509_V_OK &&
+                        X509_verify(anchor, X509_get0_pubkey(issuer)) == 1;
+    return issued && JudgeOne(anchor, issuer, lists, now).revoked;
+  });
+}
+
+}  // namespace
+
+Finding JudgeRevocation(STACK_OF(X509) * path, const std::vector<Certificate>& anchors,
+                        const std::vector<RevocationList>& lists, Time at, std::string_view check) {
   const Time now = std::chrono::floor<std::chrono::seconds>(at);
   std::string unknown;
   for (int i = 0; i + 1 < sk_X509_num(path); ++i) {
     X509* x509 = sk_X509_value(path, i);
     const Judgement judgement = JudgeOne(x509, sk_X509_value(path, i + 1), lists, now);
-    if (judgement.revoked) {
-      return Failed(check, fmt::format("\"{}\" (certificate {} of the path) is revoked",
-                                       SubjectText(x509), i));
-    }
+    if (judgement.revoked) return Revoked(check, x509, i);
     if (!judgement.current && unknown.empty()) {
       unknown = fmt::format("\"{}\" (certificate {} of the path): {}", SubjectText(x509), i,
                             judgement.why);
     }
   }
+  const int last = sk_X509_num(path) - 1;
+  X509* anchor = sk_X509_value(path, last);
+  if (IsRevokedByAnother(anchor, anchors, lists, now)) return Revoked(check, anchor, last);
   if (!unknown.empty()) return NotEvaluated(check, unknown);
   return Passed(check, fmt::format("none of {} certificates below the anchor is revoked",
                                    sk_X509_num(path) - 1));

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,36 @@ class TrustTest(CliTest):
         self.assertEqual(shown["tpm"]["vendor"], "swtpm (software)")
         done = self.run_limequat("verify", "ekcert", folder / "swtpm_platformcert.pem", "--trust", folder / "swtpm_issuer.pem")
         self.assertEqual(done.json()["verdict"], "fail")
+
+
+class Sm2Test(CliTest):
+    """Certificates signed with SM2, which puts an identifier of the signer in front (GM/T 0009)."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="limequat-cli-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "ek.ext").write_text("extendedKeyUsage=2.23.133.8.1\nkeyUsage=critical,keyAgreement\n")
+        self.openssl("ecparam", "-name", "SM2", "-genkey", "-noout", "-out", "root.key")
+        self.openssl("ecparam", "-name", "SM2", "-genkey", "-noout", "-out", "ek.key")
+
+    def openssl(self, *words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=self.folder, check=True, capture_output=True)
+
+    def verdict(self, identifier: str) -> Any:
+        sign = ("-sm3", "-sigopt", f"distid:{identifier}")
+        self.openssl("req", "-x509", "-new", "-key", "root.key", "-subj", "/CN=Root", "-out", "root.pem", *sign)
+        self.openssl("req", "-new", "-key", "ek.key", "-subj", "/CN=EK", "-out", "ek.csr", *sign)
+        issue = ("-CA", "root.pem", "-CAkey", "root.key", "-set_serial", "7", "-extfile", "ek.ext", *sign)
+        self.openssl("x509", "-req", "-in", "ek.csr", "-out", "ek.pem", "-vfyopt", f"distid:{identifier}", *issue)
+        done = self.run_limequat("verify", "ekcert", self.folder / "ek.pem", "--trust", self.folder / "root.pem")
+        return {finding["check"]: finding["outcome"] for finding in done.json()["findings"]}["tpm.ekcert.chain"]
+
+    def test_the_identifier_of_the_standard(self) -> None:
+        self.assertEqual(self.verdict("1234567812345678"), "passed")
+
+    def test_another_identifier(self) -> None:
+        self.assertEqual(self.verdict("somebody else"), "failed")
 
 
 class RevocationTest(CliTest):
