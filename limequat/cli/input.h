@@ -17,7 +17,7 @@ Result<std::string> ReadInput(const std::string& path, std::size_t limit);
 // Limits: what is larger is none of these.
 inline constexpr std::size_t kMaxSmallInput = 1U << 20U;   // keys, quotes, signatures, PCR values
 inline constexpr std::size_t kMaxListInput = 512U << 20U;  // IMA lists
-inline constexpr std::size_t kMaxLogInput = 64U << 20U;    // event logs: firmware reserves less
+inline constexpr std::size_t kMaxLogInput = 8U << 20U;     // event logs: firmware reserves less
 inline constexpr std::size_t kMaxPolicyInput = 64U << 20U;
 
 }  // namespace limequat::cli

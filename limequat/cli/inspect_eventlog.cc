@@ -58,9 +58,21 @@ json::Object DigestsToJson(const Event& event) {
   return digests;
 }
 
-Row RowOf(const Event& event, std::optional<HashAlgorithm> bank) {
-  const MeasuredPart part =
-      bank ? eventlog::FindMeasuredPart(event, *bank) : MeasuredPart::kNothing;
+// What every digest covers that a bank of the log is extended with: one of them says nothing of the
+// others, and who wrote the log chose them. Nothing if it extends no register.
+MeasuredPart PartOf(const Event& event, const std::vector<HashAlgorithm>& banks) {
+  if (event.pcr >= tpm::kPcrCount) return MeasuredPart::kNothing;
+  std::optional<MeasuredPart> common;
+  for (const HashAlgorithm bank : banks) {
+    if (event.digests.Find(tpm::IdOf(bank)).empty()) continue;
+    const MeasuredPart part = eventlog::FindMeasuredPart(event, bank);
+    if (common && *common != part) return MeasuredPart::kNothing;
+    common = part;
+  }
+  return common.value_or(MeasuredPart::kNothing);
+}
+
+Row RowOf(const Event& event, std::optional<HashAlgorithm> bank, MeasuredPart part) {
   Row row{.index = event.index,
           .pcr = event.pcr,
           .type = eventlog::EventTypeName(event.untrusted_type),
@@ -119,6 +131,14 @@ std::string Line(const json::Object& content) {
     line += fmt::format("{}({})", line.empty() ? "" : " ", Counted(list->as_array()->size(), noun));
   }
   return line;
+}
+
+// So that nothing in a log looks like the marks around what is not covered.
+std::string WithoutMarks(std::string text) {
+  for (std::size_t at = text.find('~'); at != std::string::npos; at = text.find('~', at)) {
+    text.replace(at, 1, "\\x7e");
+  }
+  return text;
 }
 
 class Summary {
@@ -226,7 +246,7 @@ void Summary::Add(const Event& event) {
   replay_.Extend(event);
   if (wanted_.pcrs && !wanted_.pcrs->Contains(event.pcr)) return;
   if (!IsWantedType(event.untrusted_type)) return;
-  AddRow(RowOf(event, BankOf(event, banks_)));
+  AddRow(RowOf(event, BankOf(event, banks_), PartOf(event, listed_banks_)));
 }
 
 void Summary::Add(const eventlog::CelRecord& record) {
@@ -239,7 +259,8 @@ void Summary::Add(const eventlog::CelRecord& record) {
   }
   if (!IsWantedType(record.untrusted_event_type)) return;
   if (wanted_.pcrs && (!record.pcr || !wanted_.pcrs->Contains(*record.pcr))) return;
-  Row row = RowOf(event, BankOf(event, banks_));
+  Row row = RowOf(event, BankOf(event, banks_),
+                  record.pcr ? PartOf(event, listed_banks_) : MeasuredPart::kNothing);
   row.pcr = record.pcr;
   row.type = EscapeForDisplay(record.untrusted_event_type);
   AddRow(std::move(row));
@@ -310,8 +331,8 @@ std::string Summary::ForPeople(const Look& look) const {
   Table table({"EVENT", "PCR", "TYPE", "DIGEST", "CONTENT"});
   constexpr std::size_t kShownDigits = 16;
   for (const Row& row : rows_) {
-    const std::string measured = Line(row.content.measured);
-    const std::string untrusted = Line(row.content.untrusted);
+    const std::string measured = WithoutMarks(Line(row.content.measured));
+    const std::string untrusted = WithoutMarks(Line(row.content.untrusted));
     std::string content = untrusted.empty() ? "" : "~" + untrusted + "~";
     if (!measured.empty()) content += (content.empty() ? "" : " ") + measured;
     table.Add({fmt::format("{}", row.index), row.pcr ? RegisterName(*row.pcr) : "NV", row.type,

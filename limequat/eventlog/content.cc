@@ -173,8 +173,12 @@ std::string ShownInFull(std::string_view text) {
 std::optional<std::string> TextOf(ByteView data) {
   if (data.size() >= 4 && data[0] != 0 && data[1] == 0) {
     const std::size_t whole = data.size() / 2 * 2;  // one byte too many: kAllButLast
-    std::string text = DecodeUtf16(data.first(FindUtf16End(data).value_or(whole)));
-    if (HasControls(text)) return std::nullopt;
+    const std::size_t end = FindUtf16End(data).value_or(whole);
+    // A text must not hide what is behind its NUL.
+    const ByteView rest = data.first(whole).subspan(end);
+    const bool is_all = std::ranges::all_of(rest, [](std::uint8_t byte) { return byte == 0; });
+    std::string text = DecodeUtf16(data.first(end));
+    if (!is_all || HasControls(text)) return std::nullopt;
     return text;
   }
   const std::string_view text = AsText(data).substr(0, AsText(data).find('\0'));
@@ -242,13 +246,20 @@ MeasuredPart FindMeasuredPart(const Event& event, crypto::HashAlgorithm bank) {
 Content DescribeContent(EventType type, ByteView data, MeasuredPart part) {
   Content content;
   content.part = part;
+  if (part == MeasuredPart::kAllButLast) {
+    // Nothing covers the last byte, so it has no part in what is said.
+    content.measured = DescribeContent(type, WithoutLast(data), MeasuredPart::kAll).measured;
+    // What makes no sense without it does not with it either, but people want to see it.
+    if (content.measured.empty())
+      content.untrusted = DescribeContent(type, data, MeasuredPart::kNothing).untrusted;
+    return content;
+  }
   if (IsVariable(type)) {
     DescribeVariable(type, data, content);
   } else if (type == EventType::kIpl) {
     DescribeIpl(data, content);
   } else {
-    const bool is_covered = part == MeasuredPart::kAll || part == MeasuredPart::kAllButLast;
-    (is_covered ? content.measured : content.untrusted) = DescribeWhole(type, data);
+    (part == MeasuredPart::kAll ? content.measured : content.untrusted) = DescribeWhole(type, data);
   }
   return content;
 }

@@ -120,6 +120,28 @@ TEST(DescribeContent, Texts) {
   EXPECT_EQ(Measured(EventType::kAction, Bytes{'a', 'b', 0, 1, 2}, MeasuredPart::kAll), "{}");
 }
 
+// A kernel command line of UEFI ends where its length says, not at the first NUL.
+TEST(DescribeContent, Attack_A02_ATextHidesNothingBehindItsEnd) {
+  const Bytes hidden{'a', 0, 0, 0, 'b', 0};
+  EXPECT_EQ(Measured(EventType::kIpl, hidden, MeasuredPart::kAll), "{}");
+  const Bytes ended{'a', 0, 'b', 0, 0, 0, 0, 0};
+  EXPECT_EQ(Measured(EventType::kIpl, ended, MeasuredPart::kAll), R"({"text":"ab"})");
+}
+
+// One that makes no sense without its last byte is shown, as what nothing covers.
+TEST(DescribeContent, Attack_A07_TheLastByteOfAVariableIsNotCovered) {
+  const Bytes data = VariableData(kGlobalVariable, "SecureBoot", Bytes{1});
+  const MeasuredPart part = MeasuredPart::kAllButLast;
+  EXPECT_EQ(Measured(EventType::kEfiVariableDriverConfig, data, part), "{}");
+  EXPECT_EQ(Untrusted(EventType::kEfiVariableDriverConfig, data, part),
+            Untrusted(EventType::kEfiVariableDriverConfig, data, MeasuredPart::kNothing));
+  // shim once measured a structure with a byte more than the variable.
+  Bytes longer = data;
+  longer.push_back(0x7f);
+  EXPECT_EQ(Measured(EventType::kEfiVariableDriverConfig, longer, part),
+            Measured(EventType::kEfiVariableDriverConfig, data, MeasuredPart::kAll));
+}
+
 TEST(DescribeContent, Versions) {
   EXPECT_EQ(Measured(EventType::kSCrtmVersion, kShimLock.bytes, MeasuredPart::kAll),
             R"({"guid":"605dab50-e046-4300-abb6-3dd810dd8b23"})");

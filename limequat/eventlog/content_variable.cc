@@ -109,7 +109,6 @@ void DescribeVariable(EventType type, ByteView data, Content& content) {
   const Object value = DescribeValue(type, *variable);
   switch (content.part) {
     case MeasuredPart::kAll:
-    case MeasuredPart::kAllButLast:
       Merge(content.measured, name);
       Merge(content.measured, value);
       break;

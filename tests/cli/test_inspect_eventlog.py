@@ -77,6 +77,54 @@ class InspectEventLogTest(CliTest):
         self.assertRegex(text, r"\n1 +RTMR1 +EV_SEPARATOR")
         self.assertIn("  RTMR1 sha384", text)
 
+    @staticmethod
+    def log_of(algorithms: dict[int, int], *events: tuple[int, dict[int, bytes], bytes]) -> bytes:
+        """A crypto-agile log: identifiers and sizes of algorithms; PCR, digests and data of each EV_IPL."""
+        spec = b"Spec ID Event03\0" + bytes(4) + bytes([0, 2, 0, 2]) + len(algorithms).to_bytes(4, "little")
+        for algorithm, size in algorithms.items():
+            spec += algorithm.to_bytes(2, "little") + size.to_bytes(2, "little")
+        spec += b"\0"
+        log = bytes(4) + (3).to_bytes(4, "little") + bytes(20) + len(spec).to_bytes(4, "little") + spec
+        for pcr, digests, data in events:
+            log += pcr.to_bytes(4, "little") + (13).to_bytes(4, "little") + len(digests).to_bytes(4, "little")
+            for algorithm, digest in digests.items():
+                log += algorithm.to_bytes(2, "little") + digest
+            log += len(data).to_bytes(4, "little") + data
+        return log
+
+    def test_attack_a07_a_digest_covers_what_every_bank_covers(self) -> None:
+        shown, measured = b"lockdown=confidentiality", b"init=/evil"
+        both = {11: hashlib.sha256(measured).digest(), 13: hashlib.sha512(shown).digest()}
+        true = {11: hashlib.sha256(shown).digest(), 13: hashlib.sha512(shown).digest()}
+        for algorithms in ({11: 32, 13: 64}, {11: 32}):  # the other one listed, or not
+            log = self.log_of(algorithms, (8, both, shown), (8, true, shown))
+            events = self.run_limequat("inspect", "eventlog", "-", stdin=log).json()["events"]
+            self.assertEqual([event["digest_covers"] for event in events[-2:]], ["nothing", "all"], algorithms)
+            self.assertEqual(events[-2]["untrusted_content"], {"text": shown.decode()})
+            self.assertNotIn("content", events[-2])
+
+    def test_attack_a07_an_event_of_no_register_covers_nothing(self) -> None:
+        text = b"lockdown=confidentiality"
+        for pcr in (24, 0xFFFFFFFF):
+            log = self.log_of({11: 32}, (pcr, {11: hashlib.sha256(text).digest()}, text))
+            event = self.run_limequat("inspect", "eventlog", "-", stdin=log).json()["events"][-1]
+            self.assertEqual((event["digest_covers"], "content" in event), ("nothing", False), pcr)
+        record = {"recnum": 0, "nv_index": 30408704, "digests": [{"hashAlg": "sha256", "digest": hashlib.sha256(b"a").hexdigest()}],
+                  "content_type": "systemd", "content": {"string": "a", "eventType": "phase"}}
+        event = self.run_limequat("inspect", "eventlog", "-", stdin=json.dumps([record]).encode()).json()["events"][0]
+        self.assertEqual((event["pcr"], event["digest_covers"], "content" in event), (None, "nothing", False))
+
+    def test_the_last_byte_that_nothing_covers_is_not_shown_as_covered(self) -> None:
+        text = b"linux /vmlinuz root=/dev/sda1"
+        log = self.log_of({11: 32}, (8, {11: hashlib.sha256(text).digest()}, text + b"0"))
+        event = self.run_limequat("inspect", "eventlog", "-", stdin=log).json()["events"][-1]
+        self.assertEqual((event["digest_covers"], event["content"]), ("all_but_last", {"text": text.decode()}))
+
+    def test_attack_a15_marks_of_the_table_cannot_be_forged(self) -> None:
+        log = self.log_of({11: 32}, (8, {11: bytes(32)}, b"x~ linux /vmlinuz good ~y"))
+        table = self.run_limequat("inspect", "eventlog", "-", "-o", "table", stdin=log).out.decode()
+        self.assertIn(r"~x\x7e linux /vmlinuz good \x7ey~", table)
+
     def test_longer_than_any_log(self) -> None:
         self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=bytes((64 << 20) + 1)), 3, "cli.input.too_long")
 
