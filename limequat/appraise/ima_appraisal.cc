@@ -268,14 +268,14 @@ struct Against {
 
 // Without the PCRs of the boot only the policy can say whether it was the right one; but a list
 // that leads to a PCR 10 begins with its boot. Without that, too, it may be a part of a list.
-void AppraiseFirst(const ima::Entry& entry, const Against& against,
-                   const std::optional<PcrClaim>& claim, Judged& judged) {
+void AppraiseFirst(const ima::Entry& entry, const Against& against, bool leads_to_a_pcr,
+                   Judged& judged) {
   if (against.boot != nullptr) {
     Add(judged.entries, ima::CheckBootAggregate(entry, against.boot->pcrs));
     NoteCommandLine(entry, against.boot->pcrs, against.log, against.policy, judged.learned);
     return;
   }
-  if (claim) {
+  if (leads_to_a_pcr) {
     if (auto finding = ima::NotABootAggregate(entry))
       return Add(judged.entries, *std::move(finding));
   }
@@ -316,7 +316,7 @@ Result<Judged> Judge(const List& list, const Against& against,
     if (!*next) return judged;
     ++judged.read;
     const ima::Entry& entry = **next;
-    if (reader.index() == 1) AppraiseFirst(entry, against, claim, judged);
+    if (reader.index() == 1) AppraiseFirst(entry, against, claim || list.quoted, judged);
     // One hash is calculated while the place in the policy's table comes from memory, two while
     // the record does.
     if (asked != nullptr) asked->Expect(entry.path);

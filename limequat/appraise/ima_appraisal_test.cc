@@ -450,14 +450,16 @@ TEST_F(ListTest, Attack_A01_AListWithoutItsBootDoesNotLeadToAQuote) {
   policy_ = ParsePolicy(machine_.PolicyText({"boot_aggregate"}));
   const std::string list = machine_.list();
   machine_.ReplaceList(list.substr(list.find('\n') + 1));
-  ima::Replay replay(HashAlgorithm::kSha256, ima::TemplateDigests::kNative);
   const std::string rest = machine_.list();
-  ima::ListReader reader(AsBytes(rest), ima::Format::kAscii);
-  for (auto entry = reader.Next(); entry && *entry; entry = reader.Next()) replay.Extend(**entry);
-  const Appraisal out = Appraised(replay.pcr());
-  EXPECT_EQ(Checks(out), (Names{"ima.replay", "ima.list", "ima.boot_aggregate"}));
-  EXPECT_EQ(FindCheck(out.findings, "ima.boot_aggregate")->outcome, Outcome::kFailed);
-  EXPECT_EQ(out.verdict(), Verdict::kFail);
+  for (const auto digests : {ima::TemplateDigests::kNative, ima::TemplateDigests::kZeroPadded}) {
+    ima::Replay replay(HashAlgorithm::kSha256, digests);
+    ima::ListReader reader(AsBytes(rest), ima::Format::kAscii);
+    for (auto entry = reader.Next(); entry && *entry; entry = reader.Next()) replay.Extend(**entry);
+    const Appraisal out = Appraised(replay.pcr());
+    EXPECT_EQ(Checks(out), (Names{"ima.replay", "ima.list", "ima.boot_aggregate"}));
+    EXPECT_EQ(FindCheck(out.findings, "ima.boot_aggregate")->outcome, Outcome::kFailed);
+    EXPECT_EQ(out.verdict(), Verdict::kFail);
+  }
   // Nothing says where a list begins that nothing is compared with.
   EXPECT_EQ(Checks(Appraised(std::nullopt)), Names{"ima.list"});
 }
