@@ -3,7 +3,8 @@
 
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
-find_package(OpenSSL 3.0 REQUIRED)
+# Policies of certificates cost exponential time before 3.0.9 (CVE-2023-0464).
+find_package(OpenSSL 3.0.9 REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)

@@ -3,7 +3,9 @@
 #include <chrono>
 #include <deque>
 #include <iterator>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -27,7 +29,7 @@ constexpr int kSecurityLevel = 2;
 constexpr int kMinKeyBits = 80;
 // Paths that are tried for one leaf: where the first certificate of a name leads nowhere, another
 // may lead to an anchor. Bounds what a peer's certificates cost.
-constexpr std::size_t kMaxPaths = 16;
+constexpr std::size_t kMaxPaths = 8;
 
 constexpr std::string_view kEndorsementKeyUsage = "2.23.133.8.1";  // tcg-kp-EKCertificate
 constexpr std::string_view kAnyExtendedKeyUsage = "2.5.29.37.0";
@@ -75,10 +77,13 @@ struct Verification {
   const ChainOptions& options;
   std::vector<Certificate> in_another_form;  // those that OpenSSL does not hold as they came
   bool a_namesake_did_not_sign = false;      // see IsIssuedBySignature
+  // Who signed whom, as far as it was looked at for any path: a peer chooses how often
+  // OpenSSL asks, and how much a look costs.
+  std::map<std::pair<const X509*, const X509*>, bool>& signed_by;
 };
 
 // Whether `issuer` signed `x509` over the bytes as they came, which OpenSSL may not hold.
-bool IsSigned(X509* x509, X509* issuer, const Verification& verification) {
+bool LookWhetherSigned(X509* x509, X509* issuer, const Verification& verification) {
   EVP_PKEY* key = X509_get0_pubkey(issuer);
   const auto found = std::ranges::find_if(
       verification.in_another_form,
@@ -87,6 +92,12 @@ bool IsSigned(X509* x509, X509* issuer, const Verification& verification) {
     return CheckSignedPart(*found, key) == SignatureCheck::kValid;
   }
   return key != nullptr && X509_verify(x509, key) == 1;
+}
+
+bool IsSigned(X509* x509, X509* issuer, const Verification& verification) {
+  const auto [known, is_new] = verification.signed_by.try_emplace({x509, issuer}, false);
+  if (is_new) known->second = LookWhetherSigned(x509, issuer, verification);
+  return known->second;
 }
 
 // What OpenSSL has found wrong it has verified over its own form of the certificate.
@@ -287,14 +298,15 @@ struct Question {
   const std::vector<Certificate>& intermediates;
   const ChainOptions& options;
   std::string_view check;
+  std::map<std::pair<const X509*, const X509*>, bool>& signed_by;
 };
 
-using Excluded = std::vector<const X509*>;
+using Excluded = std::set<const X509*>;
 
 // One path that OpenSSL found, or did not find to its end.
 struct Attempt {
   Findings findings;
-  Excluded above;  // the certificates of it above the leaf
+  std::vector<const X509*> above;  // the certificates of it above the leaf
 
   bool leads_to_an_anchor_in_time() const {
     return findings.at(0).passed() && findings.at(1).passed();
@@ -339,7 +351,7 @@ Findings JudgePath(const Question& asked, X509_STORE_CTX* context,
 
 Attempt Try(const Question& asked, const Excluded& excluded) {
   const auto counts = [&](const Certificate& certificate) {
-    return std::ranges::find(excluded, certificate.impl().x509.get()) == excluded.end();
+    return !excluded.contains(certificate.impl().x509.get());
   };
   const StorePtr store(X509_STORE_new());
   const StackPtr untrusted(sk_X509_new_null());
@@ -355,7 +367,8 @@ Attempt Try(const Question& asked, const Excluded& excluded) {
     LQ_CHECK(X509_add_cert(untrusted.get(), certificate.impl().x509.get(), X509_ADD_FLAG_DEFAULT) ==
              1);
   }
-  Verification verification{.options = asked.options, .in_another_form = {}};
+  Verification verification{
+      .options = asked.options, .in_another_form = {}, .signed_by = asked.signed_by};
   CollectOtherForms({asked.leaf}, verification.in_another_form);
   CollectOtherForms(asked.intermediates, verification.in_another_form);
   CollectOtherForms(asked.anchors, verification.in_another_form);
@@ -384,11 +397,14 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
                               leaf.subject()),
                   Cause::kTamper);
   }
+  std::map<std::pair<const X509*, const X509*>, bool> signed_by;
   const Question asked{.leaf = leaf,
                        .anchors = anchors,
                        .intermediates = intermediates,
                        .options = options,
-                       .check = check};
+                       .check = check,
+                       .signed_by = signed_by};
+  std::set<Excluded> seen;
   std::deque<Excluded> to_try{{}};
   std::optional<Findings> first;
   for (std::size_t tries = 0; tries < kMaxPaths && !to_try.empty(); ++tries) {
@@ -398,8 +414,9 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
     if (attempt.leads_to_an_anchor_in_time()) return std::move(attempt.findings);
     if (!first) first = std::move(attempt.findings);
     for (const X509* above : attempt.above) {
-      to_try.push_back(excluded);
-      to_try.back().push_back(above);
+      Excluded next = excluded;
+      next.insert(above);
+      if (seen.insert(next).second) to_try.push_back(std::move(next));
     }
   }
   return *std::move(first);

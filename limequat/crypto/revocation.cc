@@ -291,17 +291,30 @@ Finding Revoked(std::string_view check, X509* x509, int place) {
                                    SubjectText(x509), place));
 }
 
+// Whether `issuer` signed this anchor, over the bytes as they came; the rest of what identifies an
+// issuer is a hint (see IsIssuedBySignature in chain.cc).
+bool IsIssuedBy(const Certificate& anchor, const Certificate& issuer) {
+  X509* x509 = anchor.impl().x509.get();
+  X509* by = issuer.impl().x509.get();
+  if (X509_NAME_cmp(X509_get_issuer_name(x509), X509_get_subject_name(by)) != 0) return false;
+  EVP_PKEY* key = X509_get0_pubkey(by);
+  if (key == nullptr) return false;
+  if (anchor.impl().signed_part) return CheckSignedPart(anchor, key) == SignatureCheck::kValid;
+  return X509_verify(x509, key) == 1;
+}
+
 // An anchor of which a list of another anchor says that it is revoked: both are given as trusted,
 // and one of them takes the other back.
 bool IsRevokedByAnother(X509* anchor, const std::vector<Certificate>& anchors,
                         const std::vector<RevocationList>& lists, Time now) {
-  return std::ranges::any_of(anchors, [&](const Certificate& other) {
-    X509* issuer = other.impl().x509.get();
-    const bool issued = X509_cmp(anchor, issuer) != 0 &&
-                        X509_check_issued(issuer, anchor) == X509_V_OK &&
-                        X509_verify(anchor, X509_get0_pubkey(issuer)) == 1;
-    return issued && JudgeOne(anchor, issuer, lists, now).revoked;
+  const auto own = std::ranges::find_if(anchors, [&](const Certificate& candidate) {
+    return X509_cmp(candidate.impl().x509.get(), anchor) == 0;
   });
+  return own != anchors.end() && std::ranges::any_of(anchors, [&](const Certificate& other) {
+           X509* issuer = other.impl().x509.get();
+           return X509_cmp(anchor, issuer) != 0 && IsIssuedBy(*own, other) &&
+                  JudgeOne(anchor, issuer, lists, now).revoked;
+         });
 }
 
 }  // namespace
