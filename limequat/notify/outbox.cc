@@ -106,16 +106,30 @@ struct Outbox::Impl : std::enable_shared_from_this<Outbox::Impl> {
     });
   }
 
+  // Takes a new notice: behind those that wait, if there are any.
+  void Take(std::shared_ptr<const NewNotice> notice) {
+    {
+      const std::lock_guard lock(unstored_mutex);
+      if (!unstored.empty()) return Append(std::move(notice));
+    }
+    Store(std::move(notice));
+  }
+
+  // The mutex is held.
+  void Append(std::shared_ptr<const NewNotice> notice) {
+    if (unstored.size() == kMaxUnstored) {
+      telemetry::LogError("notify.dropped",
+                          {{"kind", unstored.front()->kind}, {"bound", kMaxUnstored}});
+      unstored.pop_front();
+    }
+    unstored.push_back(std::move(notice));
+  }
+
   // Tries again until the database takes it.
   void StoreLater(std::shared_ptr<const NewNotice> notice, const Error& why) {
     {
       const std::lock_guard lock(unstored_mutex);
-      if (unstored.size() == kMaxUnstored) {
-        telemetry::LogError("notify.dropped",
-                            {{"kind", unstored.front()->kind}, {"bound", kMaxUnstored}});
-        unstored.pop_front();
-      }
-      unstored.push_back(std::move(notice));
+      Append(std::move(notice));
       if (unstored.size() > 1) return;
     }
     telemetry::LogError("notify.not_stored", why, {{"retry_ms", options.first_retry.count()}});
@@ -129,13 +143,14 @@ struct Outbox::Impl : std::enable_shared_from_this<Outbox::Impl> {
     });
   }
 
-  void StoreWhatIsLeft() {
+  std::size_t StoreWhatIsLeft() {
     std::deque<std::shared_ptr<const NewNotice>> left;
     {
       const std::lock_guard lock(unstored_mutex);
       left.swap(unstored);
     }
     for (auto& notice : left) Store(std::move(notice));
+    return left.size();
   }
 
   // Reads the oldest notice on a worker; the strand goes on with it.
@@ -266,8 +281,9 @@ Result<std::unique_ptr<Outbox>> Outbox::Create(http::Runtime& runtime, http::Cli
 Outbox::~Outbox() {
   impl_->stopped = true;
   impl_->cancel.Cancel();
-  // The last try.
-  impl_->StoreWhatIsLeft();
+  // The last try; what comes of it nobody hears.
+  const std::size_t left = impl_->StoreWhatIsLeft();
+  if (left > 0) telemetry::LogWarning("notify.stored_at_the_end", {{"notices", left}});
   impl_->gate.CloseAndWait();
 }
 
@@ -276,7 +292,7 @@ void Outbox::Put(std::string_view kind, Time at, std::string body) {
     telemetry::LogError("notify.too_long", {{"kind", kind}, {"bytes", body.size()}});
     return;
   }
-  impl_->Store(std::make_shared<const NewNotice>(
+  impl_->Take(std::make_shared<const NewNotice>(
       NewNotice{.kind = std::string(kind), .at = at, .body = std::move(body)}));
 }
 

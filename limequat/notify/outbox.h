@@ -37,8 +37,8 @@ struct WebhookOptions {
   std::chrono::milliseconds max_retry{300'000};
 };
 
-// Delivers notices to a webhook, in order, each at least once: a notice is in the
-// database before Put's write is acknowledged and leaves it when the receiver
+// Delivers notices to a webhook, each at least once, in the order in which the database took them:
+// a notice is in the database before Put's write is acknowledged and leaves it when the receiver
 // answered 2xx. A receiver that is away delays, it never loses, up to kMaxWaiting; a database
 // that refuses a notice is asked again until it takes it, up to kMaxUnstored.
 // The request is a POST of the notice's JSON with the header Limequat-Notice: NUMBER,

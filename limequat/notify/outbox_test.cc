@@ -4,6 +4,7 @@
 #include <mutex>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "limequat/http/router.h"
@@ -183,7 +184,7 @@ TEST_F(OutboxTest, NoticeThatTheDatabaseRefusedIsStoredWhenItCan) {
   std::this_thread::sleep_for(milliseconds(100));
   EXPECT_TRUE(receiver.numbers().empty());
   Execute("DROP TRIGGER full");
-  EXPECT_EQ(receiver.Wait(2), (std::vector<std::string>{"1", "2"}));
+  EXPECT_THAT(receiver.Wait(2), ::testing::UnorderedElementsAre("1", "2"));
 }
 
 TEST_F(OutboxTest, WhatTheDatabaseRefusedIsTriedOnceMoreAtTheEnd) {
