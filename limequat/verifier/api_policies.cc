@@ -84,6 +84,14 @@ Result<std::int64_t> VersionOf(const Request& request, const std::vector<PolicyV
   if (versions.size() < 2) {
     return NotFound("verifier.unknown_version", "there is no version before the present one");
   }
+  // Whoever asks twice, because the first answer did not come, must not go forward again.
+  for (std::size_t i = 2; i < versions.size(); ++i) {
+    if (versions[i].hash != versions.front().hash) continue;
+    return Conflict("verifier.rolled_back",
+                    fmt::format("the present version {} says what version {} says: it was rolled "
+                                "back before; name the version to go to",
+                                versions.front().number, versions[i].number));
+  }
   return versions[1].number;
 }
 

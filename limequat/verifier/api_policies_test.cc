@@ -88,6 +88,9 @@ TEST_F(PoliciesApiTest, RollsBackToTheVersionBefore) {
   const auto versions = store().ListPolicyVersions("base");
   ASSERT_EQ(versions->size(), 3U);
   EXPECT_EQ(versions->at(0).hash, versions->at(2).hash);
+  // As by an operator who has not seen the answer.
+  EXPECT_EQ(Post("/api/v1/policies/base/rollback", "").Error(), "409 verifier.rolled_back");
+  EXPECT_EQ(Get("/api/v1/policies/base").body, good);
   EXPECT_EQ(Post("/api/v1/policies/base/rollback", R"({"version":2})").status, 200);
   EXPECT_EQ(Get("/api/v1/policies/base").body, PolicyListing("/other"));
   const std::string shown = Get("/api/v1/policies/base/versions").body;

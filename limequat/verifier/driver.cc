@@ -121,6 +121,10 @@ void Machine::StopAndWait() {
   parts_.client.Forget(endpoint_);
 }
 
+void Machine::Resume() {
+  strand_.Post([self = shared_from_this()] { self->Handle(Resumed{}); });
+}
+
 std::shared_ptr<const MachineState> Machine::Snapshot() const {
   const std::lock_guard lock(state_mutex_);
   return std::make_shared<const MachineState>(state_);
@@ -314,15 +318,15 @@ void Machine::Perform(verifier::KeepBootEvidence& keep) {
       });
 }
 
-void Machine::RecountIncidents() {
+void Machine::RecountIncidents() { Post(RecountWanted{}); }
+
+void Machine::Perform(CountIncidents&) {
   parts_.store.RecountOpenIncidents(
-      *Snapshot()->enrolment, [self = shared_from_this()](Result<std::int64_t> open) {
-        if (open) {
-          self->Post(IncidentsCounted{.now = Now(), .open = *open});
-        } else {
-          telemetry::LogError("verifier.incidents_not_counted", open.error(),
-                              {{"agent", self->Snapshot()->enrolment->id.text()}});
-        }
+      *state_.enrolment, [self = shared_from_this()](Result<std::int64_t> open) {
+        if (open) return self->Post(IncidentsCounted{.now = Now(), .open = *open});
+        telemetry::LogError("verifier.incidents_not_counted", open.error(),
+                            {{"agent", self->Enrolled()->id.text()}});
+        self->Post(IncidentsNotCounted{});
       });
 }
 

@@ -36,8 +36,10 @@ class Machine : public std::enable_shared_from_this<Machine> {
   // Ends the machine and waits until its strand has seen it: nothing is sent
   // afterwards. Not to be called on an I/O thread of the runtime.
   void StopAndWait();
+  // Takes that back.
+  void Resume();
 
-  // Has the open incidents counted anew.
+  // Has the open incidents counted anew: until that is done the machine is not trusted.
   void RecountIncidents();
 
   std::shared_ptr<const MachineState> Snapshot() const;
@@ -50,6 +52,7 @@ class Machine : public std::enable_shared_from_this<Machine> {
   void Perform(PlanDue& plan);
   void Perform(Remember& remember);
   void Perform(KeepFailure& failure);
+  void Perform(CountIncidents& count);
   void Perform(KeepBootEvidence& keep);
   void Perform(Notify& notify);
 

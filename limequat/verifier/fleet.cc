@@ -37,7 +37,7 @@ Status Fleet::Start() {
   for (const auto& [id, error] : loaded.unreadable)
     telemetry::LogError("verifier.machine_unreadable", error, {{"agent", id}});
 
-  std::size_t started = 0;
+  std::vector<std::shared_ptr<Machine>> machines;
   KnownBoots known;
   Layering layering(parts_.store, parts_.policies);
   for (StoredMachine& stored : loaded.machines) {
@@ -46,17 +46,21 @@ Status Fleet::Start() {
                           {{"agent", stored.enrolment.id.text()}});
       continue;
     }
-    const auto machine =
+    machines.push_back(
         AddMachine(StartState(std::make_shared<const Enrolment>(std::move(stored.enrolment)),
-                              std::move(stored.memory), Now()));
-    // Spread over one interval, so that 10,000 machines are not asked in one moment.
-    const auto share = static_cast<std::int64_t>(started++) * options_.pace.interval.count() /
-                       static_cast<std::int64_t>(loaded.machines.size());
-    machine->Start(Duration(share));
+                              std::move(stored.memory), Now())));
   }
-  telemetry::LogInfo("verifier.fleet_loaded",
-                     {{"machines", started},
-                      {"unreadable", loaded.machines.size() - started + loaded.unreadable.size()}});
+  // All are there before one is asked: each hears of the incidents of those with its TPM.
+  for (std::size_t i = 0; i < machines.size(); ++i) {
+    // Spread over one interval, so that 10,000 machines are not asked in one moment.
+    const auto share = static_cast<std::int64_t>(i) * options_.pace.interval.count() /
+                       static_cast<std::int64_t>(machines.size());
+    machines[i]->Start(Duration(share));
+  }
+  telemetry::LogInfo(
+      "verifier.fleet_loaded",
+      {{"machines", machines.size()},
+       {"unreadable", loaded.machines.size() - machines.size() + loaded.unreadable.size()}});
   return {};
 }
 
@@ -98,13 +102,16 @@ Status Fleet::Enrol(Enrolment enrolment, const std::vector<PolicyChoice>& polici
   // A row without a machine is one that could not be read at start: it is replaced.
   LQ_ASSIGN_OR_RETURN(enrolment.generation,
                       parts_.store.PutMachine(enrolment, policy_hash, /*replace=*/true));
-  Memory memory;
-  LQ_ASSIGN_OR_RETURN(memory.open_incidents,
-                      parts_.store.CountOpenIncidents(id, enrolment.ek_fingerprint));
-  const auto machine = AddMachine(StartState(
-      std::make_shared<const Enrolment>(std::move(enrolment)), std::move(memory), Now()));
-  // A machine of the same TPM may have failed since they were counted.
-  machine->RecountIncidents();
+  const std::string ek = enrolment.ek_fingerprint;
+  const auto machine =
+      AddMachine(StartState(std::make_shared<const Enrolment>(std::move(enrolment)), {}, Now()));
+  // Counted when it is there: of what fails later under another name of its TPM it hears.
+  if (const auto open = parts_.store.CountOpenIncidents(id, ek)) {
+    machine->Post(IncidentsCounted{.now = Now(), .open = *open});
+  } else {
+    machine->RecountIncidents();
+  }
+  machine->WaitForChanges();
   machine->Start(Duration(0));
   return {};
 }
@@ -130,14 +137,17 @@ Status Fleet::Remove(const wire::AgentId& id) {
   LQ_ASSIGN_OR_RETURN(const OwnPolicyLabels own, OwnLabelsOf(id));
   const auto machine = FindMachine(id.text());
   if (machine == nullptr) return parts_.store.RemoveMachine(id, own);
-  LQ_RETURN_IF_ERROR(WaitForFailuresOf(*machine));
   machine->StopAndWait();
-  const Status removed = parts_.store.RemoveMachine(id, own);
+  Status removed = WaitForFailuresOf(*machine);
+  if (removed) removed = parts_.store.RemoveMachine(id, own);
   if (!removed && removed.error().code != ErrorCode::kNotFound) {
-    // It is still there.
-    AddMachine(StartState(machine->Enrolled(), machine->Snapshot()->memory, Now()))
-        ->Start(Duration(0));
-    return removed;
+    // It is removed all the same if only nobody could say so.
+    const auto row = parts_.store.FindBinding(id);
+    if (!row || row->has_value()) {
+      machine->Resume();
+      return removed;
+    }
+    removed = Status();
   }
   const std::lock_guard lock(mutex_);
   machines_.erase(id.text());
@@ -147,18 +157,12 @@ Status Fleet::Remove(const wire::AgentId& id) {
   return removed;
 }
 
-// A removed machine has nobody who writes its failures again (attack A19).
+// A removed machine has nobody who writes its failures again (attack A19). It has ended: no more
+// of them come.
 Status Fleet::WaitForFailuresOf(Machine& machine) {
-  // It may fail again meanwhile.
-  constexpr int kTries = 10;
-  bool lost = false;
-  for (int i = 0; i < kTries && !lost; ++i) {
-    LQ_RETURN_IF_ERROR(parts_.store.WaitForWrites());
-    machine.WaitForChanges();
-    const auto state = machine.Snapshot();
-    lost = !state->lost_failures.empty();
-    if (!lost && state->incidents_on_their_way == 0) return {};
-  }
+  LQ_RETURN_IF_ERROR(parts_.store.WaitForWrites());
+  machine.WaitForChanges();
+  if (machine.Snapshot()->lost_failures.empty()) return {};
   return Unavailable("verifier.failure_pending",
                      "the machine failed, and the database did not take it yet: ask again");
 }

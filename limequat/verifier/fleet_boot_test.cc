@@ -9,6 +9,7 @@
 #include "limequat/policy/boot_values.h"
 #include "limequat/policy/dsse.h"
 #include "limequat/policy/testing/boot.h"
+#include "limequat/verifier/driver.h"
 #include "limequat/verifier/fleet_for_test.h"
 #include "limequat/wire/envelope.h"
 
@@ -97,22 +98,29 @@ TEST_F(FleetBootTest, Attack_A02_TheEventLogProvesTheCommandLine) {
   EXPECT_TRUE(Becomes("m2", Integrity::kFail));
 }
 
-// Both are pushed at once: the second change is made to what the first left.
+// The machine is busy while both come: the second change is made to what the first left.
 TEST_F(FleetBootTest, ChangesOfBothPoliciesHoldHoweverCloseTheyCome) {
-  ASSERT_TRUE(fleet().PushPolicy("base", agent_.PolicyText()));
-  ASSERT_TRUE(fleet().PushBootPolicy("boots", Good(), Push::kNew));
-  ASSERT_TRUE(fleet().Enrol(EnrolmentOf("m1", agent_), {{.name = "base"}},
-                            Choice{.name = "boots", .body = {}}));
-  ASSERT_TRUE(Becomes("m1", Integrity::kPass));
-  const std::string text = PolicyListing("/usr/bin/other");
-  auto pushed = std::async(std::launch::async, [&] { return fleet().PushPolicy("base", text); });
-  const auto boot = fleet().PushBootPolicy("boots", GoodForAnotherLine(), Push::kChange);
-  ASSERT_EQ(pushed.get().value_or(99), 1U);
-  ASSERT_EQ(boot.value_or(99), 1U);
-  const std::string listed = crypto::Hash(crypto::HashAlgorithm::kSha256, AsBytes(text)).hex();
+  const auto machine = std::make_shared<Machine>(
+      FleetParts{.runtime = runtime_,
+                 .client = *client_,
+                 .store = store(),
+                 .policies = policies_,
+                 .boots = boots_},
+      options_,
+      StartState(std::make_shared<const Enrolment>(EnrolmentOf("m1", agent_)), {}, Time()),
+      nullptr);
+  const std::vector<BoundLayer> layers{{.policy = "base", .version = 2}};
   const auto compared = *boots_.Get(std::nullopt, GoodForAnotherLine());
-  EXPECT_EQ(StateOf("m1").enrolment->PolicyHash().hex(), listed);
-  EXPECT_EQ(StateOf("m1").enrolment->reference.boot, compared);
+  std::promise<void> go_on;
+  runtime_.CreateStrand().Post([busy = go_on.get_future().share()] { busy.wait(); });
+  machine->Change(7, Time(), [&](Enrolment& enrolment) { enrolment.layers = layers; });
+  machine->Change(8, Time(), [&](Enrolment& enrolment) { enrolment.reference.boot = compared; });
+  go_on.set_value();
+  machine->WaitForChanges();
+  EXPECT_EQ(machine->Enrolled()->layers, layers);
+  EXPECT_EQ(machine->Enrolled()->reference.boot, compared);
+  EXPECT_EQ(machine->Enrolled()->generation, 8);
+  machine->StopAndWait();
 }
 
 // As when the outcome of the first push was not known: the database has the text, the machine

@@ -286,7 +286,10 @@ TEST_F(FleetTest, ClosedIncidentIsCountedAnewForEveryMachineItConcerns) {
   ASSERT_TRUE(fleet().Enrol(first, {}));
   ASSERT_TRUE(fleet().Enrol(second, {}));
   ASSERT_TRUE(EnrolWith("m3", stranger, std::nullopt));
-  for (const char* id : {"m1", "m2", "m3"}) EXPECT_EQ(StateOf(id).memory.open_incidents, 1) << id;
+  for (const char* id : {"m1", "m2", "m3"}) {
+    EXPECT_TRUE(Comes(id, [](const auto& now) { return !now.counting && !now.count_again; }));
+    EXPECT_EQ(StateOf(id).memory.open_incidents, 1) << id;
+  }
 
   Execute("UPDATE incidents SET closed_us = 1");
   fleet().RecountIncidents("m1", ek);

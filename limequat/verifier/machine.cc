@@ -85,13 +85,29 @@ class Step {
   Step(MachineState& state, const Pace& pace) : state_(state), pace_(pace) {}
 
   Effects Run(Event event) {
-    if (state_.removed) return {};
+    if (state_.removed && !CountsAfterTheEnd(event)) return {};
     std::visit([this](auto& e) { On(e); }, event);
     if (memory_changed_) WriteMemory();
     return std::move(effects_);
   }
 
  private:
+  static bool CountsAfterTheEnd(const Event& event) {
+    return std::holds_alternative<FailureKept>(event) ||
+           std::holds_alternative<FailureNotKept>(event) ||
+           std::holds_alternative<MemoryWritten>(event) ||
+           std::holds_alternative<BootNotKept>(event) || std::holds_alternative<Resumed>(event);
+  }
+
+  void On(Resumed&) {
+    state_.removed = false;
+    state_.full_next = true;
+    // What was being counted came when nobody heard it.
+    state_.counting = false;
+    state_.count_again = true;
+    effects_.emplace_back(PlanDue{});
+  }
+
   void On(Removed&) {
     state_.removed = true;
     state_.flight.reset();
@@ -100,7 +116,7 @@ class Step {
 
   void On(FailureKept& kept) {
     if (kept.opens_incident) --state_.incidents_on_their_way;
-    CountIncidents(kept.open);
+    TakeCount(kept.open);
   }
 
   void On(FailureNotKept& lost) {
@@ -116,7 +132,29 @@ class Step {
     waiting.push_back(std::move(lost.failure));
   }
 
-  void On(IncidentsCounted& counted) { CountIncidents(counted.open); }
+  void On(RecountWanted&) {
+    state_.count_again = true;
+    Recount();
+  }
+
+  void On(IncidentsNotCounted&) {
+    state_.counting = false;
+    state_.count_again = true;
+  }
+
+  void On(IncidentsCounted& counted) {
+    state_.counting = false;
+    TakeCount(counted.open);
+    Recount();
+  }
+
+  // One count at a time, however many are wanted.
+  void Recount() {
+    if (state_.counting || !state_.count_again) return;
+    state_.counting = true;
+    state_.count_again = false;
+    effects_.emplace_back(CountIncidents{});
+  }
 
   void On(MemoryWritten& written) {
     MemoryWrites& writes = state_.memory_writes;
@@ -152,6 +190,7 @@ class Step {
     if (state_.flight) return;
     TellIfLate(due.now);
     WriteWhatWasLost();
+    Recount();
     const bool full = state_.full_next || !state_.progress;
     Flight flight{.challenge = {.nonce = std::move(due.nonce),
                                 .nonce_issued = due.now,
@@ -273,7 +312,7 @@ class Step {
   }
 
   // An incident that the database does not have yet is as open as those that it counts (A19).
-  void CountIncidents(std::int64_t in_database) {
+  void TakeCount(std::int64_t in_database) {
     state_.memory.open_incidents =
         in_database + state_.incidents_on_their_way +
         std::ranges::count_if(state_.lost_failures, &KeepFailure::opens_incident);
@@ -414,8 +453,8 @@ Integrity IntegrityAt(const MachineState& state, const Pace& pace, Time now) {
 }
 
 Trust TrustAt(const MachineState& state, const Pace& pace, Time now) {
-  const bool trusted =
-      IntegrityAt(state, pace, now) == Integrity::kPass && state.memory.open_incidents == 0;
+  const bool none_open = state.memory.open_incidents == 0 && !state.counting && !state.count_again;
+  const bool trusted = none_open && IntegrityAt(state, pace, now) == Integrity::kPass;
   return trusted ? Trust::kTrusted : Trust::kNotTrusted;
 }
 

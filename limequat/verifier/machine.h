@@ -119,6 +119,10 @@ struct MachineState {
   // question.
   std::vector<KeepFailure> lost_failures;
   int incidents_on_their_way = 0;  // to the database
+  // Whether the open incidents are being counted, and whether they have to be afterwards: until
+  // then nobody knows of none.
+  bool counting = false;
+  bool count_again = false;
   bool late_told = false;
 
   int trouble_in_a_row = 0;
@@ -134,7 +138,7 @@ struct MachineState {
 // Integrity at `now`: computed from the newest appraisal and the age of the last
 // verified evidence, stored nowhere.
 Integrity IntegrityAt(const MachineState& state, const Pace& pace, Time now);
-// Integrity passes and no incident is open.
+// Integrity passes and no incident is open, as far as the newest count of them tells.
 enum class Trust { kTrusted, kNotTrusted };
 Trust TrustAt(const MachineState& state, const Pace& pace, Time now);
 
@@ -167,6 +171,9 @@ struct MemoryWritten {
   std::int64_t number = 0;
   bool kept = false;
 };
+// Incidents of the machine's TPM were opened or closed somewhere else.
+struct RecountWanted {};
+struct IncidentsNotCounted {};
 struct IncidentsCounted {
   Time now{};
   std::int64_t open = 0;  // those that the database has
@@ -182,11 +189,15 @@ struct FailureNotKept {
 struct BootNotKept {
   crypto::Digest id{crypto::HashAlgorithm::kSha256};  // BootEvidence::id
 };
-// The last event: the machine is removed, or the verifier ends.
+// The machine is removed, or the verifier ends: nothing is asked any more. What becomes of writes
+// on their way is still counted.
 struct Removed {};
+// It was not removed after all.
+struct Resumed {};
 
-using Event = std::variant<Due, Answered, EnrolmentChanged, MemoryWritten, IncidentsCounted,
-                           FailureKept, FailureNotKept, BootNotKept, Removed>;
+using Event =
+    std::variant<Due, Answered, EnrolmentChanged, MemoryWritten, RecountWanted, IncidentsNotCounted,
+                 IncidentsCounted, FailureKept, FailureNotKept, BootNotKept, Removed, Resumed>;
 
 // --- effects ---
 
@@ -217,6 +228,8 @@ struct KeepBootEvidence {
   std::shared_ptr<const BootEvidence> evidence;
   Time verified{};
 };
+// Count the open incidents, and come back with IncidentsCounted or IncidentsNotCounted.
+struct CountIncidents {};
 enum class Notice { kFailed, kRecovered, kLate };
 std::string_view NoticeName(Notice notice);  // "machine.failed", ...
 struct Notify {
@@ -225,7 +238,8 @@ struct Notify {
   std::shared_ptr<const appraise::Appraisal> appraisal;  // may be null for kLate
 };
 
-using Effect = std::variant<Ask, PlanDue, Remember, KeepFailure, KeepBootEvidence, Notify>;
+using Effect =
+    std::variant<Ask, PlanDue, Remember, KeepFailure, CountIncidents, KeepBootEvidence, Notify>;
 using Effects = std::vector<Effect>;
 
 // The state of a machine that was enrolled at `now` or loaded from the database.

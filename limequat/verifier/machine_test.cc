@@ -552,9 +552,49 @@ TEST_F(MachineTest, Attack_A19_AnIncidentThatWasNotWrittenIsOpenAndWrittenAgain)
   EXPECT_EQ(TrustAt(state_, pace_, now_), Trust::kNotTrusted);
 }
 
+// Those of another name of its TPM.
+TEST_F(MachineTest, Attack_A19_NothingIsTrustedWhileItsIncidentsAreNotCounted) {
+  const auto trusted = [this] { return TrustAt(state_, pace_, now_) == Trust::kTrusted; };
+  const Ask ask = AskNow();
+  Give(AnswerTo(ask, Good(ask)));
+  ASSERT_TRUE(trusted());
+  EXPECT_NE(Only<CountIncidents>(Give(RecountWanted{})), nullptr);
+  EXPECT_FALSE(trusted());
+  EXPECT_EQ(Only<CountIncidents>(Give(RecountWanted{})), nullptr) << "one at a time";
+  EXPECT_NE(Only<CountIncidents>(Give(IncidentsCounted{.now = now_, .open = 0})), nullptr)
+      << "the second may have come after that count";
+  EXPECT_FALSE(trusted());
+  Give(IncidentsNotCounted{});
+  EXPECT_FALSE(trusted());
+  EXPECT_NE(Only<CountIncidents>(DueNow()), nullptr) << "the database refused it: again";
+  EXPECT_EQ(Only<CountIncidents>(DueNow()), nullptr);
+  EXPECT_EQ(Only<CountIncidents>(Give(IncidentsCounted{.now = now_, .open = 0})), nullptr);
+  EXPECT_TRUE(trusted());
+}
+
+TEST_F(MachineTest, Attack_A19_WhatIsLostAfterTheEndIsWrittenWhenTheMachineGoesOn) {
+  const Ask ask = AskNow();
+  const Effects failed = Give(AnswerTo(ask, Bad(ask)));
+  Give(Removed{});
+  Give(FailureNotKept{*Only<KeepFailure>(failed)});
+  Give(MemoryWritten{.number = Only<Remember>(failed)->number, .kept = false});
+  EXPECT_EQ(state_.lost_failures.size(), 1U) << "the removal must not go on";
+  EXPECT_TRUE(DueNow().empty()) << "it has ended";
+  EXPECT_NE(Only<PlanDue>(Give(Resumed{})), nullptr);
+  EXPECT_EQ(IntegrityNow(), Integrity::kFail) << "a failure does not fade";
+  const Effects again = DueNow();
+  EXPECT_NE(Only<KeepFailure>(again), nullptr);
+  EXPECT_NE(Only<Remember>(again), nullptr);
+  EXPECT_NE(Only<CountIncidents>(again), nullptr);
+  ASSERT_NE(Only<Ask>(again), nullptr);
+  EXPECT_TRUE(Only<Ask>(again)->flight.challenge.full);
+}
+
 TEST_F(MachineTest, FailuresThatWaitForTheDatabaseAreBounded) {
   const auto lose = [this](bool opens_incident) {
+    if (opens_incident) ++state_.incidents_on_their_way;
     Give(FailureNotKept{{.appraisal = nullptr, .opens_incident = opens_incident}});
+    EXPECT_EQ(state_.incidents_on_their_way, 0);
   };
   for (std::size_t i = 0; i <= kMaxLostFailures; ++i) lose(false);
   ASSERT_EQ(state_.lost_failures.size(), kMaxLostFailures);

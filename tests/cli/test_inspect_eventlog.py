@@ -126,7 +126,7 @@ class InspectEventLogTest(CliTest):
         self.assertIn(r"~x\x7e linux /vmlinuz good \x7ey~", table)
 
     def test_longer_than_any_log(self) -> None:
-        self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=bytes((64 << 20) + 1)), 3, "cli.input.too_long")
+        self.assert_error(self.run_limequat("inspect", "eventlog", "-", stdin=bytes((8 << 20) + 1)), 3, "cli.input.too_long")
 
     def test_nothing_to_read(self) -> None:
         self.assert_error(self.run_limequat("inspect", "eventlog", "/dev/null"), 3, "eventlog.empty")
