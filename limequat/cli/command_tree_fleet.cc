@@ -281,8 +281,9 @@ void DeclarePolicy(CLI::App& root, CommandLine& line) {
   auto rollback = Declare<PolicyRollback>(
       policy, line, "rollback", "Go back to an earlier version of a policy",
       "  limequat policy rollback web\n  limequat policy rollback web --to 3\n\n"
-      "It becomes a new version. A policy that was signed with a release goes back only by being\n"
-      "signed anew with a higher one.");
+      "It becomes a new version. What was rolled back before needs --to: a command that is\n"
+      "repeated because its answer did not come must not go forward. A policy that was signed\n"
+      "with a release goes back only by being signed anew with a higher one.");
   AddValue(rollback.app, "NAME", rollback.command.name, ParsePolicyName, "", kNameAbout)
       ->required();
   AddValue(rollback.app, "--to", rollback.command.version, ParseRelease, "NUMBER",
