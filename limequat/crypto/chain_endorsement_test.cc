@@ -93,11 +93,13 @@ TEST(VerifyChain, TakesCriticalExtensionsOfTheTcgProfile) {
 }
 
 TEST(VerifyChain, RefusesAnotherCriticalExtensionBesideThem) {
-  const Certificate leaf = Endorsement([](X509* x509) {
-    AddRawExtension(x509, kSubjectDirectoryAttributes, true, kAttributes);
-    AddRawExtension(x509, "1.2.3.4", true, {0x05, 0x00});
-  });
-  ExpectNoPath(VerifyEndorsement(leaf), "unhandled critical extension");
+  for (const Bytes& value : {Bytes{0x05, 0x00}, kAttributes}) {
+    const Certificate leaf = Endorsement([&](X509* x509) {
+      AddRawExtension(x509, kSubjectDirectoryAttributes, true, kAttributes);
+      AddRawExtension(x509, "1.2.3.4", true, value);
+    });
+    ExpectNoPath(VerifyEndorsement(leaf), "unhandled critical extension");
+  }
 }
 
 TEST(VerifyChain, RefusesCriticalExtensionsThatCannotBeRead) {
@@ -124,7 +126,19 @@ TEST(VerifyChain, KeepsTheUsageOfAnAuthority) {
   };
   ExpectTrusted(verify(kEndorsementUsage));
   ExpectTrusted(verify(*HexDecode("30060604551d2500")));  // anyExtendedKeyUsage
+  ExpectTrusted(
+      verify(*HexDecode("300e06056781050801"
+                        "06056781050803")));  // both
+  ExpectTrusted(
+      verify(*HexDecode("300e06056781050803"
+                        "06056781050801")));
   ExpectNoPath(verify(kAttestationUsage), "may not issue certificates of endorsement keys");
+  // An anchor is trusted as it stands.
+  const Certificate anchor = Changed(Root().certificate, Root().key, [](X509* x509) {
+    AddRawExtension(x509, kExtendedKeyUsage, true, kAttestationUsage);
+  });
+  ExpectTrusted(Verify(Leaf().certificate, {anchor}, {Middle().certificate},
+                       For(ChainPurpose::kEndorsementKey)));
 }
 
 TEST(VerifyChain, KeepsTheConstraintsOfPolicies) {
@@ -223,10 +237,15 @@ TEST(VerifyChain, PrefersARenewedIntermediateToTheTrustedOneThatExpired) {
 }
 
 TEST(VerifyChain, TriesSoManyPathsAndNoMore) {
-  Certificates wrong;
-  for (int i = 0; i < 20; ++i) wrong.push_back(MiddleOf(SelfSigned(CaRequestFor("Stranger"))));
-  wrong.push_back(Middle().certificate);
-  EXPECT_FALSE(VerifyWith({Root().certificate}, wrong)[0].passed());
+  constexpr std::size_t kMost = 8;
+  Certificates candidates;
+  for (std::size_t i = 0; i < kMost; ++i) {
+    candidates.push_back(MiddleOf(SelfSigned(CaRequestFor("Stranger"))));
+  }
+  candidates.push_back(Middle().certificate);
+  EXPECT_FALSE(VerifyWith({Root().certificate}, candidates)[0].passed());
+  candidates.erase(candidates.begin());
+  ExpectTrusted(VerifyWith({Root().certificate}, candidates));
 }
 
 // --- Revocation ---
@@ -344,6 +363,33 @@ TEST(VerifyChain, AllowsSha1ToEndorsementCertificatesOnly) {
        {ChainPurpose::kAny, ChainPurpose::kTlsClient, ChainPurpose::kTlsServer}) {
     ExpectNoPath(Verify(leaf, {Root().certificate}, {Middle().certificate}, For(purpose)),
                  "CA signature digest algorithm too weak");
+  }
+}
+
+// Without a digest that could be weak.
+TEST(VerifyChain, TakesEdwardsCurvesForEndorsementCertificates) {
+  for (const int type : {EVP_PKEY_ED25519, EVP_PKEY_ED448}) {
+    EVP_PKEY* made = nullptr;
+    EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_id(type, nullptr);
+    EVP_PKEY_keygen_init(context);
+    EVP_PKEY_keygen(context, &made);
+    EVP_PKEY_CTX_free(context);
+    const PkeyPtr key(made);
+    const Certificate root = Changed(
+        Root().certificate, key.get(), [&](X509* x509) { X509_set_pubkey(x509, key.get()); },
+        nullptr);
+    const Certificate leaf = Changed(
+        Leaf().certificate, key.get(),
+        [](X509* x509) {
+          X509_NAME* name = X509_NAME_new();
+          X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                     reinterpret_cast<const unsigned char*>("Root"), -1, -1, 0);
+          X509_set_issuer_name(x509, name);
+          X509_NAME_free(name);
+          RemoveExtension(x509, NID_authority_key_identifier);
+        },
+        nullptr);
+    ExpectTrusted(Verify(leaf, {root}, {}, For(ChainPurpose::kEndorsementKey)));
   }
 }
 
