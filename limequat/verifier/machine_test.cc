@@ -264,6 +264,50 @@ TEST_F(MachineTest, FailureThatGoesOnAfterTheIncidentWasClosedOpensAnother) {
   EXPECT_TRUE(Only<KeepFailure>(effects)->opens_incident);
 }
 
+// Whoever closes it while the machine fails has seen why.
+TEST_F(MachineTest, TheSameFailureAfterItsIncidentWasClosedOpensNone) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first)));
+  Give(FailureKept{.opens_incident = true, .open = 1});
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  const Ask second = AskNow();
+  EXPECT_EQ(Only<KeepFailure>(Give(AnswerTo(second, Bad(second)))), nullptr);
+}
+
+TEST_F(MachineTest, AnAppraisalWithoutAnyFindingIsAFailure) {
+  const Ask ask = AskNow();
+  const Effects effects = Give(AnswerTo(ask, Verified(ask, 10, {})));
+  EXPECT_EQ(IntegrityNow(), Integrity::kFail);
+  EXPECT_NE(Only<KeepFailure>(effects), nullptr);
+}
+
+TEST_F(MachineTest, AFailureIsRememberedThoughTheListIsAsBefore) {
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Good(first, 11)));
+  const Ask second = AskNow();
+  const Effects effects = Give(AnswerTo(second, Bad(second)));
+  ASSERT_NE(Only<Remember>(effects), nullptr);
+  EXPECT_EQ(Only<Remember>(effects)->memory.last_failure, state_.memory.last_failure);
+  EXPECT_EQ(state_.memory.last_failure.value_or("").size(), 64U);
+}
+
+// What Keylime's API shows until a failure is acknowledged and over.
+TEST_F(MachineTest, TheCountAtTheFailureStaysUntilItIsClosedAndOver) {
+  const auto shown = [this] { return state_.attestations_at_failure.has_value(); };
+  const Ask first = AskNow();
+  Give(AnswerTo(first, Bad(first)));
+  Give(FailureKept{.opens_incident = true, .open = 1});
+  EXPECT_TRUE(shown());
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  EXPECT_TRUE(shown()) << "it fails still";
+  const Ask second = AskNow();
+  Give(AnswerTo(second, Good(second)));
+  Give(IncidentsCounted{.now = now_, .open = 1});
+  EXPECT_TRUE(shown()) << "another name of its TPM failed";
+  Give(IncidentsCounted{.now = now_, .open = 0});
+  EXPECT_FALSE(shown());
+}
+
 TEST_F(MachineTest, FailureDoesNotFadeIntoLate) {
   const Ask ask = AskNow();
   Give(AnswerTo(ask, Bad(ask)));
