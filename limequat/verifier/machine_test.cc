@@ -634,6 +634,21 @@ TEST_F(MachineTest, Attack_A19_WhatIsLostAfterTheEndIsWrittenWhenTheMachineGoesO
   EXPECT_TRUE(Only<Ask>(again)->flight.challenge.full);
 }
 
+TEST_F(MachineTest, WhatBecomesOfWritesIsCountedAfterTheEnd) {
+  const Ask ask = AskNow();
+  Answered answered = AnswerTo(ask, Bad(ask));
+  answered.boot = MakeBootEvidence(ToBytes("log"), BootPcrs());
+  Give(std::move(answered));
+  Give(Removed{});
+  Give(FailureKept{.opens_incident = true, .open = 1});
+  Give(MemoryWritten{.number = 1, .kept = true});
+  Give(BootNotKept{.id = *state_.memory.boot_evidence});
+  EXPECT_EQ(state_.incidents_on_their_way, 0);
+  EXPECT_EQ(state_.memory.open_incidents, 1);
+  EXPECT_FALSE(state_.memory_writes.DatabaseMayLag());
+  EXPECT_FALSE(state_.memory.boot_evidence.has_value());
+}
+
 TEST_F(MachineTest, FailuresThatWaitForTheDatabaseAreBounded) {
   const auto lose = [this](bool opens_incident) {
     if (opens_incident) ++state_.incidents_on_their_way;
