@@ -55,6 +55,18 @@ void DecodeOaepKey(X509* x509) {
   LQ_CHECK(d2i_X509_PUBKEY(&info, &at, static_cast<long>(spki.size())) != nullptr);
 }
 
+// The one of GM/T 0009, which signers with SM2 put in front of what is signed. OpenSSL takes an
+// empty one unless told.
+void SetSm2Identifier(X509* x509) {
+  constexpr std::string_view kDefaultId = "1234567812345678";
+  if (X509_get_signature_nid(x509) != NID_SM2_with_SM3) return;
+  ASN1_OCTET_STRING* id = ASN1_OCTET_STRING_new();
+  LQ_CHECK(id != nullptr);
+  LQ_CHECK(ASN1_OCTET_STRING_set(id, AsBytes(kDefaultId).data(),
+                                 static_cast<int>(kDefaultId.size())) == 1);
+  X509_set0_distinguishing_id(x509, id);
+}
+
 // What was made of the bytes `der` by reading `form`, which is either the same or a form
 // of it that OpenSSL reads.
 Result<X509Ptr> ReadX509(ByteView form) {
@@ -82,16 +94,7 @@ Result<Certificate::Impl> Describe(X509Ptr x509, ByteView der) {
                                   X509_get_X509_PUBKEY(x509.get())) == 1);
   std::string algorithm_name = ObjectName(key_algorithm);
   DecodeOaepKey(x509.get());
-  // That of GM/T 0009, which every signer with SM2 puts in front of what is signed (it is empty
-  // otherwise).
-  if (X509_get_signature_nid(x509.get()) == NID_SM2_with_SM3) {
-    constexpr std::string_view kDefaultId = "1234567812345678";
-    ASN1_OCTET_STRING* id = ASN1_OCTET_STRING_new();
-    LQ_CHECK(id != nullptr);
-    LQ_CHECK(ASN1_OCTET_STRING_set(id, AsBytes(kDefaultId).data(),
-                                   static_cast<int>(kDefaultId.size())) == 1);
-    X509_set0_distinguishing_id(x509.get(), id);
-  }
+  SetSm2Identifier(x509.get());
   // Fills OpenSSL's cache of extensions while no other thread sees the object.
   X509_check_purpose(x509.get(), -1, 0);
   return Certificate::Impl{.x509 = std::move(x509),
@@ -169,11 +172,15 @@ Bytes Certificate::ToDer() const { return impl_->der; }
 SignatureCheck CheckSignedPart(const Certificate& certificate, EVP_PKEY* issuer_key) {
   const ErrorQueueScope scope;
   const Certificate::Impl& impl = certificate.impl();
+  if (issuer_key == nullptr) return SignatureCheck::kInvalid;
+  if (!impl.signed_part) {
+    const bool is_signed = X509_verify(impl.x509.get(), issuer_key) == 1;
+    return is_signed ? SignatureCheck::kValid : SignatureCheck::kInvalid;
+  }
   const X509_ALGOR* algorithm = nullptr;
   const ASN1_BIT_STRING* signature = nullptr;
   X509_get0_signature(&signature, &algorithm, impl.x509.get());
-  if (issuer_key == nullptr || !impl.signed_part ||
-      X509_ALGOR_cmp(algorithm, X509_get0_tbs_sigalg(impl.x509.get())) != 0) {
+  if (X509_ALGOR_cmp(algorithm, X509_get0_tbs_sigalg(impl.x509.get())) != 0) {
     return SignatureCheck::kInvalid;
   }
   // As this type OpenSSL holds a SEQUENCE whole and writes it as it is.

@@ -104,11 +104,12 @@ std::string Certificate::serial_hex() const {
 Time Certificate::not_before() const { return impl_->not_before; }
 Time Certificate::not_after() const { return impl_->not_after; }
 
-bool IsDigestForSignatures(int nid) {
+bool IsDigestForSignatures(int algorithm, int digest) {
   constexpr std::array kDigests = {NID_sha1,     NID_sha224,     NID_sha256,     NID_sha384,
                                    NID_sha512,   NID_sha512_224, NID_sha512_256, NID_sha3_224,
                                    NID_sha3_256, NID_sha3_384,   NID_sha3_512,   NID_sm3};
-  return std::ranges::find(kDigests, nid) != kDigests.end();
+  return algorithm == NID_ED25519 || algorithm == NID_ED448 ||
+         std::ranges::find(kDigests, digest) != kDigests.end();
 }
 
 bool IsAuthority(X509* x509) {
@@ -122,15 +123,19 @@ bool Certificate::is_ca() const {
   return IsAuthority(impl_->x509.get());
 }
 
-std::vector<std::string> Certificate::extended_key_usage() const {
-  const ErrorQueueScope scope;
+std::vector<std::string> UsagesOf(X509* x509) {
   std::vector<std::string> oids;
   const ExtendedKeyUsagePtr usage(static_cast<EXTENDED_KEY_USAGE*>(
-      X509_get_ext_d2i(impl_->x509.get(), NID_ext_key_usage, nullptr, nullptr)));
+      X509_get_ext_d2i(x509, NID_ext_key_usage, nullptr, nullptr)));
   for (int i = 0; usage != nullptr && i < sk_ASN1_OBJECT_num(usage.get()); ++i) {
     oids.push_back(OidText(sk_ASN1_OBJECT_value(usage.get(), i)));
   }
   return oids;
+}
+
+std::vector<std::string> Certificate::extended_key_usage() const {
+  const ErrorQueueScope scope;
+  return UsagesOf(impl_->x509.get());
 }
 
 std::optional<Bytes> Certificate::extension(std::string_view oid) const {

@@ -42,7 +42,11 @@ std::optional<Time> TimeOf(const ASN1_TIME* time);
 // Whether basicConstraints call the certificate that of an authority.
 bool IsAuthority(X509* x509);
 
-// Whether a signature over this digest (a NID) counts, where SHA-1 still does: endorsement chains.
-bool IsDigestForSignatures(int nid);
+// Whether a signature of this algorithm over this digest (NIDs) counts, where SHA-1 still does:
+// endorsement chains. Edwards curves need no digest.
+bool IsDigestForSignatures(int algorithm, int digest);
+
+// The object identifiers of extendedKeyUsage, as dotted text; none if it is damaged.
+std::vector<std::string> UsagesOf(X509* x509);
 
 }  // namespace limequat::crypto

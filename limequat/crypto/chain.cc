@@ -2,7 +2,6 @@
 #include <array>
 #include <chrono>
 #include <deque>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -72,41 +71,45 @@ bool UnknownCriticalAreTcg(X509* x509) {
   return true;
 }
 
-// What JudgeProblem needs to know.
-struct Verification {
+// What is verified, with what, and what is known of it by the time another path is tried.
+struct Question {
+  const Certificate& leaf;
+  const std::vector<Certificate>& anchors;
+  const std::vector<Certificate>& intermediates;
   const ChainOptions& options;
-  std::vector<Certificate> in_another_form;  // those that OpenSSL does not hold as they came
-  bool a_namesake_did_not_sign = false;      // see IsIssuedBySignature
-  // Who signed whom, as far as it was looked at for any path: a peer chooses how often
-  // OpenSSL asks, and how much a look costs.
-  std::map<std::pair<const X509*, const X509*>, bool>& signed_by;
+  std::string_view check;
+  // All of them, by what OpenSSL shows of them.
+  std::map<const X509*, const Certificate*> certificates = {};
+  // Who signed whom, as far as it was looked at: a peer chooses how often OpenSSL asks, and how
+  // much a look costs.
+  std::map<std::pair<const X509*, const X509*>, bool> signed_by = {};
+};
+
+// What JudgeProblem needs to know of one path.
+struct Verification {
+  Question& asked;
+  bool a_namesake_did_not_sign = false;  // see IsIssuedBySignature
 };
 
 // Whether `issuer` signed `x509` over the bytes as they came, which OpenSSL may not hold.
-bool LookWhetherSigned(X509* x509, X509* issuer, const Verification& verification) {
-  EVP_PKEY* key = X509_get0_pubkey(issuer);
-  const auto found = std::ranges::find_if(
-      verification.in_another_form,
-      [x509](const Certificate& candidate) { return candidate.impl().x509.get() == x509; });
-  if (found != verification.in_another_form.end()) {
-    return CheckSignedPart(*found, key) == SignatureCheck::kValid;
+bool IsSigned(X509* x509, X509* issuer, Question& asked) {
+  const auto [known, is_new] = asked.signed_by.try_emplace({x509, issuer}, false);
+  if (is_new) {
+    const auto certificate = asked.certificates.find(x509);
+    LQ_CHECK(certificate != asked.certificates.end());
+    known->second =
+        CheckSignedPart(*certificate->second, X509_get0_pubkey(issuer)) == SignatureCheck::kValid;
   }
-  return key != nullptr && X509_verify(x509, key) == 1;
-}
-
-bool IsSigned(X509* x509, X509* issuer, const Verification& verification) {
-  const auto [known, is_new] = verification.signed_by.try_emplace({x509, issuer}, false);
-  if (is_new) known->second = LookWhetherSigned(x509, issuer, verification);
   return known->second;
 }
 
 // What OpenSSL has found wrong it has verified over its own form of the certificate.
-bool IsSignedAsItCame(X509_STORE_CTX* context, const Verification& verification) {
+bool IsSignedAsItCame(X509_STORE_CTX* context, Question& asked) {
   STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context);
   const int depth = X509_STORE_CTX_get_error_depth(context);
   X509* x509 = sk_X509_value(path, depth);
   X509* issuer = sk_X509_value(path, depth + 1);
-  return x509 != nullptr && issuer != nullptr && IsSigned(x509, issuer, verification);
+  return x509 != nullptr && issuer != nullptr && IsSigned(x509, issuer, asked);
 }
 
 // Whether `issuer` issued `x509`, in endorsement chains: by the name and the signature.
@@ -123,7 +126,7 @@ int IsIssuedBySignature(X509_STORE_CTX* context, X509* x509, X509* issuer) {
     return 0;
   }
   auto& verification = *static_cast<Verification*>(X509_STORE_CTX_get_app_data(context));
-  if (IsSigned(x509, issuer, verification)) return 1;
+  if (IsSigned(x509, issuer, verification.asked)) return 1;
   if (x509 != issuer) verification.a_namesake_did_not_sign = true;
   return 0;
 }
@@ -131,12 +134,11 @@ int IsIssuedBySignature(X509_STORE_CTX* context, X509* x509, X509* issuer) {
 // Called by OpenSSL for every problem; 1 goes on.
 int JudgeProblem(int good, X509_STORE_CTX* context) {
   if (good == 1) return 1;
-  const auto& verification =
-      *static_cast<const Verification*>(X509_STORE_CTX_get_app_data(context));
-  const ChainOptions* options = &verification.options;
+  Question& asked = static_cast<Verification*>(X509_STORE_CTX_get_app_data(context))->asked;
+  const ChainOptions* options = &asked.options;
   switch (X509_STORE_CTX_get_error(context)) {
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return IsSignedAsItCame(context, verification) ? 1 : 0;
+      return IsSignedAsItCame(context, asked) ? 1 : 0;
     case X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD:
     case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD:
       // OpenSSL compares strict forms only; the finding on validity reads the others too.
@@ -158,7 +160,7 @@ int JudgeProblem(int good, X509_STORE_CTX* context) {
 
 StoreContextPtr NewContext(X509_STORE* store, X509* leaf, STACK_OF(X509) * intermediates,
                            Verification& verification) {
-  const ChainOptions& options = verification.options;
+  const ChainOptions& options = verification.asked.options;
   StoreContextPtr context(X509_STORE_CTX_new());
   LQ_CHECK(context != nullptr);
   LQ_CHECK(X509_STORE_CTX_init(context.get(), store, leaf, intermediates) == 1);
@@ -195,9 +197,8 @@ std::string WeakSignature(STACK_OF(X509) * path) {
     int digest = NID_undef;
     int key = NID_undef;
     const bool known = X509_get_signature_info(x509, &digest, &key, nullptr, nullptr) == 1;
-    const bool has_digest = key != NID_ED25519 && key != NID_ED448;
     const EVP_PKEY* issuer_key = X509_get0_pubkey(sk_X509_value(path, i + 1));
-    if (!known || (has_digest && !IsDigestForSignatures(digest)) ||
+    if (!known || !IsDigestForSignatures(key, digest) ||
         EVP_PKEY_get_security_bits(issuer_key) < kMinKeyBits) {
       return fmt::format("the signature on \"{}\" is too weak", SubjectText(x509));
     }
@@ -217,17 +218,14 @@ bool IsForAnotherUse(const Certificate& leaf) {
 // 4.2.1.12), said in words; empty if there is none.
 std::string AuthorityForAnotherUse(STACK_OF(X509) * path) {
   for (int i = 1; i + 1 < sk_X509_num(path); ++i) {
-    const ExtendedKeyUsagePtr usage(static_cast<EXTENDED_KEY_USAGE*>(
-        X509_get_ext_d2i(sk_X509_value(path, i), NID_ext_key_usage, nullptr, nullptr)));
-    if (usage == nullptr) continue;
-    bool fits = false;
-    for (int k = 0; k < sk_ASN1_OBJECT_num(usage.get()); ++k) {
-      const std::string oid = OidText(sk_ASN1_OBJECT_value(usage.get(), k));
-      fits = fits || oid == kEndorsementKeyUsage || oid == kAnyExtendedKeyUsage;
-    }
+    X509* x509 = sk_X509_value(path, i);
+    if (X509_get_ext_by_NID(x509, NID_ext_key_usage, -1) < 0) continue;
+    const bool fits = std::ranges::any_of(UsagesOf(x509), [](const std::string& oid) {
+      return oid == kEndorsementKeyUsage || oid == kAnyExtendedKeyUsage;
+    });
     if (!fits) {
       return fmt::format("\"{}\" may not issue certificates of endorsement keys",
-                         SubjectText(sk_X509_value(path, i)));
+                         SubjectText(x509));
     }
   }
   return {};
@@ -284,23 +282,6 @@ Findings NoPath(const Absence& absence, std::string detail, Cause cause) {
   return findings;
 }
 
-// Every certificate of `from` that is not held as it came.
-void CollectOtherForms(const std::vector<Certificate>& from, std::vector<Certificate>& into) {
-  std::ranges::copy_if(from, std::back_inserter(into), [](const Certificate& certificate) {
-    return certificate.impl().signed_part.has_value();
-  });
-}
-
-// What is verified, and with what.
-struct Question {
-  const Certificate& leaf;
-  const std::vector<Certificate>& anchors;
-  const std::vector<Certificate>& intermediates;
-  const ChainOptions& options;
-  std::string_view check;
-  std::map<std::pair<const X509*, const X509*>, bool>& signed_by;
-};
-
 using Excluded = std::set<const X509*>;
 
 // One path that OpenSSL found, or did not find to its end.
@@ -313,8 +294,8 @@ struct Attempt {
   }
 };
 
-Findings JudgePath(const Question& asked, X509_STORE_CTX* context,
-                   const Verification& verification) {
+Findings JudgePath(X509_STORE_CTX* context, const Verification& verification) {
+  const Question& asked = verification.asked;
   const Absence absence{.check = asked.check, .options = asked.options};
   STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context);
   const int error = X509_STORE_CTX_get_error(context);
@@ -349,7 +330,7 @@ Findings JudgePath(const Question& asked, X509_STORE_CTX* context,
   return findings;
 }
 
-Attempt Try(const Question& asked, const Excluded& excluded) {
+Attempt Try(Question& asked, const Excluded& excluded) {
   const auto counts = [&](const Certificate& certificate) {
     return !excluded.contains(certificate.impl().x509.get());
   };
@@ -367,15 +348,11 @@ Attempt Try(const Question& asked, const Excluded& excluded) {
     LQ_CHECK(X509_add_cert(untrusted.get(), certificate.impl().x509.get(), X509_ADD_FLAG_DEFAULT) ==
              1);
   }
-  Verification verification{
-      .options = asked.options, .in_another_form = {}, .signed_by = asked.signed_by};
-  CollectOtherForms({asked.leaf}, verification.in_another_form);
-  CollectOtherForms(asked.intermediates, verification.in_another_form);
-  CollectOtherForms(asked.anchors, verification.in_another_form);
+  Verification verification{.asked = asked};
   const StoreContextPtr context =
       NewContext(store.get(), asked.leaf.impl().x509.get(), untrusted.get(), verification);
   if (X509_verify_cert(context.get()) == 1) X509_STORE_CTX_set_error(context.get(), X509_V_OK);
-  Attempt attempt{.findings = JudgePath(asked, context.get(), verification), .above = {}};
+  Attempt attempt{.findings = JudgePath(context.get(), verification), .above = {}};
   STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context.get());
   for (int i = 1; i < sk_X509_num(path); ++i) attempt.above.push_back(sk_X509_value(path, i));
   return attempt;
@@ -397,13 +374,16 @@ Findings VerifyChain(const Certificate& leaf, const std::vector<Certificate>& an
                               leaf.subject()),
                   Cause::kTamper);
   }
-  std::map<std::pair<const X509*, const X509*>, bool> signed_by;
-  const Question asked{.leaf = leaf,
-                       .anchors = anchors,
-                       .intermediates = intermediates,
-                       .options = options,
-                       .check = check,
-                       .signed_by = signed_by};
+  Question asked{.leaf = leaf,
+                 .anchors = anchors,
+                 .intermediates = intermediates,
+                 .options = options,
+                 .check = check};
+  asked.certificates.emplace(leaf.impl().x509.get(), &leaf);
+  for (const auto* certificates : {&anchors, &intermediates}) {
+    for (const Certificate& certificate : *certificates)
+      asked.certificates.emplace(certificate.impl().x509.get(), &certificate);
+  }
   std::set<Excluded> seen;
   std::deque<Excluded> to_try{{}};
   std::optional<Findings> first;

@@ -132,7 +132,10 @@ TEST(VerifyChain, KeepsTheUsageOfAnAuthority) {
   ExpectTrusted(
       verify(*HexDecode("300e06056781050803"
                         "06056781050801")));
-  ExpectNoPath(verify(kAttestationUsage), "may not issue certificates of endorsement keys");
+  for (const Bytes& other : {kAttestationUsage, Bytes{0x30, 0x00}}) {
+    ExpectNoPath(verify(other), "may not issue certificates of endorsement keys");
+  }
+  ExpectNoPath(verify(Bytes{0x01}), "unable to get local issuer certificate");  // damaged
   // An anchor is trusted as it stands.
   const Certificate anchor = Changed(Root().certificate, Root().key, [](X509* x509) {
     AddRawExtension(x509, kExtendedKeyUsage, true, kAttestationUsage);
