@@ -277,12 +277,14 @@ void Machine::Perform(verifier::Remember& remember) {
       [self = shared_from_this(), number = remember.number](const Status& status) {
         // What was found under another policy is dropped by design (A14), but not for ever.
         // Anything else an operator must see, once for each time that the database is away.
-        const auto state = self->Snapshot();
-        const int lost = state->memory_writes.lost_in_a_row;
-        const bool stale = !status && status.error().id == "verifier.stale";
-        if (!status && lost == (stale ? kStaleWritesInARow : 0)) {
-          telemetry::LogError("verifier.not_remembered", status.error(),
-                              {{"agent", state->enrolment->id.text()}});
+        if (!status) {
+          const auto state = self->Snapshot();
+          const int lost = state->memory_writes.lost_in_a_row;
+          const bool stale = status.error().id == "verifier.stale";
+          if (lost == (stale ? kStaleWritesInARow : 0)) {
+            telemetry::LogError("verifier.not_remembered", status.error(),
+                                {{"agent", state->enrolment->id.text()}});
+          }
         }
         self->Post(MemoryWritten{.number = number, .kept = status.has_value()});
       });
@@ -299,7 +301,7 @@ void Machine::Perform(verifier::KeepFailure& failure) {
         }
         if (failure.lost == 0) {
           telemetry::LogError("verifier.failure_not_kept", open.error(),
-                              {{"agent", self->Snapshot()->enrolment->id.text()}});
+                              {{"agent", self->Enrolled()->id.text()}});
         }
         self->Post(FailureNotKept{failure});
       });
@@ -314,7 +316,7 @@ void Machine::Perform(verifier::KeepBootEvidence& keep) {
         // Evidence of another enrolment is dropped by design (A14).
         if (status.error().id == "verifier.stale") return;
         telemetry::LogError("verifier.boot_not_kept", status.error(),
-                            {{"agent", self->Snapshot()->enrolment->id.text()}});
+                            {{"agent", self->Enrolled()->id.text()}});
       });
 }
 

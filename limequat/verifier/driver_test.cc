@@ -102,11 +102,7 @@ TEST_F(DriverTest, WhatIsRememberedSurvivesARestart) {
   ASSERT_TRUE(state.memory.boot.has_value());
   EXPECT_EQ(state.memory.boot->entries, 3U);
   EXPECT_EQ(IntegrityOf("m1"), Integrity::kPending) << "nothing good is shown on old evidence";
-  EXPECT_TRUE(http::Eventually([&] {
-    const auto questions = agent_.questions();
-    return std::any_of(questions.begin() + static_cast<std::ptrdiff_t>(before), questions.end(),
-                       [](const auto& question) { return question.full; });
-  }));
+  EXPECT_TRUE(agent_.WaitAskedInFull(before));
 }
 
 // What it knows only in its own memory, a verifier forgets; and what it forgot of a boot, it
@@ -389,15 +385,7 @@ TEST_F(HeldTest, Attack_A20_NoVersionIsAskedForAfterRemoval) {
 class HeldAloneTest : public HeldTest {
  protected:
   std::shared_ptr<Machine> Started() {
-    auto machine = std::make_shared<Machine>(
-        FleetParts{.runtime = runtime_,
-                   .client = *client_,
-                   .store = store(),
-                   .policies = policies_,
-                   .boots = boots_},
-        options_,
-        StartState(std::make_shared<const Enrolment>(EnrolmentOf("m1", agent_)), {}, Time()),
-        nullptr);
+    auto machine = LoneMachine("m1", agent_);
     machine->Start(Duration(0));
     EXPECT_TRUE(held_->Wait());
     return machine;

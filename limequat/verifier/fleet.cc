@@ -73,8 +73,12 @@ Status Fleet::BindStored(StoredMachine& stored, KnownBoots& known, Layering& lay
   // What is remembered of it was written under that hash (attack A14).
   const auto& hash = stored.policy_hash;
   if (hash.value_or(crypto::Digest(crypto::HashAlgorithm::kSha256)) != enrolment.PolicyHash())
-    return Internal("verifier.policy_lost", std::string(kOtherPolicies));
+    return BoundToOthers();
   return {};
+}
+
+Error Fleet::BoundToOthers() {
+  return Internal("verifier.policy_lost", "its policies are not those that it was bound to");
 }
 
 Status Fleet::Enrol(Enrolment enrolment, const std::vector<PolicyChoice>& policies,
@@ -128,7 +132,7 @@ std::shared_ptr<Machine> Fleet::AddMachine(MachineState state) {
   }
   auto machine = std::make_shared<Machine>(parts_, options_, std::move(state), siblings);
   if (siblings != nullptr) siblings->Add(machine);
-  machines_.insert_or_assign(id, machine);
+  machines_.emplace(id, machine);
   return machine;
 }
 

@@ -46,10 +46,6 @@ struct FleetParts {
   notify::Outbox* outbox = nullptr;  // null: no webhook is configured
 };
 
-// Of a machine whose stored hash of policies is another one.
-inline constexpr std::string_view kOtherPolicies =
-    "its policies are not those that it was bound to";
-
 class Machine;   // driver.h: one strand, one timer, one question at a time
 class Siblings;  // siblings.h: those of one endorsement key
 
@@ -172,6 +168,8 @@ class Fleet {
   using KnownBoots =
       std::map<std::tuple<std::string, std::optional<policy::BootPolicy>, std::string>,
                std::shared_ptr<const appraise::BootCriteria>>;
+  // Of a machine whose stored hash of policies is another one.
+  static Error BoundToOthers();
   // A machine of the database gets the policies it is bound to.
   Status BindStored(StoredMachine& stored, KnownBoots& known, Layering& layering);
   // fleet_boot.cc

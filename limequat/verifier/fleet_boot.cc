@@ -139,15 +139,16 @@ Result<std::size_t> Fleet::PushBootPolicy(std::string_view name, std::string_vie
                       parts_.store.PutBootPolicy(
                           {.name = std::string(name), .hash = {}, .body = std::string(body)}, now,
                           behind ? Store::Rebinds::kAlways : Store::Rebinds::kForAnotherText));
+  std::vector<std::shared_ptr<Machine>> changed;
   for (const Store::Rebound& moved : rebound) {
     const auto found = bound.find(moved.agent_id);
     if (found == bound.end()) continue;
-    found->second.first->Change(moved.generation, now,
-                                [criteria = found->second.second](Enrolment& enrolment) {
-                                  enrolment.reference.boot = criteria;
-                                });
+    const auto& [machine, criteria] = found->second;
+    machine->Change(moved.generation, now,
+                    [criteria](Enrolment& enrolment) { enrolment.reference.boot = criteria; });
+    changed.push_back(machine);
   }
-  for (const auto& [id, changed] : bound) changed.first->WaitForChanges();
+  for (const auto& machine : changed) machine->WaitForChanges();
   return rebound.size();
 }
 

@@ -100,15 +100,7 @@ TEST_F(FleetBootTest, Attack_A02_TheEventLogProvesTheCommandLine) {
 
 // The machine is busy while both come: the second change is made to what the first left.
 TEST_F(FleetBootTest, ChangesOfBothPoliciesHoldHoweverCloseTheyCome) {
-  const auto machine = std::make_shared<Machine>(
-      FleetParts{.runtime = runtime_,
-                 .client = *client_,
-                 .store = store(),
-                 .policies = policies_,
-                 .boots = boots_},
-      options_,
-      StartState(std::make_shared<const Enrolment>(EnrolmentOf("m1", agent_)), {}, Time()),
-      nullptr);
+  const auto machine = LoneMachine("m1", agent_);
   const std::vector<BoundLayer> layers{{.policy = "base", .version = 2}};
   const auto compared = *boots_.Get(std::nullopt, GoodForAnotherLine());
   std::promise<void> go_on;

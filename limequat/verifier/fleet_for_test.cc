@@ -7,6 +7,7 @@
 #include "limequat/base/encoding.h"
 #include "limequat/json/value.h"
 #include "limequat/verifier/clock.h"
+#include "limequat/verifier/driver.h"
 #include "limequat/wire/envelope.h"
 
 namespace limequat::verifier {
@@ -83,6 +84,14 @@ std::string AgentPeer::PolicyText() const {
 void AgentPeer::Change(const std::function<void(FakeMachine&)>& change) {
   const std::lock_guard lock(mutex_);
   change(machine_);
+}
+
+bool AgentPeer::WaitAskedInFull(std::size_t before) const {
+  return http::Eventually([&] {
+    const auto asked = questions();
+    return std::any_of(asked.begin() + static_cast<std::ptrdiff_t>(before), asked.end(),
+                       [](const Question& question) { return question.full; });
+  });
 }
 
 AgentPeer::Answer HeldAnswer::Hold() {
@@ -281,6 +290,17 @@ void VerifierTest::SendNoticesTo(const std::string& url) {
                                        {.url = url, .authorities = {}});
   ASSERT_TRUE(outbox) << outbox.error().message;
   outbox_ = *std::move(outbox);
+}
+
+std::shared_ptr<Machine> VerifierTest::LoneMachine(std::string_view id, const AgentPeer& agent) {
+  return std::make_shared<Machine>(
+      FleetParts{.runtime = runtime_,
+                 .client = *client_,
+                 .store = store(),
+                 .policies = policies_,
+                 .boots = boots_},
+      options_, StartState(std::make_shared<const Enrolment>(EnrolmentOf(id, agent)), {}, Time()),
+      nullptr);
 }
 
 Enrolment VerifierTest::EnrolmentOf(std::string_view id, const AgentPeer& agent) const {

@@ -67,6 +67,9 @@ class AgentPeer {
   std::vector<Question> questions() const;
   std::size_t asked() const { return questions().size(); }
   std::size_t version_requests() const;
+  // Waits for a question behind the first `before` that asks for everything. One that was on its
+  // way to a removed machine, or to a verifier that ended, may come before it.
+  [[nodiscard]] bool WaitAskedInFull(std::size_t before) const;
   // Waits until it has been asked `count` times in all.
   [[nodiscard]] bool WaitAsked(std::size_t count) const;
   std::uint16_t port() const { return server_->port(); }
@@ -143,6 +146,9 @@ class VerifierTest : public ::testing::Test {
   Status EnrolLayers(std::string_view id, const AgentPeer& agent,
                      const std::vector<std::string>& names);
   Enrolment EnrolmentOf(std::string_view id, const AgentPeer& agent) const;
+
+  // One machine without a fleet; not started.
+  std::shared_ptr<Machine> LoneMachine(std::string_view id, const AgentPeer& agent);
 
   MachineState StateOf(std::string_view id);
   // The names of its layers.

@@ -21,11 +21,6 @@ std::optional<PolicyLabel> LabelOf(const policy::RuntimePolicy& policy) {
   return PolicyLabel{.made_for = policy.name(), .release = policy.release()};
 }
 
-// As the database has it.
-std::string HashText(const std::shared_ptr<const policy::PolicySet>& set) {
-  return set == nullptr ? std::string() : set->hash().hex();
-}
-
 }  // namespace
 
 Status Fleet::BindLocked(Enrolment& enrolment, const std::vector<PolicyChoice>& choices) {
@@ -141,20 +136,18 @@ Result<std::vector<Fleet::Move>> Fleet::MovesLocked(const std::vector<Store::Fol
       // It was left out at the start, and hinders nobody. If that was because it is bound to
       // something else than it was, a change of the rest does not make it good (attack A14).
       const auto was = layered ? present.Of(follower.bound) : layered;
-      if (!was || HashText(was->set) != follower.policy_hash) {
-        telemetry::LogError(
-            "verifier.machine_unreadable",
-            was ? Internal("verifier.policy_lost", std::string(kOtherPolicies)) : was.error(),
-            {{"agent", follower.agent_id}});
+      if (!was || was->set == nullptr || was->set->hash().hex() != follower.policy_hash) {
+        telemetry::LogError("verifier.machine_unreadable", was ? BoundToOthers() : was.error(),
+                            {{"agent", follower.agent_id}});
         continue;
       }
     }
     if (!layered) return std::move(layered).error().In(follower.agent_id);
-    const std::string hash = HashText(layered->set);
+    const crypto::Digest& hash = layered->set->hash();
     const auto held = machine ? machine->Enrolled() : nullptr;
-    const bool holds = held == nullptr || (HashText(held->reference.policy) == hash &&
-                                           held->layers == layered->layers);
-    if (holds && hash == follower.policy_hash) continue;
+    const bool holds =
+        held == nullptr || (held->PolicyHash() == hash && held->layers == layered->layers);
+    if (holds && hash.hex() == follower.policy_hash) continue;
     moves.push_back({.agent_id = follower.agent_id,
                      .machine = std::move(machine),
                      .layered = *std::move(layered)});

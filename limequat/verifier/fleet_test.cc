@@ -34,16 +34,6 @@ class FleetTest : public VerifierTest {
            std::to_string(fleet().size());
   }
 
-  // Waits for a question behind the first `before` that asks for everything. One that was on its
-  // way to a removed machine may come before it.
-  static bool IsAskedInFull(const AgentPeer& agent, std::size_t before) {
-    return http::Eventually([&] {
-      const auto questions = agent.questions();
-      return std::any_of(questions.begin() + static_cast<std::ptrdiff_t>(before), questions.end(),
-                         [](const auto& question) { return question.full; });
-    });
-  }
-
   AgentPeer agent_{verifiers_};
 };
 
@@ -187,7 +177,7 @@ TEST_F(FleetTest, Attack_A20_MachineEnrolledAnewStartsFromNothing) {
   const std::size_t asked = agent_.asked();
   ASSERT_TRUE(Enrol("m1", agent_));
   EXPECT_GT(StateOf("m1").enrolment->generation, generation);
-  EXPECT_TRUE(IsAskedInFull(agent_, asked));
+  EXPECT_TRUE(agent_.WaitAskedInFull(asked));
 }
 
 // Nobody else would write it again.
